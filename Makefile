@@ -1,0 +1,34 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each makes .venv when needed; both are safe to run twice.
+.DEFAULT_GOAL := help
+.PHONY: help demo test clean
+
+# mediapipe 0.10.14 has wheels for these only
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+
+help:
+	@echo "make demo   install into .venv and animate samples/reference.png with samples/driver.mp4 (result: demo/out.mp4)"
+	@echo "make test   install into .venv with all extras and run the tests"
+	@echo "make clean  remove .venv and demo/"
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "dancepipe needs Python 3.10, 3.11 or 3.12 (found none); name one with: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed-core: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q -e .
+	@touch $@
+
+.venv/installed-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q -e '.[dev]'
+	@touch $@ .venv/installed-core
+
+demo: .venv/installed-core
+	$(BIN)/python tools/demo.py
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf .venv demo

@@ -1,0 +1,1 @@
+"""Parquet data sets of people: schema, reading, writing, pairs."""

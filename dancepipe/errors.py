@@ -1,0 +1,65 @@
+"""The error family. Everything a user can cause is a DancepipeError: one line, exit code 2.
+
+Each message says what we got, what we need and what to do. Anything else that
+escapes is a bug and keeps its traceback (exit code 1).
+"""
+
+
+class DancepipeError(Exception):
+    """What a user can cause and mend."""
+
+
+class BadVideoError(DancepipeError):
+    """A file that was to be read as a video and cannot be."""
+
+    def __init__(self, path, reason: str):
+        super().__init__(f"cannot read video {path}: {reason}")
+        self.path, self.reason = path, reason
+
+
+class BadImageError(DancepipeError):
+    """A file that was to be read as a picture and cannot be."""
+
+    def __init__(self, path, reason: str):
+        super().__init__(f"cannot read picture {path}: {reason}")
+        self.path, self.reason = path, reason
+
+
+class FetchError(DancepipeError):
+    """A source (URL or path) that could not be turned into a local file."""
+
+    def __init__(self, source, reason: str):
+        super().__init__(f"cannot fetch {source}: {reason}")
+        self.source, self.reason = source, reason
+
+
+class NoPersonError(DancepipeError):
+    """No person, or not enough of one, where one is needed."""
+
+
+class OutputError(DancepipeError):
+    """A result that cannot be written: folder not writable, disk full, codec missing."""
+
+
+class MissingExtraError(DancepipeError):
+    """An optional package that is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str):
+        super().__init__(f"{purpose} needs the package {package}, which is not installed: pip install 'dancepipe[{extra}]'")
+        self.package, self.extra = package, extra
+
+
+class WeightsError(DancepipeError):
+    """Weights that are absent, damaged or of another network."""
+
+
+class ConfigError(DancepipeError):
+    """An option or configuration file that does not fit."""
+
+
+class DatasetError(DancepipeError):
+    """A data set that is absent, damaged, or has nothing to train on."""
+
+
+class TrainingDivergedError(DancepipeError):
+    """A loss term that is no longer finite; the message names it."""
