@@ -1,0 +1,94 @@
+"""Which of several people: the choice at the start, and staying with that person afterwards.
+
+A Sighting is all a backend has to say about a person here: middle, size and score.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+MAX_STEP = 0.6  # a body's middle moves less than this many of its reaches from one frame to the next, at 5 frames a second too
+MAX_GROWTH = 1.8  # nor does its size change by more than this factor
+STEP_PER_MISSED_FRAME = 0.1  # how much further the person may have gone with each frame in which nobody was found
+PATIENCE_FRAMES = 60  # after that many frames without the person, anyone may be chosen
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A person seen in a frame."""
+
+    center_xy_px: tuple[float, float]  # middle of the hips, or of the box when the backend gives boxes
+    reach_px: float  # half the body's extent
+    score: float  # in [0, 1]
+
+    def __post_init__(self):
+        if not (self.reach_px > 0 and np.isfinite([*self.center_xy_px, self.reach_px]).all()):
+            raise ValueError(f"a sighting needs a finite middle and a positive reach, got {self}")
+
+
+def choose_person(sightings: Sequence[Sighting], size_wh: tuple[int, int]) -> int:
+    """Index of the largest and most central person.
+
+    Worth = reach * score-free centrality: a person at the left or right border counts half as large as one in the
+    middle column. Height in the picture says nothing about importance and does not count.
+    """
+    if not sightings:
+        raise ValueError("nobody to choose from")
+    half_width = size_wh[0] / 2
+
+    def worth(sighting: Sighting) -> float:
+        offset = min(abs(sighting.center_xy_px[0] - half_width) / half_width, 1.0)
+        return sighting.reach_px * (1 - 0.5 * offset)
+
+    return max(range(len(sightings)), key=lambda i: worth(sightings[i]))
+
+
+class PersonFollower:
+    """Stays with one person through the frames of a clip: the first choice is choose_person's, then nearness in place and
+    size decides. A person lost from sight is waited for near the last place, in a circle that grows with time."""
+
+    def __init__(self, patience_frames: int = PATIENCE_FRAMES):
+        self._patience_frames = patience_frames
+        self._last: Sighting | None = None
+        self._missed = 0
+
+    @property
+    def last(self) -> Sighting | None:
+        """Where the person was seen last; None before the first sighting."""
+        return self._last
+
+    def could_be(self, sighting: Sighting) -> bool:
+        """Whether the followed person can have got there since last seen. True for anyone before the first choice."""
+        return self._last is None or self._distance(sighting) <= 1.0
+
+    def accept(self, sighting: Sighting) -> None:
+        """This sighting is the followed person (a tracker went on from the last frame)."""
+        self._last, self._missed = sighting, 0
+
+    def miss(self) -> None:
+        """The person was not found in this frame."""
+        self._missed += 1
+
+    def pick(self, sightings: Sequence[Sighting], size_wh: tuple[int, int]) -> int | None:
+        """Index of the followed person among all who are seen in this frame, or None when none can be that person.
+
+        Chooses at the first frame with people, and again after patience_frames frames without the person. Does not
+        change the follower: tell the outcome through accept or miss.
+        """
+        if not sightings:
+            return None
+        if self._last is None or self._missed > self._patience_frames:
+            return choose_person(sightings, size_wh)
+        distances = [self._distance(sighting) for sighting in sightings]
+        nearest = int(np.argmin(distances))
+        return nearest if distances[nearest] <= 1.0 else None
+
+    def _distance(self, sighting: Sighting) -> float:
+        """0 = same place and size; 1 = the farthest the person can have gone."""
+        last = self._last
+        step = np.hypot(*np.subtract(sighting.center_xy_px, last.center_xy_px)) / last.reach_px
+        step /= MAX_STEP + STEP_PER_MISSED_FRAME * self._missed
+        growth = abs(np.log(sighting.reach_px / last.reach_px)) / np.log(MAX_GROWTH)
+        growth /= 1 + STEP_PER_MISSED_FRAME * self._missed
+        return float(np.hypot(step, growth))

@@ -1,0 +1,13 @@
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with real clips and photos for tests; a test that needs it is skipped where it is absent."""
+    folder = Path(os.environ.get("DANCEPIPE_SHARED") or Path(__file__).resolve().parents[1] / ".." / "shared").resolve()
+    if not folder.is_dir():
+        pytest.skip(f"no material folder at {folder} (set DANCEPIPE_SHARED)")
+    return folder

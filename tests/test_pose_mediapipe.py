@@ -1,0 +1,117 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dancepipe.person.crop import torso_length_px
+from dancepipe.person.pose_mediapipe import MediapipePoseFinder
+from figure import draw_figure, standing_pose
+
+
+def joint_error(person, truth):
+    """Largest joint error in torso lengths."""
+    return np.hypot(*(person.pose.points_px - truth.points_px).T).max() / torso_length_px(truth)
+
+
+def test_a_drawn_person_is_found_with_joints_and_mask_in_the_pictures_own_pixels():
+    pose = standing_pose((500, 150), 750)  # larger than what the network reads
+    image = draw_figure(pose, (900, 1000))
+    finder = MediapipePoseFinder("photo", mask=True)
+    person = finder.find(image)
+    finder.close()
+    assert person.people_seen == 1
+    assert person.pose.present.all()
+    assert joint_error(person, pose) < 0.15
+    body = np.abs(image.astype(int) - image[5, 5].astype(int)).max(2) > 20
+    found = person.mask > 127
+    assert person.mask.shape == (1000, 900)
+    assert (body & found).sum() / (body | found).sum() > 0.88
+
+
+def test_photo_mode_is_the_same_for_every_order_of_pictures():
+    first = draw_figure(standing_pose((120, 40), 250), (300, 320))
+    second = draw_figure(standing_pose((200, 60), 220), (300, 320), shirt=(40, 120, 60))
+    finder = MediapipePoseFinder("photo", mask=False)
+    alone = finder.find(second).pose.as_array()
+    finder.find(first)
+    np.testing.assert_array_equal(finder.find(second).pose.as_array(), alone)
+    finder.close()
+
+
+def test_an_empty_picture_holds_nobody_and_the_next_one_is_read():
+    finder = MediapipePoseFinder("video", mask=True)
+    assert finder.find(np.full((240, 320, 3), 128, np.uint8)) is None
+    assert finder.find(draw_figure(standing_pose((160, 20), 200), (320, 240))) is not None
+    finder.close()
+
+
+def test_the_central_person_is_followed_past_another_and_both_are_counted():
+    finder = MediapipePoseFinder("video", mask=True)
+    for t in range(16):
+        mine = standing_pose((300 + 2 * t, 60), 260)
+        other = standing_pose((490 - 4 * t, 50), 260)
+        image = draw_figure(mine, (640, 360), shirt=(40, 120, 60))
+        image = draw_figure(other, (640, 360), onto=image)
+        person = finder.find(image)
+        assert person.people_seen == 2
+        assert joint_error(person, mine) < 0.25
+        assert person.mask[230, round(float(other.points_px[1, 0]) + 40) :].mean() < 30  # the other one is not in the mask
+    finder.close()
+
+
+def test_the_person_is_found_again_on_the_expected_place_after_a_gap():
+    finder = MediapipePoseFinder("video", mask=False)
+    pose, other = standing_pose((220, 60), 240), standing_pose((480, 50), 260)
+    both = draw_figure(other, (640, 360), onto=draw_figure(pose, (640, 360), shirt=(40, 120, 60)))
+    alone = draw_figure(other, (640, 360))
+    for _ in range(3):
+        assert joint_error(finder.find(draw_figure(pose, (640, 360), shirt=(40, 120, 60))), pose) < 0.25
+    for _ in range(4):
+        assert finder.find(alone) is None
+    assert joint_error(finder.find(both), pose) < 0.25
+    finder.close()
+
+
+def test_a_change_of_frame_size_inside_a_clip_starts_anew():
+    finder = MediapipePoseFinder("video", mask=True)
+    for size_wh, top, height in (((320, 240), (100, 20), 200), ((240, 320), (120, 20), 260), ((320, 240), (220, 20), 200)):
+        pose = standing_pose(top, height)
+        for _ in range(2):
+            person = finder.find(draw_figure(pose, size_wh))
+            assert person.mask.shape == size_wh[::-1]
+            assert joint_error(person, pose) < 0.25
+    finder.close()
+
+
+def test_a_fresh_finder_gives_the_same_clip_the_same_poses():
+    frames = [draw_figure(standing_pose((150 + 3 * t, 20), 200), (320, 240)) for t in range(4)]
+    runs = []
+    for _ in range(2):
+        finder = MediapipePoseFinder("video", mask=False)
+        runs.append([finder.find(frame).pose.as_array() for frame in frames])
+        finder.close()
+    np.testing.assert_array_equal(*runs)
+
+
+def test_nothing_is_written_to_stderr():
+    code = (
+        "import numpy as np\n"
+        "from dancepipe.person.finder import open_person_finder\n"
+        "with open_person_finder() as finder:\n"
+        "    for _ in range(3): finder.find(np.zeros((64, 64, 3), np.uint8))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (result.stdout, result.stderr) == ("", "")
+
+
+def test_real_photos_are_all_found(shared):
+    from PIL import Image
+
+    photos = sorted((shared / "photos").glob("*.[jp][pn]g"))
+    if not photos:
+        pytest.skip("no photos in the material folder")
+    finder = MediapipePoseFinder("photo", mask=True)
+    missed = [photo.name for photo in photos if finder.find(np.array(Image.open(photo).convert("RGB"))) is None]
+    finder.close()
+    assert missed == []
