@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 JOINT_COUNT = 18
+GREY = 128  # what people stand on in data sets and inside the networks, in all three channels
 
 
 def _check_picture(name: str, picture: np.ndarray, channels: int | None) -> None:
@@ -34,10 +35,13 @@ class VideoInfo:
     codec: str
     rotation_degrees: int  # counter-clockwise, already applied to frames
     audio_codec: str | None  # None: no audio stream
+    time_base: Fraction = Fraction(1, 90000)  # seconds; every frame time is a whole multiple of it
 
     def __post_init__(self):
         if min(self.size_wh) < 1:
             raise ValueError(f"size_wh must be positive, got {self.size_wh}")
+        if not isinstance(self.time_base, Fraction) or self.time_base <= 0:
+            raise ValueError(f"time_base must be a positive Fraction, got {self.time_base!r}")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,112 @@
+"""Which video encoders can be asked for, how each is told its quality and speed, and what each container may hold."""
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import av
+import numpy as np
+
+from dancepipe.errors import OutputError
+
+# x264's names for speed are the ones people know; the other encoders count.
+SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+SVTAV1_PRESETS = (12, 11, 10, 9, 8, 7, 5, 4, 3)
+VP9_CPU_USED = (8, 7, 6, 5, 4, 3, 2, 1, 0)
+QUIET_X265 = {"x265-params": "log-level=error"}
+NVENC_PRESETS = ("p1", "p1", "p2", "p3", "p3", "p4", "p5", "p6", "p7")
+
+
+@dataclass(frozen=True)
+class VideoEncoder:
+    """One encoder by FFmpeg's name, with the containers (file suffixes) that may hold its stream."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    most_crf: int
+
+    def options(self, crf: int, preset: str) -> dict[str, str]:
+        """FFmpeg's private options of this encoder for a constant quality and a speed (one of SPEEDS)."""
+        if preset not in SPEEDS:
+            raise OutputError(f"unknown encoder speed {preset!r}; use one of: {', '.join(SPEEDS)}")
+        if not 0 <= crf <= self.most_crf:
+            raise OutputError(f"crf {crf} does not fit {self.name}; use 0 (best) to {self.most_crf}")
+        speed = SPEEDS.index(preset)
+        if self.name == "libsvtav1":
+            os.environ.setdefault("SVT_LOG", "1")  # errors only; it writes its settings to stderr otherwise
+            return {"crf": str(crf), "preset": str(SVTAV1_PRESETS[speed])}
+        if self.name == "libvpx-vp9":
+            # b=0 makes crf a quality instead of a ceiling.
+            return {"crf": str(crf), "b": "0", "deadline": "good" if speed > 5 else "realtime", "cpu-used": str(VP9_CPU_USED[speed]), "row-mt": "1"}
+        if self.name.endswith("_nvenc"):
+            return {"cq": str(crf), "rc": "vbr", "b": "0", "preset": NVENC_PRESETS[speed]}
+        if self.name == "libx265":
+            return {"crf": str(crf), "preset": preset, **QUIET_X265}
+        return {"crf": str(crf), "preset": preset}
+
+
+ENCODERS = {encoder.name: encoder for encoder in (
+    VideoEncoder("libx264", (".mp4", ".m4v", ".mov", ".mkv"), 51),
+    VideoEncoder("libx265", (".mp4", ".m4v", ".mov", ".mkv"), 51),
+    VideoEncoder("libsvtav1", (".mp4", ".mkv", ".webm"), 63),
+    VideoEncoder("libvpx-vp9", (".mp4", ".mkv", ".webm"), 63),
+    VideoEncoder("h264_nvenc", (".mp4", ".m4v", ".mov", ".mkv"), 51),
+    VideoEncoder("hevc_nvenc", (".mp4", ".m4v", ".mov", ".mkv"), 51),
+    VideoEncoder("av1_nvenc", (".mp4", ".mkv", ".webm"), 51),
+)}
+MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+
+# Audio codecs that go into a container as they are and play where such files usually play; anything else is re-encoded.
+COPIED_AUDIO = {
+    "mp4": {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"},
+    "mov": {"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"},
+    "webm": {"opus", "vorbis"},
+    "matroska": {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac", "vorbis", "dts", "mp2", "pcm_s16le", "pcm_s24le", "pcm_f32le", "truehd"},
+}
+AUDIO_ENCODER = {"mp4": "aac", "mov": "aac", "matroska": "aac", "webm": "libopus"}
+
+
+def encoder_for(codec: str, suffix: str) -> VideoEncoder:
+    """The encoder of this name for a file with this suffix. OutputError names what would fit instead."""
+    if suffix.lower() not in MUXERS:
+        raise OutputError(f"cannot write {suffix or 'a file without suffix'!r} videos; name the result one of: {', '.join(MUXERS)}")
+    if codec not in ENCODERS:
+        raise OutputError(f"unknown video encoder {codec!r}; use one of: {', '.join(ENCODERS)}")
+    if suffix.lower() not in ENCODERS[codec].suffixes:
+        fitting = ", ".join(name for name, encoder in ENCODERS.items() if suffix.lower() in encoder.suffixes)
+        raise OutputError(f"{codec} does not go into {suffix} files; use {' or '.join(ENCODERS[codec].suffixes)}, or one of the encoders {fitting}")
+    return ENCODERS[codec]
+
+
+def require_usable(codec: str) -> None:
+    """Encode one frame with it. OutputError says why it fails and which encoders work on this machine; there is no silent fallback."""
+    reason = encoder_failure(codec)
+    if reason is not None:
+        raise OutputError(f"the video encoder {codec} does not work on this machine ({reason}); usable here: {', '.join(usable_encoders())}")
+
+
+def usable_encoders() -> list[str]:
+    """Names of ENCODERS that can encode here, each tried on one frame."""
+    return [name for name in ENCODERS if encoder_failure(name) is None]
+
+
+@lru_cache(maxsize=None)
+def encoder_failure(codec: str) -> str | None:
+    """None where one 256x256 frame can be encoded, else the reason. Hardware encoders are listed even where no hardware is."""
+    try:
+        context = av.CodecContext.create(codec, "w")
+        context.width = context.height = 256
+        context.pix_fmt, context.time_base, context.framerate = "yuv420p", Fraction(1, 30), Fraction(30)
+        if codec == "libsvtav1":
+            os.environ.setdefault("SVT_LOG", "1")
+        if codec == "libx265":
+            context.options = QUIET_X265
+        frame = av.VideoFrame.from_ndarray(np.full((384, 256), 128, np.uint8), "yuv420p")
+        frame.pts, frame.time_base = 0, Fraction(1, 30)
+        packets = context.encode(frame) + context.encode(None)
+    except (av.error.FFmpegError, av.codec.codec.UnknownCodecError, OSError, ValueError) as error:
+        if codec.endswith("_nvenc"):
+            return "it needs an NVIDIA GPU with an encoder and its driver"
+        return getattr(error, "strerror", None) or str(error)
+    return None if packets else "it made no packet"

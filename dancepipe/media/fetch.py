@@ -1,0 +1,218 @@
+"""Sources (addresses, files, folders, lists of them) -> local video files. Addresses go through yt-dlp."""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from dancepipe.errors import BadVideoError, FetchError
+from dancepipe.media.ffmpeg_program import find_ffmpeg
+from dancepipe.media.probe import probe_video
+
+VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv", ".gif"}
+LIST_SUFFIXES = {".txt", ".list", ".urls"}
+UNFINISHED = ".fetching"  # in the name of a download until it has been probed
+LEFT_BY_DOWNLOADS = (".part", ".ytdl", ".temp")
+
+
+def is_address(source: str) -> bool:
+    """True for http(s) addresses. FetchError for other schemes: they reach files and services that nobody named."""
+    scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*)://", source)
+    if scheme is None:
+        return False
+    if scheme[1].lower() not in ("http", "https"):
+        raise FetchError(source, f"{scheme[1]}:// is not fetched; give an http(s) address or a plain path")
+    return True
+
+
+def source_key(source: str) -> str:
+    """Name of a source that is safe in file names: 16 hex digits, sha1 of the address, or of the absolute path."""
+    name = source if is_address(source) else os.path.abspath(source)
+    return hashlib.sha1(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def expand_sources(arguments: list[str], say: Callable[[str], None] = print) -> list[str]:
+    """Arguments -> flat list of addresses and video paths; order kept, repeats dropped (said).
+
+    An address stays as it is. A folder gives the videos directly inside it, sorted by name. A text file (.txt, .list, .urls)
+    gives one source a line: addresses, or files and folders relative to the list; `#` starts a comment line or, after a space,
+    a comment. Any other file is taken as a video. FetchError for what does not exist or gives nothing.
+    """
+    sources: dict[str, str] = {}
+    for argument in arguments:
+        for source in _expand(str(argument)):
+            key = source_key(source)
+            if key in sources:
+                say(f"named twice, taken once: {source}")
+            sources.setdefault(key, source)
+    return list(sources.values())
+
+
+def _expand(argument: str) -> list[str]:
+    if is_address(argument):
+        return [argument]
+    path = Path(argument)
+    if path.is_dir():
+        return _videos_in(path)
+    if not path.exists():
+        raise FetchError(argument, "no such file or folder (and no http(s) address)")
+    if path.suffix.lower() not in LIST_SUFFIXES:
+        return [argument]
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FetchError(argument, f"the list cannot be read as UTF-8 text ({error})") from error
+    found: list[str] = []
+    for number, line in enumerate(lines, 1):
+        entry = re.sub(r"(^|\s)#.*", "", line).strip()
+        if not entry:
+            continue
+        if is_address(entry):
+            found.append(entry)
+            continue
+        inside = path.parent / entry
+        if inside.suffix.lower() in LIST_SUFFIXES:
+            raise FetchError(entry, f"line {number} of {argument} names another list; name it beside this one instead")
+        if not inside.exists():
+            raise FetchError(entry, f"line {number} of {argument}: there is no {inside}")
+        found += _videos_in(inside) if inside.is_dir() else [str(inside)]
+    if not found:
+        raise FetchError(argument, "the list names no source")
+    return found
+
+
+def _videos_in(folder: Path) -> list[str]:
+    videos = sorted(str(entry) for entry in folder.iterdir() if entry.is_file() and entry.suffix.lower() in VIDEO_SUFFIXES and UNFINISHED not in entry.name)
+    if not videos:
+        raise FetchError(str(folder), f"the folder holds no video ({' '.join(sorted(VIDEO_SUFFIXES))})")
+    return videos
+
+
+def fetch(source: str, folder: Path, *, max_height_px: int = 720, max_bytes: int = 2_000_000_000, retries: int = 5, timeout_seconds: float = 30,
+          rate_limit_bytes_per_second: int | None = None, cookies: Path | None = None, say: Callable[[str], None] = print) -> Path:
+    """A local video file for one source.
+
+    A path comes back as it is when it opens as a video. An http(s) address is downloaded to folder/<source_key>.<suffix>: resumed
+    where a run before stopped, tried again `retries` times, at most max_height_px where the site tells heights, and opened
+    afterwards to see that it is a video. What is there already is not fetched again. Names from the web are never used.
+    FetchError with the reason, also for lists of several videos, live broadcasts and files larger than max_bytes.
+    """
+    if not is_address(source):
+        try:
+            return probe_video(Path(source)).path
+        except BadVideoError as error:
+            raise FetchError(source, error.reason) from error
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FetchError(source, f"the folder {folder} cannot be made ({error.strerror})") from error
+    key = source_key(source)
+    finished = [path for path in sorted(folder.glob(f"{key}.*")) if not path.name.startswith(key + UNFINISHED) and path.suffix != ".part"]
+    if finished:
+        return finished[0]
+    options = _download_options(folder, key, max_height_px, max_bytes, retries, timeout_seconds)
+    if rate_limit_bytes_per_second is not None:
+        options["ratelimit"] = rate_limit_bytes_per_second
+    if cookies is not None:
+        if not Path(cookies).is_file():
+            raise FetchError(source, f"there is no cookie file {cookies}")
+        options["cookiefile"] = str(cookies)
+    guard = _SizeGuard(source, max_bytes)
+    options["progress_hooks"] = [guard.see_progress]
+    try:
+        downloaded = _download(source, options, max_bytes)
+    except FetchError:
+        if guard.tripped:
+            _remove(folder, key, everything=True)
+        raise
+    try:
+        probe_video(downloaded)
+    except BadVideoError as error:
+        _remove(folder, key, everything=True)
+        raise FetchError(source, f"what it sent is no video ({error.reason})") from error
+    suffix = re.sub(r"[^a-z0-9]", "", downloaded.suffix.lower())[:8] or "mp4"
+    final = folder / f"{key}.{suffix}"
+    os.replace(downloaded, final)
+    _remove(folder, key)
+    say(f"fetched {source} to {final}")
+    return final
+
+
+class _SizeGuard:
+    """yt-dlp's own size limit looks at declared sizes only and stays silent; this one counts and raises."""
+
+    def __init__(self, source: str, max_bytes: int):
+        self.source, self.max_bytes, self.tripped = source, max_bytes, False
+
+    def see_progress(self, state: dict) -> None:
+        if max(state.get("downloaded_bytes") or 0, state.get("total_bytes") or 0) > self.max_bytes:
+            self.tripped = True
+            raise FetchError(self.source, f"it is larger than the limit of {self.max_bytes} bytes")
+
+
+class _Quiet:
+    """yt-dlp's logger: errors come back as exceptions, the rest is noise."""
+
+    def debug(self, _):
+        pass
+
+    info = warning = error = debug
+
+
+def _download_options(folder: Path, key: str, max_height_px: int, max_bytes: int, retries: int, timeout_seconds: float) -> dict:
+    ffmpeg = find_ffmpeg()
+    # `<=?` lets pass what tells no height: plain files on a server never do. Joining picture and sound needs ffmpeg.
+    whole = f"b[height<=?{max_height_px}]"
+    return {
+        "format": f"bv*[height<=?{max_height_px}]+ba/{whole}" if ffmpeg else whole,
+        "ffmpeg_location": ffmpeg,
+        "outtmpl": {"default": f"{key}{UNFINISHED}.%(ext)s"},
+        "paths": {"home": str(folder)},
+        "retries": retries, "fragment_retries": retries, "extractor_retries": retries, "socket_timeout": timeout_seconds,
+        "continuedl": True, "overwrites": False, "noplaylist": True, "restrictfilenames": True, "windowsfilenames": True,
+        "noprogress": True, "quiet": True, "no_warnings": True, "logger": _Quiet(), "cachedir": False, "enable_file_urls": False,
+        "max_filesize": max_bytes,
+    }
+
+
+def _download(source: str, options: dict, max_bytes: int) -> Path:
+    import yt_dlp
+
+    try:
+        with yt_dlp.YoutubeDL(options) as downloader:
+            found = downloader.extract_info(source, download=False)
+            if found is None:
+                raise FetchError(source, "no video was found there")
+            if "entries" in found:
+                entries = list(found["entries"] or [])
+                if len(entries) != 1:
+                    raise FetchError(source, f"it is a list of {len(entries)} videos; give the address of one")
+                found = entries[0]
+            if found.get("is_live"):
+                raise FetchError(source, "it is a live broadcast, which has no end")
+            result = downloader.process_ie_result(found, download=True)
+    except yt_dlp.utils.YoutubeDLError as error:
+        raise FetchError(source, _reason(error)) from error
+    except OSError as error:
+        raise FetchError(source, error.strerror or str(error)) from error
+    made = [Path(item["filepath"]) for item in (result or {}).get("requested_downloads") or [] if item.get("filepath")]
+    if not made or not made[0].exists():
+        raise FetchError(source, f"nothing was downloaded: it is larger than the limit of {max_bytes} bytes, or has no matching format")
+    return made[0]
+
+
+def _reason(error: Exception) -> str:
+    words = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    words = re.sub(r"^ERROR:\s*", "", words)
+    words = re.sub(r"^\[[^\]]*\]\s*(\S+:\s*)?", "", words)
+    # yt-dlp adds advice about bug reports and its own command line.
+    words = re.split(r"; please report this issue|\s*\(caused by| Set --|  See  ", words)[0]
+    return " ".join(words.split()) or type(error).__name__
+
+
+def _remove(folder: Path, key: str, everything: bool = False) -> None:
+    for path in folder.glob(f"{key}{UNFINISHED}*"):
+        if everything or path.name.endswith(LEFT_BY_DOWNLOADS):
+            path.unlink(missing_ok=True)

@@ -1,0 +1,142 @@
+"""Open a file as a video, or say why it is none."""
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from dancepipe.errors import BadVideoError
+from dancepipe.media.display import Orientation, orientation_of, square_pixel_size
+from dancepipe.records import VideoInfo
+
+# FFmpeg opens these as "videos" of one frame, as terminals, or as lists that pull in further files or hosts.
+PICTURE_FORMATS = {"image2", "ico", "dds", "alias_pix"}
+PICTURE_BRANDS = {"heic", "heix", "mif1", "avif"}
+REFUSED_FORMATS = {"tty": "it is a text file", "hls": "it is a playlist, not a video", "dash": "it is a playlist, not a video",
+                   "concat": "it is a playlist, not a video"}
+DEFAULT_RATE = Fraction(25)  # FFmpeg's own guess for streams that declare none
+
+
+@dataclass(frozen=True)
+class StreamLayout:
+    """What reading needs beyond VideoInfo."""
+
+    info: VideoInfo
+    orientation: Orientation
+    has_times: bool  # False: a bare elementary stream, times are counted from the rate
+
+
+def open_media(path: Path):
+    """An open PyAV input container for a local file, to be used in a with-block. BadVideoError with the reason."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise BadVideoError(path, "it is a folder; name a video file")
+        if not path.exists():
+            raise BadVideoError(path, "no such file")
+        if path.is_file() and path.stat().st_size == 0:
+            raise BadVideoError(path, "the file is empty (0 bytes)")
+        # An absolute path, so that a name like `http:x.mp4` cannot be taken for an address.
+        container = av.open(os.path.abspath(path), metadata_errors="replace")
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        if isinstance(error, PermissionError):
+            raise BadVideoError(path, "no permission to read it") from error
+        raise BadVideoError(path, f"it is not a video, or its header is missing or damaged ({_words(error)})") from error
+    names = container.format.name.split(",")
+    refusal = next((REFUSED_FORMATS[name] for name in names if name in REFUSED_FORMATS), None)
+    if PICTURE_FORMATS & set(names) or any(name.endswith("_pipe") for name in names) or \
+            container.metadata.get("major_brand") in PICTURE_BRANDS:
+        refusal = "it is a picture; a video file is needed"
+    if refusal:
+        container.close()
+        raise BadVideoError(path, refusal)
+    return container
+
+
+def video_stream_of(container, path: Path):
+    """The first stream that moves (cover pictures of audio files do not). BadVideoError when there is none or no decoder for it."""
+    attached = av.stream.Disposition.attached_pic
+    streams = [stream for stream in container.streams.video if not stream.disposition & attached]
+    if not streams:
+        raise BadVideoError(path, "it has sound but no pictures" if container.streams.audio else "it holds no video stream")
+    if streams[0].codec_context is None:
+        raise BadVideoError(path, "its video codec has no decoder here; convert it to H.264")
+    streams[0].thread_type = "AUTO"
+    return streams[0]
+
+
+def probe_video(path: Path) -> VideoInfo:
+    """What the container declares about its first video stream, after decoding its first frame. BadVideoError.
+
+    The first frame is decoded because the display matrix is attached to frames, and because a file of which nothing can
+    be decoded should be refused before work starts.
+    """
+    return probe_layout(path).info
+
+
+def probe_layout(path: Path) -> StreamLayout:
+    """probe_video plus what reading needs."""
+    path = Path(path)
+    with open_media(path) as container:
+        stream = video_stream_of(container, path)
+        first = _first_frame(container, stream, path)
+        if container.format.name in ("gif", "apng") and _count_packets(container, stream, 2) == 0:
+            raise BadVideoError(path, "it is a picture; a video file is needed")
+        rate = stream.average_rate or stream.base_rate or None
+        has_times = first.pts is not None
+        duration = None
+        if stream.duration:
+            duration = stream.duration * stream.time_base
+        elif container.duration:
+            duration = Fraction(container.duration, av.time_base)
+        try:
+            square_wh = square_pixel_size((first.width, first.height), stream.sample_aspect_ratio)
+        except ValueError as error:
+            raise BadVideoError(path, str(error)) from error
+        orientation = orientation_of(first)
+        audio = container.streams.audio[0] if container.streams.audio else None
+        info = VideoInfo(
+            path=path,
+            size_wh=orientation.turn_size(square_wh),
+            frame_rate=Fraction(rate) if rate else None,
+            duration_seconds=duration,
+            declared_frames=stream.frames or None,
+            codec=stream.codec_context.codec.canonical_name,
+            rotation_degrees=orientation.rotation_degrees,
+            audio_codec=None if audio is None else audio.codec_context.codec.canonical_name if audio.codec_context else "unknown",
+            time_base=Fraction(stream.time_base) if has_times else 1 / Fraction(rate or DEFAULT_RATE),
+        )
+    return StreamLayout(info, orientation, has_times)
+
+
+def _first_frame(container, stream, path: Path):
+    failure = None
+    packets = 0
+    try:
+        for packet in container.demux(stream):
+            packets += packet.size > 0
+            try:
+                for frame in packet.decode():
+                    return frame
+            except av.error.FFmpegError as error:
+                failure = error
+    except (av.error.FFmpegError, OSError) as error:
+        failure = error
+    reason = f"not one frame of its {stream.codec_context.name} stream could be decoded ({packets} packets tried"
+    raise BadVideoError(path, reason + (f"; {_words(failure)})" if failure else ")")) from failure
+
+
+def _count_packets(container, stream, enough: int) -> int:
+    """How many more packets come, counted up to `enough`."""
+    count = 0
+    for packet in container.demux(stream):
+        count += packet.size > 0
+        if count >= enough:
+            break
+    return count
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

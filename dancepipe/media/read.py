@@ -1,0 +1,263 @@
+"""Frames of a video in presentation order, with exact times (PyAV)."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from dancepipe.errors import BadVideoError
+from dancepipe.media.display import DisplayConverter, fit_size
+from dancepipe.media.probe import DEFAULT_RATE, open_media, probe_layout, video_stream_of
+from dancepipe.records import Frame
+
+TOLERATED_SHORTFALL_FRAMES = 2  # containers round their durations by about that much
+# Below this many frames from one wanted frame to the next, decoding in order is cheaper than seeking.
+SEEK_PAYS_FROM_FRAMES = 24
+
+
+class VideoReader:
+    """All frames of one video; rotation and sample aspect ratio applied, all of the size that `image_size_wh` says.
+
+    `with VideoReader(path) as video: for frame in video: ...`; every new loop starts at the first frame again.
+
+    path: a local file. max_side_px: frames are scaled down (never up) so that their longer side fits it.
+    info: VideoInfo of the file at full size. BadVideoError when the file is no video or none of it can be decoded.
+
+    Frames that the container hides (edit lists) are not delivered. Damaged packets do not stop the reading; they are counted.
+    After the loop:
+    frames_read: frames delivered.
+    corrupt_frames: frames that the decoder marked as damaged (delivered, Frame.is_corrupt), plus packets that could not be
+        decoded and frames dropped because their time does not come after the one before.
+    shortfall_seconds: how much earlier than declared the file ends; 0 when within about two frames, or when nothing is declared.
+    """
+
+    def __init__(self, path: Path, max_side_px: int | None = None):
+        self._layout = probe_layout(path)
+        self.info = self._layout.info
+        self.image_size_wh = fit_size(self.info.size_wh, max_side_px)
+        self._converter = DisplayConverter(self.image_size_wh, self._layout.orientation)
+        self._open: Iterator | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self.frames_read = 0
+        self.corrupt_frames = 0
+        self.shortfall_seconds = Fraction(0)
+
+    def __enter__(self) -> "VideoReader":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop reading and close the file; a loop over the reader ends."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def __iter__(self) -> Iterator[Frame]:
+        self.close()
+        self._open = self._convert_all()
+        return self._open
+
+    def _convert_all(self) -> Iterator[Frame]:
+        for index, time_seconds, decoded in self.decode():
+            yield self.to_frame(index, time_seconds, decoded)
+
+    def to_frame(self, index: int, time_seconds: Fraction, decoded) -> Frame:
+        """One item of decode() as a Frame; this is the dear part, so whoever wants few frames converts only those."""
+        return Frame(index, time_seconds, self._converter.convert(decoded), bool(decoded.is_corrupt))
+
+    def decode(self) -> Iterator[tuple[int, Fraction, av.VideoFrame]]:
+        """index, time in seconds and undisplayed PyAV frame, in presentation order; counts as described above."""
+        self._forget()
+        with open_media(self.info.path) as container:
+            stream = video_stream_of(container, self.info.path)
+            clock = _Clock(self._layout.has_times, container.format.name, self.info)
+            tail = _DeclaredEnd(container, stream, self.info)
+            last_seconds = None
+            for packet in self._packets(container, tail.streams):
+                tail.see_packet(packet)
+                if packet.stream is not stream:
+                    continue
+                clock.see_packet(packet)
+                for decoded in self._frames_of(packet):
+                    time_seconds = clock.time_of(decoded)
+                    if time_seconds is None or (last_seconds is not None and time_seconds <= last_seconds):
+                        self.corrupt_frames += 1
+                        continue
+                    last_seconds = time_seconds
+                    tail.see_frame(time_seconds, decoded)
+                    self.corrupt_frames += bool(decoded.is_corrupt)
+                    self.frames_read += 1
+                    yield self.frames_read - 1, time_seconds, decoded
+            if self.frames_read == 0:
+                raise BadVideoError(self.info.path, "not one frame could be decoded")
+            self.shortfall_seconds = tail.shortfall_seconds()
+
+    def _packets(self, container, streams) -> Iterator[av.Packet]:
+        try:
+            yield from container.demux(streams)
+        except (av.error.FFmpegError, OSError):
+            self.corrupt_frames += 1  # the rest of the file cannot be read; what is missing shows in shortfall_seconds
+
+    def _frames_of(self, packet) -> list[av.VideoFrame]:
+        try:
+            return packet.decode()
+        except (av.error.FFmpegError, ValueError):
+            self.corrupt_frames += 1
+            return []
+
+
+class _Clock:
+    """Presentation times of decoded frames."""
+
+    def __init__(self, has_times: bool, format_name: str, info):
+        # AVI stores decoding order only: its n-th frame shown takes the n-th decoding time.
+        self._decode_times = deque() if format_name == "avi" else None
+        self._has_times, self._step, self._count = has_times, info.time_base, 0
+
+    def see_packet(self, packet) -> None:
+        if self._decode_times is not None and packet.dts is not None:
+            self._decode_times.append(packet.dts * packet.time_base)
+
+    def time_of(self, decoded) -> Fraction | None:
+        self._count += 1
+        if not self._has_times:
+            return self._step * (self._count - 1)
+        if self._decode_times is not None:
+            return Fraction(self._decode_times.popleft()) if self._decode_times else None
+        return None if decoded.pts is None else Fraction(decoded.pts * decoded.time_base)
+
+
+class _DeclaredEnd:
+    """Compares where the file ends with where it says that it ends."""
+
+    def __init__(self, container, stream, info):
+        self.streams = [stream]
+        self._frame_seconds = 1 / (info.frame_rate or DEFAULT_RATE)
+        self._declared_end = self._seen_end = None
+        self._by_packets = False
+        if stream.duration:
+            self._declared_end = ((stream.start_time or 0) + stream.duration) * stream.time_base
+        elif container.duration:
+            # Matroska declares one duration for all its streams together: watch them all.
+            self._by_packets = True
+            self.streams = [one for one in container.streams if one.type in ("video", "audio")]
+            self._declared_end = Fraction((container.start_time or 0) + container.duration, av.time_base)
+
+    def see_packet(self, packet) -> None:
+        if self._by_packets and packet.pts is not None and packet.size > 0:
+            self._see_end((packet.pts + (packet.duration or 0)) * packet.time_base)
+
+    def see_frame(self, time_seconds: Fraction, decoded) -> None:
+        length = decoded.duration * decoded.time_base if decoded.duration and decoded.time_base else self._frame_seconds
+        self._see_end(time_seconds + length)
+
+    def _see_end(self, end_seconds: Fraction) -> None:
+        self._seen_end = end_seconds if self._seen_end is None else max(self._seen_end, end_seconds)
+
+    def shortfall_seconds(self) -> Fraction:
+        if self._declared_end is None or self._seen_end is None:
+            return Fraction(0)
+        short = Fraction(self._declared_end - self._seen_end)
+        return short if short > TOLERATED_SHORTFALL_FRAMES * self._frame_seconds else Fraction(0)
+
+
+def read_frames_at(path: Path, indices: Sequence[int], max_side_px: int | None = None) -> list[Frame]:
+    """The frames with these indices (presentation order, from 0), in the order asked for, repeats allowed.
+
+    Decodes once from the start up to the largest index and converts only what is wanted: exact for every file, and cheaper
+    than seeking as soon as a few frames of a clip are wanted. BadVideoError also when the video has fewer frames.
+    """
+    if any(index < 0 for index in indices):
+        raise ValueError(f"frame indices count from 0, got {min(indices)}")
+    if not len(indices):
+        return []
+    with VideoReader(path, max_side_px) as video:
+        found = _take_in_order(video, set(indices))
+        missing = sorted(set(indices) - found.keys())
+        if missing:
+            raise BadVideoError(path, f"frame {missing[0]} was asked for, but it has only {video.frames_read} frames")
+    return [found[index] for index in indices]
+
+
+def _take_in_order(video: VideoReader, wanted: set[int]) -> dict[int, Frame]:
+    found, last = {}, max(wanted)
+    for index, time_seconds, decoded in video.decode():
+        if index in wanted:
+            found[index] = video.to_frame(index, time_seconds, decoded)
+        if index >= last:
+            break
+    return found
+
+
+def read_spread_frames(path: Path, count: int, max_side_px: int | None = None) -> list[Frame]:
+    """About `count` frames spread evenly over the clip, in order; fewer when the clip is shorter or cut off.
+
+    Long gaps between wanted frames are jumped to the keyframe at or before the wanted time, so the frames are where decoding
+    is cheap, at most half a gap from the even spacing; Frame.time_seconds is exact, Frame.index is then time x average rate
+    and may be off by a little (always, in videos of varying rate). With short gaps the clip is decoded in order and indices
+    are exact. BadVideoError.
+    """
+    if count < 1:
+        raise ValueError(f"count must be at least 1, got {count}")
+    with VideoReader(path, max_side_px) as video:
+        total = _estimate_frames(video)
+        if video.info.duration_seconds and video._layout.has_times and total / count >= SEEK_PAYS_FROM_FRAMES:
+            frames = _spread_by_seeking(video, count)
+            if frames:
+                return frames
+        wanted = {int((k + 0.5) * total / count) for k in range(count)}
+        found = _take_in_order(video, wanted)
+    return [found[index] for index in sorted(found)]
+
+
+def _estimate_frames(video: VideoReader) -> int:
+    info = video.info
+    if info.duration_seconds and info.frame_rate:  # declared_frames counts hidden frames too
+        return max(1, round(info.duration_seconds * info.frame_rate))
+    with open_media(info.path) as container:
+        stream = video_stream_of(container, info.path)
+        return max(1, sum(packet.size > 0 for packet in video._packets(container, [stream])))
+
+
+def _spread_by_seeking(video: VideoReader, count: int) -> list[Frame] | None:
+    """None where keyframes are so sparse (or seeking so broken) that decoding in order is better."""
+    info, frames = video.info, []
+    with open_media(info.path) as container:
+        if container.format.name == "avi":
+            return None
+        stream = video_stream_of(container, info.path)
+        start = (stream.start_time or 0) * stream.time_base
+        gap = info.duration_seconds / count
+        last_seconds = None
+        for k in range(count):
+            earliest = start + k * gap
+            try:
+                container.seek(int((earliest + gap / 2) / stream.time_base), stream=stream)
+            except (av.error.FFmpegError, OSError):
+                return None
+            landed = False
+            for packet in video._packets(container, [stream]):
+                picked = None
+                for decoded in video._frames_of(packet):
+                    if decoded.pts is None:
+                        return None
+                    time_seconds = Fraction(decoded.pts * decoded.time_base)
+                    if not landed and last_seconds is not None and time_seconds <= last_seconds:
+                        return None  # the keyframe lies before the frame that we already have
+                    landed = True
+                    if time_seconds >= earliest and not decoded.is_corrupt:
+                        picked = time_seconds, decoded
+                        break
+                if picked:
+                    break
+            else:
+                continue  # nothing more from here on: cut off, or the end
+            last_seconds = picked[0]
+            frames.append(video.to_frame(round((last_seconds - start) * (info.frame_rate or DEFAULT_RATE)), last_seconds, picked[1]))
+    return frames or None

@@ -1,0 +1,237 @@
+"""Frames with exact times, plus the driver's sound, into a video file (PyAV). A result is whole or absent."""
+
+import math
+import os
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from dancepipe.errors import BadVideoError, OutputError
+from dancepipe.media.audio_track import AudioTrack
+from dancepipe.media.encoders import MUXERS, encoder_for, require_usable
+
+# MP4 writes these under names that every player shows; other names need Apple's free-form keys.
+PLAIN_TAGS = {"title", "artist", "album", "comment", "description", "synopsis", "copyright", "genre", "date", "composer", "encoder"}
+MOST_TIMESCALE = 2**31 - 1
+
+
+class VideoWriter:
+    """`with VideoWriter(...) as out: out.write(image, time_seconds)`: frames in, a finished file out.
+
+    path: the result; its suffix (.mp4 .m4v .mov .mkv .webm) chooses the container. An existing file is replaced only on success.
+    size_wh: of the pictures that come. Odd sizes are padded to even by repeating the last row or column.
+    frame_times_base: seconds; every frame time must be a whole multiple (the driver's VideoInfo.time_base). MP4 and MOV keep
+        all times exactly; Matroska and WebM count in milliseconds, which is said where it changes times.
+    codec, crf, preset: see media/encoders.py; preset in x264's words for every encoder.
+    audio_from: file whose first audio stream is added with its own timestamps: packets copied where the container takes the
+        codec, else re-encoded (said). A file without sound adds none. audio_until_seconds cuts the sound there.
+    metadata: container tags, readable again with any probe.
+
+    Colours are converted to and tagged as BT.709, limited range, yuv420p. Index at the front of the file (faststart).
+    Leaving the block normally fsyncs and renames the file into place; leaving it by any exception removes the temporary file
+    and leaves what was there. OutputError: folder, space, codec, no frame written. BadVideoError: audio_from.
+    frames_written: frames given to write() so far.
+    """
+
+    def __init__(self, path: Path, size_wh: tuple[int, int], frame_times_base: Fraction, *, codec: str = "libx264", crf: int = 18,
+                 preset: str = "veryfast", audio_from: Path | None = None, audio_until_seconds: Fraction | None = None,
+                 metadata: dict[str, str] | None = None, say: Callable[[str], None] = print):
+        self.path, self.size_wh, self.frame_times_base = Path(path), tuple(size_wh), Fraction(frame_times_base)
+        self.frames_written = 0
+        self._say, self._metadata = say, dict(metadata or {})
+        encoder = encoder_for(codec, self.path.suffix)
+        self._codec, self._options = codec, encoder.options(crf, preset)
+        require_usable(codec)
+        self._muxer = MUXERS[self.path.suffix.lower()]
+        self._pending = None  # the newest frame waits until its duration is known
+        self._last_pts = self._last_step = None
+        self._durations = {}  # ticks, by pts, of frames inside the encoder
+        self._stream = self._container = self._audio = None
+        if audio_from is not None:
+            self._audio = AudioTrack(Path(audio_from), self._muxer, say, audio_until_seconds)
+        try:
+            self.part_path = open_part(self.path)
+            self._container = self._open_container()
+        except BaseException:
+            self._abandon()
+            raise
+
+    def __enter__(self) -> "VideoWriter":
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        if kind is not None:
+            self._abandon()
+            return
+        try:
+            self._finish()
+        except BaseException:
+            self._abandon()
+            raise
+
+    def write(self, image: np.ndarray, time_seconds: Fraction) -> None:
+        """Add one picture, uint8 RGB (H, W, 3), shown from time_seconds on. Times must rise."""
+        pts = checked_pts(image, time_seconds, self.size_wh, self.frame_times_base, self._last_pts)
+        frame = to_bt709_frame(image)
+        frame.pts, frame.time_base = pts, self.frame_times_base
+        if self._last_pts is not None:
+            self._last_step = pts - self._last_pts
+        with output_errors(self.path):
+            self._encode_pending()
+        self._pending, self._last_pts = frame, pts
+        self.frames_written += 1
+
+    def _open_container(self):
+        options = {}
+        if self._muxer in ("mp4", "mov"):
+            free_form = any(key not in PLAIN_TAGS for key in self._metadata)
+            options["movflags"] = "+faststart+use_metadata_tags" if free_form else "+faststart"
+            options["movie_timescale"] = str(self._movie_timescale())
+        elif (self.frame_times_base * 1000).denominator != 1:
+            self._say(f"{self.path.suffix} files count time in milliseconds: frame times are rounded; .mp4 keeps them exactly")
+        with output_errors(self.path):
+            container = av.open(os.path.abspath(self.part_path), "w", format=self._muxer, options=options)
+        container.metadata.update(self._metadata)
+        return container
+
+    def _movie_timescale(self) -> int:
+        # Edit lists hold the start offsets of the tracks in this unit; FFmpeg's default of 1/1000 s would round them.
+        exact = self.frame_times_base.denominator
+        if self._audio is not None and self._audio.is_present:
+            both = math.lcm(exact, self._audio.rate_hz)
+            exact = both if both <= MOST_TIMESCALE else exact
+        return exact if exact <= MOST_TIMESCALE else 1000
+
+    def _start_streams(self) -> None:
+        seconds = self._last_step * self.frame_times_base if self._last_step else Fraction(1, 25)
+        # Only the level and the rate control look at this; it must not be the fine tick of the time base.
+        rate = (1 / seconds).limit_denominator(1001) if Fraction(1, 240) <= seconds <= 1 else Fraction(25)
+        stream = self._container.add_stream(self._codec, rate=rate, options=self._options)
+        stream.width, stream.height = even_size(self.size_wh)
+        stream.pix_fmt = "yuv420p"
+        context = stream.codec_context
+        context.time_base = self.frame_times_base
+        context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
+        context.color_range = 1  # limited
+        if "265" in self._codec or "hevc" in self._codec:
+            if self._muxer in ("mp4", "mov"):
+                context.codec_tag = "hvc1"  # the tag that Apple's players insist on
+        if self._audio is not None:
+            self._audio.add_to(self._container)
+        self._stream = stream
+
+    def _encode_pending(self) -> None:
+        if self._pending is None:
+            return
+        if self._stream is None:
+            self._start_streams()
+        frame, self._pending = self._pending, None
+        self._durations[frame.pts] = self._last_step or max(1, round(Fraction(1, 25) / self.frame_times_base))
+        if self._audio is not None:
+            self._audio.feed(frame.pts * self.frame_times_base)
+        self._mux(self._stream.encode(frame))
+
+    def _mux(self, packets) -> None:
+        for packet in packets:
+            # Not every encoder passes durations on, and the last frame's is the end of the video.
+            packet.duration = self._durations.pop(packet.pts, packet.duration)
+            self._container.mux(packet)
+
+    def _finish(self) -> None:
+        if self.frames_written == 0:
+            raise OutputError(f"no frame was written, so there is no {self.path}")
+        with output_errors(self.path):
+            self._encode_pending()
+            self._mux(self._stream.encode(None))
+            if self._audio is not None:
+                self._audio.feed(None)
+                self._audio.close()
+            self._container.close()
+        publish(self.part_path, self.path, self.frames_written)
+
+    def _abandon(self) -> None:
+        for opened in (self._container, self._audio):
+            try:
+                if opened is not None:
+                    opened.close()
+            except (av.error.FFmpegError, OSError):
+                pass  # the file is thrown away; what made us abandon it is being raised already
+        if hasattr(self, "part_path"):
+            self.part_path.unlink(missing_ok=True)
+
+
+class output_errors:
+    """with-block: FFmpeg's and the system's errors while writing become OutputError."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, _):
+        if isinstance(error, (av.error.FFmpegError, OSError)) and not isinstance(error, BadVideoError):
+            raise OutputError(f"cannot write {self.path}: {error.strerror or error}; free some space or choose another place") from error
+
+
+def open_part(path: Path) -> Path:
+    """Make the temporary file beside the result, so that an unwritable place is known before work starts. OutputError."""
+    part = path.with_name(path.name + ".part")
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder; name a file")
+    if not path.parent.is_dir():
+        raise OutputError(f"cannot write {path}: there is no folder {path.parent}; make it first")
+    try:
+        part.open("wb").close()
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; choose a folder that you may write to") from error
+    return part
+
+
+def publish(part: Path, path: Path, frames: int) -> None:
+    """Check that the finished file says what was written, fsync it, rename it into place. OutputError."""
+    try:
+        with av.open(os.path.abspath(part), metadata_errors="replace") as check:
+            found = check.streams.video[0].frames or sum(packet.size > 0 for packet in check.demux(video=0))
+    except (av.error.FFmpegError, OSError, IndexError) as error:
+        raise OutputError(f"cannot write {path}: the finished file cannot be read back ({error})") from error
+    if found != frames:
+        raise OutputError(f"cannot write {path}: {frames} frames were written, but the file holds {found}")
+    try:
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; free some space or choose another place") from error
+
+
+def even_size(size_wh: tuple[int, int]) -> tuple[int, int]:
+    """The size padded to even numbers, as yuv420p needs."""
+    return size_wh[0] + size_wh[0] % 2, size_wh[1] + size_wh[1] % 2
+
+
+def to_bt709_frame(image: np.ndarray) -> av.VideoFrame:
+    """uint8 RGB (H, W, 3) of any size -> yuv420p frame of even size, BT.709, limited range."""
+    height, width = image.shape[:2]
+    if height % 2 or width % 2:
+        image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgb24")
+    frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+    frame.colorspace, frame.color_range = 1, 1
+    return frame
+
+
+def checked_pts(image: np.ndarray, time_seconds: Fraction, size_wh: tuple[int, int], base: Fraction, last_pts: int | None) -> int:
+    """The time as a whole number of ticks; ValueError for a picture or a time that the writer's caller got wrong."""
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape != (size_wh[1], size_wh[0], 3):
+        got = f"{getattr(image, 'dtype', type(image).__name__)} {getattr(image, 'shape', '')}"
+        raise ValueError(f"a picture must be uint8 ({size_wh[1]}, {size_wh[0]}, 3), got {got}")
+    ticks = Fraction(time_seconds) / base
+    if ticks.denominator != 1:
+        raise ValueError(f"frame time {time_seconds} s is no multiple of the time base {base} s")
+    if last_pts is not None and ticks <= last_pts:
+        raise ValueError(f"frame times must rise, got {time_seconds} s after {last_pts * base} s")
+    return int(ticks)

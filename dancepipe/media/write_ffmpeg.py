@@ -1,0 +1,173 @@
+"""VideoWriter's interface on the user's own ffmpeg program (extra `ffmpeg`), for encoders that PyAV's wheels lack.
+
+Frames go through a pipe in the NUT container, which carries exact times, so varying frame rates survive here too.
+"""
+
+import subprocess
+import tempfile
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from dancepipe.errors import MissingExtraError, OutputError
+from dancepipe.media.encoders import AUDIO_ENCODER, COPIED_AUDIO, ENCODERS, MUXERS, encoder_for
+from dancepipe.media.ffmpeg_program import find_ffmpeg
+from dancepipe.media.probe import open_media
+from dancepipe.media.write import PLAIN_TAGS, checked_pts, even_size, open_part, output_errors, publish, to_bt709_frame
+
+
+class FfmpegVideoWriter:
+    """As media.write.VideoWriter: same arguments, same promises, another program.
+
+    codec: any encoder that this ffmpeg has; crf and preset are translated for the encoders of media/encoders.py and left out
+    (said) for others, which then use their own defaults.
+    MissingExtraError without ffmpeg-python; OutputError without an ffmpeg program, or with its own words when it fails.
+    """
+
+    def __init__(self, path: Path, size_wh: tuple[int, int], frame_times_base: Fraction, *, codec: str = "libx264", crf: int = 18,
+                 preset: str = "veryfast", audio_from: Path | None = None, audio_until_seconds: Fraction | None = None,
+                 metadata: dict[str, str] | None = None, say: Callable[[str], None] = print):
+        self.path, self.size_wh, self.frame_times_base = Path(path), tuple(size_wh), Fraction(frame_times_base)
+        self.frames_written = 0
+        self._last_pts = None
+        self._process = self._pipe = None
+        try:
+            import ffmpeg
+        except ImportError as error:
+            raise MissingExtraError("ffmpeg-python", "ffmpeg", "writing with the ffmpeg program") from error
+        suffix = self.path.suffix
+        if codec in ENCODERS:
+            quality = encoder_for(codec, suffix).options(crf, preset)
+        else:
+            encoder_for("libx264" if suffix.lower() != ".webm" else "libvpx-vp9", suffix)  # refuses unknown suffixes
+            quality = {}
+            say(f"{codec}: crf and preset are not known for it; it runs with its own defaults")
+        self._program = find_ffmpeg()
+        if self._program is None:
+            raise OutputError("no ffmpeg program found; install ffmpeg, set DANCEPIPE_FFMPEG, or pip install 'dancepipe[ffmpeg]'")
+        self._muxer = MUXERS[suffix.lower()]
+        outputs, input_streams = self._output_options(codec, quality, dict(metadata or {})), []
+        pictures = ffmpeg.input("pipe:0", f="nut")
+        # NUT does not carry colour tags: say what to_bt709_frame() made, so that nothing is converted a second time.
+        tags = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709", "range": "tv"}
+        input_streams.append(pictures.video.filter("setparams", **tags))
+        if audio_from is not None:
+            sound = self._audio_input(ffmpeg, Path(audio_from), audio_until_seconds, outputs, say)
+            if sound is not None:
+                input_streams.append(sound)
+        self.part_path = open_part(self.path)
+        command = ffmpeg.output(*input_streams, str(self.part_path.absolute()), **outputs).global_args(
+            "-hide_banner", "-loglevel", "error", "-nostdin", "-copyts").overwrite_output()
+        try:
+            self._start(ffmpeg.compile(command, cmd=self._program))
+        except BaseException:
+            self._abandon()
+            raise
+
+    def __enter__(self) -> "FfmpegVideoWriter":
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        except BaseException:
+            self._abandon()
+            raise
+        if kind is not None:
+            self._abandon()
+
+    def write(self, image: np.ndarray, time_seconds: Fraction) -> None:
+        """Add one picture, uint8 RGB (H, W, 3), shown from time_seconds on. Times must rise."""
+        pts = checked_pts(image, time_seconds, self.size_wh, self.frame_times_base, self._last_pts)
+        frame = to_bt709_frame(image)
+        frame.pts, frame.time_base = pts, self.frame_times_base
+        try:
+            self._pipe.mux(self._raw.encode(frame))
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._failure() from error
+        self._last_pts = pts
+        self.frames_written += 1
+
+    def _output_options(self, codec: str, quality: dict[str, str], metadata: dict[str, str]) -> dict:
+        # crf and preset belong to the video encoder only; the sound has its own options.
+        options = {"c:v": codec, "pix_fmt": "yuv420p", "f": self._muxer, "fps_mode": "passthrough",
+                   "enc_time_base": f"{self.frame_times_base.numerator}:{self.frame_times_base.denominator}",
+                   **{f"{name}:v": value for name, value in quality.items()}}
+        if self._muxer in ("mp4", "mov"):
+            options["movflags"] = "+faststart" if all(key in PLAIN_TAGS for key in metadata) else "+faststart+use_metadata_tags"
+            options["video_track_timescale"] = self.frame_times_base.denominator
+            options["movie_timescale"] = self.frame_times_base.denominator
+        for number, (key, value) in enumerate(metadata.items()):
+            options[f"metadata:g:{number}"] = f"{key}={value}"
+        return options
+
+    def _audio_input(self, ffmpeg, path: Path, until_seconds: Fraction | None, outputs: dict, say):
+        with open_media(path) as container:
+            if not container.streams.audio:
+                return None
+            context = container.streams.audio[0].codec_context
+            codec = context.codec.canonical_name if context else "unknown"
+        copied = codec in COPIED_AUDIO[self._muxer]
+        outputs["c:a"] = "copy" if copied else AUDIO_ENCODER[self._muxer]
+        if not copied:
+            say(f"sound of {path} is re-encoded to {outputs['c:a']}: {codec} does not go into {self._muxer}")
+        limit = {} if until_seconds is None else {"to": float(until_seconds)}
+        return ffmpeg.input(str(path.absolute()), **limit)["a:0"]
+
+    def _start(self, arguments: list[str]) -> None:
+        self._words = tempfile.TemporaryFile()
+        try:
+            self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._words)
+        except OSError as error:
+            raise OutputError(f"cannot start {self._program}: {error.strerror or error}") from error
+        try:
+            self._pipe = av.open(self._process.stdin, "w", format="nut")
+            self._raw = self._pipe.add_stream("rawvideo", rate=25)
+            self._raw.width, self._raw.height = even_size(self.size_wh)
+            self._raw.pix_fmt = "yuv420p"
+            self._raw.codec_context.time_base = self.frame_times_base
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._failure() from error
+
+    def _finish(self) -> None:
+        if self.frames_written == 0:
+            raise OutputError(f"no frame was written, so there is no {self.path}")
+        try:
+            self._pipe.mux(self._raw.encode(None))
+            self._pipe.close()
+            self._process.stdin.close()
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._failure() from error
+        if self._process.wait() != 0:
+            raise self._failure()
+        self._words.close()
+        publish(self.part_path, self.path, self.frames_written)
+
+    def _failure(self) -> OutputError:
+        """What ffmpeg said last, as an error."""
+        if self._process.poll() is None:
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._words.seek(0)
+        lines = self._words.read().decode("utf-8", "replace").strip().splitlines()
+        said = "; ".join(line.strip() for line in lines[:3]) or f"exit code {self._process.returncode}"
+        return OutputError(f"cannot write {self.path}: {self._program} failed: {said}")
+
+    def _abandon(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for opened in (self._pipe, self._process.stdin, self._words):
+                try:
+                    if opened is not None:
+                        opened.close()
+                except (av.error.FFmpegError, OSError, ValueError):
+                    pass  # the program is gone, and so is the file; the error is being raised already
+        self.part_path.unlink(missing_ok=True)
