@@ -10,9 +10,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from dancepipe.person.skeleton import (
-    L_ANKLE, L_ELBOW, L_HIP, L_KNEE, L_SHOULDER, L_WRIST, NECK, NOSE, R_ANKLE, R_ELBOW, R_HIP, R_KNEE, R_SHOULDER, R_WRIST,
-)  # fmt: skip
+from dancepipe.person.skeleton import L_ANKLE, L_ELBOW, L_KNEE, L_WRIST, NECK, NOSE, R_ANKLE, R_ELBOW, R_KNEE, R_WRIST, torso_length_px
 from dancepipe.records import Pose
 
 Box = tuple[float, float, float, float]
@@ -23,19 +21,6 @@ _HEAD_SIDE = 0.35  # around the nose in all directions
 _HAND = 0.40  # beyond the wrist, along the forearm
 _FOOT = 0.25  # beyond the ankle, along the shin
 _FLESH = 0.15  # around any joint
-
-
-def torso_length_px(pose: Pose) -> float | None:
-    """Body unit in px, of what is seen: the longest of neck-hip, shoulder width * 1.3 and thigh * 1.1, since turning and
-    bending only shorten a projected bone. None when no such bone is seen."""
-    points, present = pose.points_px, pose.present
-    lengths = []
-    for first, second, factor in (
-        (NECK, R_HIP, 1.0), (NECK, L_HIP, 1.0), (R_SHOULDER, L_SHOULDER, 1.3), (R_HIP, R_KNEE, 1.1), (L_HIP, L_KNEE, 1.1),
-    ):  # fmt: skip
-        if present[first] and present[second]:
-            lengths.append(factor * float(np.hypot(*(points[first] - points[second]))))
-    return max(lengths) if lengths else None
 
 
 def body_bounds(pose: Pose, mask: np.ndarray | None = None) -> Box:

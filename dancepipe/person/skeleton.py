@@ -86,3 +86,16 @@ def mirror_pose(pose: Pose, width_px: int) -> Pose:
     points = pose.points_px[MIRROR].copy()
     points[:, 0] = width_px - 1 - points[:, 0]
     return Pose(points, pose.confidence[MIRROR])
+
+
+def torso_length_px(pose: Pose) -> float | None:
+    """Body unit in px, of what is seen: the longest of neck-hip, shoulder width * 1.3 and thigh * 1.1, since turning and
+    bending only shorten a projected bone. None when no such bone is seen."""
+    points, present = pose.points_px, pose.present
+    lengths = []
+    for first, second, factor in (
+        (NECK, R_HIP, 1.0), (NECK, L_HIP, 1.0), (R_SHOULDER, L_SHOULDER, 1.3), (R_HIP, R_KNEE, 1.1), (L_HIP, L_KNEE, 1.1),
+    ):  # fmt: skip
+        if present[first] and present[second]:
+            lengths.append(factor * float(np.hypot(*(points[first] - points[second]))))
+    return max(lengths) if lengths else None
