@@ -90,8 +90,9 @@ class VideoWriter:
             free_form = any(key not in PLAIN_TAGS for key in self._metadata)
             options["movflags"] = "+faststart+use_metadata_tags" if free_form else "+faststart"
             options["movie_timescale"] = str(self._movie_timescale())
-        elif (self.frame_times_base * 1000).denominator != 1:
-            self._say(f"{self.path.suffix} files count time in milliseconds: frame times are rounded; .mp4 keeps them exactly")
+        else:
+            options["avoid_negative_ts"] = "disabled"  # or pictures move when the sound starts before 0, as AAC does
+            say_rounded_times(self.path.suffix, self.frame_times_base, self._say)
         with output_errors(self.path):
             container = av.open(os.path.abspath(self.part_path), "w", format=self._muxer, options=options)
         container.metadata.update(self._metadata)
@@ -106,10 +107,7 @@ class VideoWriter:
         return exact if exact <= MOST_TIMESCALE else 1000
 
     def _start_streams(self) -> None:
-        seconds = self._last_step * self.frame_times_base if self._last_step else Fraction(1, 25)
-        # Only the level and the rate control look at this; it must not be the fine tick of the time base.
-        rate = (1 / seconds).limit_denominator(1001) if Fraction(1, 240) <= seconds <= 1 else Fraction(25)
-        stream = self._container.add_stream(self._codec, rate=rate, options=self._options)
+        stream = self._container.add_stream(self._codec, rate=rate_from_step(self._last_step, self.frame_times_base), options=self._options)
         stream.width, stream.height = even_size(self.size_wh)
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
@@ -206,6 +204,21 @@ def publish(part: Path, path: Path, frames: int) -> None:
         os.replace(part, path)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}; free some space or choose another place") from error
+
+
+def say_rounded_times(suffix: str, base_seconds: Fraction, say: Callable[[str], None]) -> None:
+    """Matroska and WebM cannot hold every time base."""
+    if (base_seconds * 1000).denominator != 1:
+        say(f"{suffix} files count time in milliseconds: frame times are rounded; .mp4 keeps them exactly")
+
+
+def rate_from_step(step_ticks: int | None, base_seconds: Fraction) -> Fraction:
+    """Frames per second to tell the encoder, from the first step between frames (None: there is one frame).
+
+    Only level and rate control look at it; were it the fine tick of the time base, players would take the file for a 30000 fps one.
+    """
+    seconds = step_ticks * base_seconds if step_ticks else Fraction(0)
+    return (1 / seconds).limit_denominator(1001) if Fraction(1, 240) <= seconds <= 1 else Fraction(25)
 
 
 def even_size(size_wh: tuple[int, int]) -> tuple[int, int]:

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -16,7 +17,7 @@ from dancepipe.errors import MissingExtraError, OutputError
 from dancepipe.media.encoders import AUDIO_ENCODER, COPIED_AUDIO, ENCODERS, MUXERS, encoder_for
 from dancepipe.media.ffmpeg_program import find_ffmpeg
 from dancepipe.media.probe import open_media
-from dancepipe.media.write import PLAIN_TAGS, checked_pts, even_size, open_part, output_errors, publish, to_bt709_frame
+from dancepipe.media.write import PLAIN_TAGS, checked_pts, even_size, open_part, publish, rate_from_step, say_rounded_times, to_bt709_frame
 
 
 class FfmpegVideoWriter:
@@ -33,7 +34,7 @@ class FfmpegVideoWriter:
         self.path, self.size_wh, self.frame_times_base = Path(path), tuple(size_wh), Fraction(frame_times_base)
         self.frames_written = 0
         self._last_pts = None
-        self._process = self._pipe = None
+        self._process = self._pipe = self._first = None
         try:
             import ffmpeg
         except ImportError as error:
@@ -48,7 +49,10 @@ class FfmpegVideoWriter:
         self._program = find_ffmpeg()
         if self._program is None:
             raise OutputError("no ffmpeg program found; install ffmpeg, set DANCEPIPE_FFMPEG, or pip install 'dancepipe[ffmpeg]'")
+        _require_usable(ffmpeg, self._program, codec)
         self._muxer = MUXERS[suffix.lower()]
+        if self._muxer in ("matroska", "webm"):
+            say_rounded_times(suffix, self.frame_times_base, say)
         outputs, input_streams = self._output_options(codec, quality, dict(metadata or {})), []
         pictures = ffmpeg.input("pipe:0", f="nut")
         # NUT does not carry colour tags: say what to_bt709_frame() made, so that nothing is converted a second time.
@@ -85,12 +89,22 @@ class FfmpegVideoWriter:
         pts = checked_pts(image, time_seconds, self.size_wh, self.frame_times_base, self._last_pts)
         frame = to_bt709_frame(image)
         frame.pts, frame.time_base = pts, self.frame_times_base
+        if self._last_pts is None:
+            self._first = frame  # waits for the second, which tells the rate
+        else:
+            self._send(frame, pts - self._last_pts)
+        self._last_pts = pts
+        self.frames_written += 1
+
+    def _send(self, frame: av.VideoFrame | None, step_ticks: int | None) -> None:
         try:
+            if self._pipe is None:
+                self._open_pipe(step_ticks)
+                self._pipe.mux(self._raw.encode(self._first))
+                self._first = None
             self._pipe.mux(self._raw.encode(frame))
         except (av.error.FFmpegError, OSError) as error:
             raise self._failure() from error
-        self._last_pts = pts
-        self.frames_written += 1
 
     def _output_options(self, codec: str, quality: dict[str, str], metadata: dict[str, str]) -> dict:
         # crf and preset belong to the video encoder only; the sound has its own options.
@@ -124,20 +138,19 @@ class FfmpegVideoWriter:
             self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._words)
         except OSError as error:
             raise OutputError(f"cannot start {self._program}: {error.strerror or error}") from error
-        try:
-            self._pipe = av.open(self._process.stdin, "w", format="nut")
-            self._raw = self._pipe.add_stream("rawvideo", rate=25)
-            self._raw.width, self._raw.height = even_size(self.size_wh)
-            self._raw.pix_fmt = "yuv420p"
-            self._raw.codec_context.time_base = self.frame_times_base
-        except (av.error.FFmpegError, OSError) as error:
-            raise self._failure() from error
+
+    def _open_pipe(self, step_ticks: int | None) -> None:
+        self._pipe = av.open(self._process.stdin, "w", format="nut")
+        self._raw = self._pipe.add_stream("rawvideo", rate=rate_from_step(step_ticks, self.frame_times_base))
+        self._raw.width, self._raw.height = even_size(self.size_wh)
+        self._raw.pix_fmt = "yuv420p"
+        self._raw.codec_context.time_base = self.frame_times_base
 
     def _finish(self) -> None:
         if self.frames_written == 0:
             raise OutputError(f"no frame was written, so there is no {self.path}")
+        self._send(None, None)
         try:
-            self._pipe.mux(self._raw.encode(None))
             self._pipe.close()
             self._process.stdin.close()
         except (av.error.FFmpegError, OSError) as error:
@@ -171,3 +184,22 @@ class FfmpegVideoWriter:
                 except (av.error.FFmpegError, OSError, ValueError):
                     pass  # the program is gone, and so is the file; the error is being raised already
         self.part_path.unlink(missing_ok=True)
+
+
+def _require_usable(ffmpeg, program: str, codec: str) -> None:
+    """Encode one frame with it. OutputError names what works with this program; there is no silent fallback."""
+    if not _works(ffmpeg, program, codec):
+        usable = ", ".join(name for name in ENCODERS if name != codec and _works(ffmpeg, program, name))
+        raise OutputError(f"the video encoder {codec} does not work with {program} on this machine; usable here: {usable or 'none'}")
+
+
+@lru_cache(maxsize=None)
+def _works(ffmpeg, program: str, codec: str) -> bool:
+    trial = ffmpeg.input("color=gray:size=256x256:rate=25", f="lavfi").output("pipe:", f="null", pix_fmt="yuv420p", **{"c:v": codec, "frames:v": 1})
+    try:
+        ffmpeg.run(trial, cmd=program, capture_stdout=True, capture_stderr=True)
+    except ffmpeg.Error:
+        return False
+    except OSError as error:
+        raise OutputError(f"cannot start {program}: {error.strerror or error}") from error
+    return True
