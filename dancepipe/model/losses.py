@@ -1,0 +1,159 @@
+"""Eq. 3 to 10: named, unweighted terms, and the one function that weighs and sums them.
+
+A term's name is its weight's name in LossWeights, its key in logs and in YAML.
+Stage 1 trains the coarse picture and the flow, stage 2 the final picture, so no
+term needs to say which of the two it is about. Every term is float32.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dancepipe.errors import TrainingDivergedError
+from dancepipe.model.enhancer import EnhancerOutput
+from dancepipe.model.face import crop_faces, face_boxes
+from dancepipe.model.flow_attention import FlowAttentionOutput
+from dancepipe.model.local_attention import warp
+from dancepipe.model.perceptual import RELU3_1, RELU4_1, Vgg19Taps
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Eq. 10, which gives no numbers: these follow GFLA's. One field per term."""
+
+    flow_feature: float = 5.0  # eq. 3; its floor is exp(-1) = 0.368, not 0
+    flow_image: float = 5.0  # eq. 5
+    l1: float = 5.0  # eq. 7
+    perceptual: float = 0.5  # eq. 7; a tenth of l1
+    face_l1: float = 5.0  # eq. 8
+    face_perceptual: float = 0.5  # eq. 8
+    adversarial: float = 2.0  # eq. 9, D
+    adversarial_face: float = 2.0  # eq. 9, D_f
+    matte: float = 1.0  # ours, not the paper's: the fourth channel
+
+
+def weighted_sum(terms: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
+    """Eq. 10. TrainingDivergedError names the terms that are not finite."""
+    names = list(terms)
+    values = torch.stack([terms[name] for name in names])
+    finite = torch.isfinite(values.detach()).tolist()
+    if not all(finite):
+        bad = ", ".join(f"{name} is {terms[name].item()}" for name, is_finite in zip(names, finite) if not is_finite)
+        raise TrainingDivergedError(f"training diverged: {bad}; lower the learning rate or the weight of that term")
+    return (values * values.new_tensor([getattr(weights, name) for name in names])).sum()
+
+
+def stage1_terms(
+    made: FlowAttentionOutput,
+    I_r: Tensor,
+    I_t: Tensor,
+    mask: Tensor,
+    perceptual: Vgg19Taps | None,
+    discriminator: nn.Module | None,
+) -> dict[str, Tensor]:
+    """The flow attention network's terms; those of a network that is None are absent.
+
+    I_r, I_t (B, 3, H, W) in [-1, 1]; mask (B, 1, H, W) in [0, 1], the person in I_t.
+    """
+    terms = {"flow_image": flow_image_loss(made.flows, I_r, I_t), "l1": F.l1_loss(made.coarse, I_t)}
+    if perceptual is not None:
+        with torch.no_grad():
+            taps_t, taps_r = perceptual(I_t), perceptual(I_r)
+        terms["flow_feature"] = flow_feature_loss(made.flows, taps_r, taps_t)
+        terms["perceptual"] = perceptual_distance(perceptual(made.coarse), taps_t).mean()
+    if discriminator is not None:
+        terms["adversarial"] = (discriminator(made.coarse) - 1).square().mean()
+    terms["matte"] = matte_loss(made.matte_logits, mask)
+    return terms
+
+
+def stage2_terms(
+    made: EnhancerOutput,
+    I_t: Tensor,
+    mask: Tensor,
+    joints: Tensor,
+    perceptual: Vgg19Taps | None,
+    discriminator: nn.Module | None,
+    face_discriminator: nn.Module | None,
+) -> dict[str, Tensor]:
+    """The enhancer's terms; those of a network that is None are absent. joints (B, 18, 3) of I_t: x_px, y_px, confidence.
+
+    The terms of eq. 7 and 9 in I_coarse are constant here and left out. Samples without a face do not count in the face terms.
+    """
+    boxes = face_boxes(joints, I_t.shape[2])
+    face, face_t = crop_faces(made.final, boxes), crop_faces(I_t, boxes)
+    terms = {"l1": F.l1_loss(made.final, I_t), "face_l1": _mean_where((face - face_t).abs().mean((1, 2, 3)), boxes.present)}
+    if perceptual is not None:
+        with torch.no_grad():
+            taps_t, face_taps_t = perceptual(I_t), perceptual(face_t)
+        terms["perceptual"] = perceptual_distance(perceptual(made.final), taps_t).mean()
+        terms["face_perceptual"] = _mean_where(perceptual_distance(perceptual(face), face_taps_t), boxes.present)
+    if discriminator is not None:
+        terms["adversarial"] = (discriminator(made.final) - 1).square().mean()
+    if face_discriminator is not None:
+        terms["adversarial_face"] = _mean_where((face_discriminator(face) - 1).square().mean((1, 2, 3)), boxes.present)
+    terms["matte"] = matte_loss(made.matte_logits, mask)
+    return terms
+
+
+@dataclass(frozen=True)
+class DiscriminatorLoss:
+    """What the discriminator minimises, and its mean scores (detached) for the log."""
+
+    loss: Tensor
+    real_score: Tensor
+    made_score: Tensor
+
+
+def discriminator_loss(discriminator: nn.Module, real: Tensor, made: Tensor, present: Tensor | None = None) -> DiscriminatorLoss:
+    """LSGAN: half of (D(real) - 1)^2 + D(made)^2. No gradient reaches `made`. present (B,): samples that count, default all."""
+    real_scores, made_scores = discriminator(real), discriminator(made.detach())
+    present = torch.ones(len(real), device=real.device) if present is None else present
+    loss = 0.5 * ((real_scores - 1).square() + made_scores.square()).mean((1, 2, 3))
+    return DiscriminatorLoss(
+        _mean_where(loss, present),
+        _mean_where(real_scores.detach().mean((1, 2, 3)), present),
+        _mean_where(made_scores.detach().mean((1, 2, 3)), present),
+    )
+
+
+def flow_feature_loss(flows: tuple[Tensor, Tensor], taps_r: Sequence[Tensor], taps_t: Sequence[Tensor]) -> Tensor:
+    """Eq. 3 and 4, mean of both levels: exp(-cosine) of the warped reference's and the target's features at each position.
+
+    The flow at H/8 moves relu4_1, the flow at H/4 relu3_1.
+    """
+    levels = [
+        torch.exp(-F.cosine_similarity(warp(taps_r[tap], flow), taps_t[tap].detach().float(), dim=1)).mean()
+        for flow, tap in zip(flows, (RELU4_1, RELU3_1))
+    ]
+    return sum(levels) / len(levels)
+
+
+def flow_image_loss(flows: tuple[Tensor, Tensor], I_r: Tensor, I_t: Tensor) -> Tensor:
+    """Eq. 5, mean of both levels: L1 between the reference warped at full size and the target."""
+    levels = []
+    for flow in flows:
+        scale = I_t.shape[2] / flow.shape[2]
+        full = F.interpolate(flow, size=I_t.shape[2:], mode="bilinear", align_corners=False) * scale  # (B, 2, H, W)
+        levels.append(F.l1_loss(warp(I_r, full), I_t))
+    return sum(levels) / len(levels)
+
+
+def perceptual_distance(taps: Sequence[Tensor], taps_t: Sequence[Tensor]) -> Tensor:
+    """The perceptual half of eq. 7: the sum over the taps of the mean absolute difference. (B,)"""
+    return sum((tap.float() - tap_t.float()).abs().mean((1, 2, 3)) for tap, tap_t in zip(taps, taps_t))
+
+
+def matte_loss(matte_logits: Tensor, mask: Tensor) -> Tensor:
+    """Ours: L1 of the matte plus its binary cross-entropy, which still pulls where the sigmoid is flat."""
+    matte_logits = matte_logits.float()
+    return F.l1_loss(torch.sigmoid(matte_logits), mask) + F.binary_cross_entropy_with_logits(matte_logits, mask)
+
+
+def _mean_where(values: Tensor, present: Tensor) -> Tensor:
+    """Mean of values (B,) over the present samples; 0, with zero gradients, when there is none."""
+    present = present.to(values.dtype)
+    return (values * present).sum() / present.sum().clamp_min(1)

@@ -1,0 +1,170 @@
+"""Every term against a calculation by hand, and the sum against eq. 10."""
+
+from dataclasses import fields
+
+import pytest
+import torch
+from torch import nn
+
+from dancepipe.errors import TrainingDivergedError
+from dancepipe.model.enhancer import EnhancerOutput
+from dancepipe.model.flow_attention import FlowAttentionOutput
+from dancepipe.model.losses import (
+    LossWeights,
+    discriminator_loss,
+    flow_feature_loss,
+    flow_image_loss,
+    matte_loss,
+    perceptual_distance,
+    stage1_terms,
+    stage2_terms,
+    weighted_sum,
+)
+from dancepipe.model.perceptual import random_vgg19
+
+ONE_MINUS_COSINE_45 = torch.exp(torch.tensor(-(2**-0.5))).item()
+
+
+@pytest.fixture(scope="module")
+def vgg():
+    return random_vgg19()
+
+
+class Scores(nn.Module):
+    """A discriminator that scores a picture by its mean."""
+
+    def forward(self, images):
+        return images.mean(1, keepdim=True)
+
+
+def no_flows(batch=1, side=32):
+    return torch.zeros(batch, 2, side // 8, side // 8), torch.zeros(batch, 2, side // 4, side // 4)
+
+
+def taps_of(eighth, quarter):
+    """Five taps of which only the two that flow_feature_loss may use are there."""
+    return None, None, quarter, eighth, None
+
+
+def test_flow_feature_loss_is_exp_of_minus_cosine():
+    quarter, eighth = torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 2, 2)
+    quarter[:, 0], eighth[:, 0] = 1, 1
+    turned_quarter, turned_eighth = quarter.clone(), eighth.clone()
+    turned_quarter[:, 1] = 1  # 45 degrees away
+    turned_eighth[:, :, :, 1] = torch.tensor([0.0, 3.0]).view(1, 2, 1)  # right half: 90 degrees
+    flows = torch.zeros(1, 2, 2, 2), torch.zeros(1, 2, 4, 4)
+    same = flow_feature_loss(flows, taps_of(eighth, quarter), taps_of(eighth, quarter))
+    assert same.item() == pytest.approx(torch.exp(torch.tensor(-1.0)).item())
+    turned = flow_feature_loss(flows, taps_of(eighth, quarter), taps_of(turned_eighth, turned_quarter))
+    assert turned.item() == pytest.approx((ONE_MINUS_COSINE_45 + (same.item() + 1) / 2) / 2)
+
+
+def test_flow_feature_loss_falls_when_the_flow_is_right_and_its_gradient_points_there():
+    features = torch.randn(1, 8, 8, 8, generator=torch.Generator().manual_seed(0))
+    smooth = nn.functional.avg_pool2d(nn.functional.pad(features, (2,) * 4, mode="replicate"), 5, 1)
+    target = smooth.roll(-1, 3)  # the source of x is x + 1
+    flow = torch.full((1, 2, 8, 8), 0.0)
+    flow[:, 0] = 0.5
+    flow.requires_grad_()
+    taps_r, taps_t = taps_of(smooth, smooth), taps_of(target, target)
+    half_way = flow_feature_loss((flow, flow), taps_r, taps_t)
+    half_way.backward()
+    right = torch.zeros(1, 2, 8, 8)
+    right[:, 0] = 1
+    assert flow_feature_loss((right, right), taps_r, taps_t) < half_way
+    assert flow.grad[:, 0].mean() < 0
+
+
+def test_flow_image_loss_by_hand():
+    I_r = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    I_t = torch.cat((I_r[..., 8:], I_r[..., -1:].expand(-1, -1, -1, 8)), 3)  # moved left by 8, the right border repeated
+    flow_8, flow_4 = no_flows()
+    flow_8[:, 0], flow_4[:, 0] = 1, 2  # both 8 px in the picture
+    assert flow_image_loss((flow_8, flow_4), I_r, I_t).item() == pytest.approx(0, abs=1e-6)
+    still = (I_r - I_t).abs().mean().item()
+    assert flow_image_loss((flow_8, flow_4 * 0), I_r, I_t).item() == pytest.approx(still / 2, abs=1e-6)
+
+
+def test_perceptual_distance_by_hand():
+    taps = [torch.zeros(2, 1, 2, 2), torch.ones(2, 3, 1, 1)]
+    taps_t = [torch.tensor([1.0, 2.0]).view(2, 1, 1, 1).expand(2, 1, 2, 2), torch.ones(2, 3, 1, 1) * 0.5]
+    assert perceptual_distance(taps, taps_t).tolist() == [1.5, 2.5]
+
+
+def test_matte_loss_by_hand():
+    logits = torch.tensor([0.0, 2.0]).view(1, 1, 1, 2)
+    mask = torch.tensor([1.0, 0.0]).view(1, 1, 1, 2)
+    sigmoid_2 = 1 / (1 + torch.exp(torch.tensor(-2.0)))
+    by_hand = ((0.5 + sigmoid_2) + (-torch.log(torch.tensor(0.5)) - torch.log(1 - sigmoid_2))) / 2
+    assert matte_loss(logits, mask).item() == pytest.approx(by_hand.item(), rel=1e-5)
+
+
+def test_discriminator_loss_by_hand_and_without_a_gradient_to_the_maker():
+    real, made = torch.full((2, 3, 4, 4), 0.5), torch.full((2, 3, 4, 4), 0.25, requires_grad=True)
+    real.requires_grad_()
+    result = discriminator_loss(Scores(), real, made)
+    assert result.loss.item() == pytest.approx(0.5 * (0.5**2 + 0.25**2))
+    assert (result.real_score.item(), result.made_score.item()) == (0.5, 0.25)
+    result.loss.backward()
+    assert made.grad is None and real.grad is not None
+    made = torch.stack((torch.zeros(3, 4, 4), torch.ones(3, 4, 4)))
+    assert discriminator_loss(Scores(), real, made, torch.tensor([True, False])).loss.item() == pytest.approx(0.5 * 0.5**2)
+    assert discriminator_loss(Scores(), real, made, torch.tensor([False, False])).loss.item() == 0
+
+
+def stage1_case():
+    random = torch.Generator().manual_seed(0)
+    coarse, I_r, I_t = (torch.rand(2, 3, 32, 32, generator=random) * 2 - 1 for _ in range(3))
+    mask = (torch.rand(2, 1, 32, 32, generator=random) > 0.5).float()
+    made = FlowAttentionOutput(coarse, torch.zeros(2, 1, 32, 32), no_flows(2), (), ())
+    return made, I_r, I_t, mask
+
+
+def test_stage_1_terms(vgg):
+    made, I_r, I_t, mask = stage1_case()
+    terms = stage1_terms(made, I_r, I_t, mask, vgg, Scores())
+    assert set(terms) == {"flow_image", "flow_feature", "l1", "perceptual", "adversarial", "matte"}
+    assert terms["l1"].item() == pytest.approx((made.coarse - I_t).abs().mean().item())
+    by_hand = sum((a - b).abs().mean() for a, b in zip(vgg(made.coarse), vgg(I_t)))
+    assert terms["perceptual"].item() == pytest.approx(by_hand.item(), rel=1e-4)
+    assert terms["adversarial"].item() == pytest.approx(((made.coarse.mean(1) - 1) ** 2).mean().item())
+    assert terms["matte"].item() == pytest.approx(0.5 + 0.6931, abs=1e-4)
+    assert set(stage1_terms(made, I_r, I_t, mask, None, None)) == {"flow_image", "l1", "matte"}
+
+
+def test_stage_2_terms_count_only_samples_with_a_face(vgg):
+    random = torch.Generator().manual_seed(0)
+    final, I_t = (torch.rand(2, 3, 32, 32, generator=random) * 2 - 1 for _ in range(2))
+    mask = torch.ones(2, 1, 32, 32)
+    made = EnhancerOutput(final, torch.zeros(2, 1, 32, 32))
+    joints = torch.zeros(2, 18, 3)
+    joints[0, [0, 1, 14, 15]] = torch.tensor([[16, 12, 1], [16, 22, 1], [13, 9, 1], [19, 9, 1.0]])
+    arguments = (mask, joints, vgg, Scores(), Scores())
+    terms = stage2_terms(made, I_t, *arguments)
+    assert set(terms) == {"l1", "face_l1", "perceptual", "face_perceptual", "adversarial", "adversarial_face", "matte"}
+    blind = final.clone()
+    blind[1] = 0  # the sample without a face changes
+    changed = stage2_terms(EnhancerOutput(blind, made.matte_logits), I_t, *arguments)
+    for name in terms:
+        same = changed[name].item() == pytest.approx(terms[name].item(), rel=1e-5)
+        assert same == (name in ("face_l1", "face_perceptual", "adversarial_face", "matte")), name
+    joints[0, :, 2] = 0
+    nobody = stage2_terms(made, I_t, *arguments)
+    assert [nobody[name].item() for name in ("face_l1", "face_perceptual", "adversarial_face")] == [0, 0, 0]
+    assert set(stage2_terms(made, I_t, mask, joints, None, None, None)) == {"l1", "face_l1", "matte"}
+
+
+def test_sum_is_eq_10_and_every_term_has_its_weight(vgg):
+    made, I_r, I_t, mask = stage1_case()
+    names = {field.name for field in fields(LossWeights)}
+    stage1 = stage1_terms(made, I_r, I_t, mask, vgg, Scores())
+    stage2 = stage2_terms(EnhancerOutput(made.coarse, made.matte_logits), I_t, mask, torch.zeros(2, 18, 3), vgg, Scores(), Scores())
+    assert set(stage1) | set(stage2) == names
+    terms = {"l1": torch.tensor(0.5), "adversarial": torch.tensor(3.0), "matte": torch.tensor(2.0)}
+    assert weighted_sum(terms, LossWeights(l1=2, adversarial=10, matte=0)).item() == pytest.approx(0.5 * 2 + 3 * 10)
+
+
+def test_a_term_that_is_not_finite_is_named():
+    terms = {"l1": torch.tensor(0.5), "perceptual": torch.tensor(float("nan")), "matte": torch.tensor(float("inf"))}
+    with pytest.raises(TrainingDivergedError, match="perceptual is nan, matte is inf"):
+        weighted_sum(terms, LossWeights())
