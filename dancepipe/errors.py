@@ -53,6 +53,10 @@ class WeightsError(DancepipeError):
     """Weights that are absent, damaged or of another network."""
 
 
+class WeightsMissingError(WeightsError):
+    """Weights that are needed and not there."""
+
+
 class ConfigError(DancepipeError):
     """An option or configuration file that does not fit."""
 

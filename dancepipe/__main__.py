@@ -1,0 +1,5 @@
+import sys
+
+from dancepipe.cli import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""Reference photo + driver video -> video of the person in the photo, dancing."""

@@ -1,0 +1,178 @@
+"""The stage: reference + driver -> video. Decoding, pose, rendering and encoding overlap; memory stays flat."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from dancepipe import __version__
+from dancepipe.animate.background import open_background
+from dancepipe.animate.composite import paste, premultiplied
+from dancepipe.animate.motion import MotionPlan, SURVEY_FRAMES, Target, find_people, survey_driver, targets
+from dancepipe.animate.options import AnimateOptions
+from dancepipe.animate.overlap import in_thread
+from dancepipe.animate.reference import read_reference
+from dancepipe.animate.render import Renderer
+from dancepipe.device import pick_device
+from dancepipe.errors import BadVideoError, WeightsMissingError
+from dancepipe.media.probe import probe_video
+from dancepipe.media.read import VideoReader
+from dancepipe.model.networks import load_networks
+from dancepipe.person.finder import open_person_finder
+from dancepipe.person.smooth import smoothing_radius
+
+SYNTHETIC_TAG = f"Synthetic media: a person in a photo animated by dancepipe {__version__}"
+_QUEUE_FRAMES = 8
+_ANALYSIS_SIDE_PX = 640  # poses gain nothing from more; whole frames are decoded only where the result shows them
+
+
+@dataclass(frozen=True)
+class AnimateSummary:
+    """What a run did."""
+
+    out: Path
+    frames_in: int
+    frames_out: int
+    frames_held: int
+    shortfall_seconds: float
+    corrupt_frames: int
+    audio_codec: str | None
+    people_seen: int
+    seconds: float
+
+    def text(self) -> str:
+        """One line for the user."""
+        parts = [f"{self.out}: {self.frames_out} frames of {self.frames_in}, {'audio kept' if self.audio_codec else 'no audio in the driver'}"]
+        if self.frames_held:
+            parts.append(f"{self.frames_held} frames without a person held the last pose")
+        if self.shortfall_seconds:
+            parts.append(f"the driver is truncated: its last {self.shortfall_seconds:.2f} s are missing")
+        if self.corrupt_frames:
+            parts.append(f"{self.corrupt_frames} damaged frames in the driver")
+        return "; ".join(parts) + f"; {self.seconds:.1f} s, {self.frames_out / self.seconds:.1f} frames a second"
+
+
+def animate(
+    ref: Path, driver: Path, out: Path, weights: Path | None, options: AnimateOptions = AnimateOptions(), *, say: Callable[[str], None] = print
+) -> AnimateSummary:
+    """Make the person in the photo `ref` dance like the one in `driver`; write the video `out`.
+
+    Every frame of the driver gives one frame with the same timestamp; the audio is
+    copied. `out` appears only when it is whole. Raises BadImageError, BadVideoError,
+    NoPersonError, WeightsError, ConfigError, OutputError, MissingExtraError.
+    """
+    started = time.monotonic()
+    if weights is None:
+        raise WeightsMissingError("no weights given; train some (dancepipe train) and pass --weights RUN/weights.safetensors")
+    info = probe_video(driver)
+    size_wh = _output_size(info.size_wh, options.max_side_px)
+    decoded_side_px = None if options.background == "driver" else _ANALYSIS_SIDE_PX
+    device = pick_device(options.device, say=say)
+    networks = load_networks(weights)
+    size_px = networks.dims.size_hw[0]
+
+    with _finder(options, "photo", options.mask, device, say) as finder:
+        reference = read_reference(ref, finder, size_px, say=say)
+    background = open_background(options.background, reference, size_wh)
+    with _finder(options, "photo", None, device, say) as finder:
+        survey = survey_driver(_spread_frames(driver, options.reader, decoded_side_px), finder, driver)
+    if survey.people_seen > 1:
+        say(f"{driver}: up to {survey.people_seen} people; the largest and most central one is followed")
+    plan = MotionPlan(survey, reference, size_px, with_retargeting=options.retarget)
+    smooth_radius = smoothing_radius(info.frame_rate or 30) if options.smooth else 0
+    renderer = Renderer(networks, reference, device, options.precision)
+    batch = options.batch or (8 if device.startswith("cuda") else 1)
+
+    held = 0
+    with (
+        VideoReader(driver, max_side_px=decoded_side_px) as video,
+        _finder(options, "video", options.mask if options.background == "driver" else None, device, say) as finder,
+        _writer(options, out, size_wh, info, say) as result,
+        tqdm(total=info.declared_frames, desc="frames", unit="frame", disable=None) as progress,
+    ):
+        frames = in_thread(video, _QUEUE_FRAMES, "decode")
+        people = in_thread(find_people(frames, finder), _QUEUE_FRAMES, "pose")
+        rendered = in_thread(render_batches(targets(people, plan, survey, smooth_radius), renderer, batch), _QUEUE_FRAMES, "render")
+        try:
+            for target, person in rendered:
+                picture = background(target)
+                scale = size_wh[0] / target.frame.image.shape[1]
+                x0, y0, x1, y1 = ((edge + 0.5) * scale - 0.5 for edge in target.box_xyxy_px)
+                paste(picture, person, (x0, y0, x1, y1))
+                result.write(picture, target.frame.time_seconds)
+                held += target.is_held
+                progress.update()
+        finally:
+            rendered.close()
+        if result.frames_written != video.frames_read:
+            raise AssertionError(f"{video.frames_read} frames read, {result.frames_written} written")
+        if not result.frames_written:
+            raise BadVideoError(driver, "no frame could be decoded")
+    return AnimateSummary(
+        out=Path(out),
+        frames_in=video.frames_read,
+        frames_out=result.frames_written,
+        frames_held=held,
+        shortfall_seconds=float(video.shortfall_seconds),
+        corrupt_frames=video.corrupt_frames,
+        audio_codec=info.audio_codec,
+        people_seen=survey.people_seen,
+        seconds=time.monotonic() - started,
+    )
+
+
+def render_batches(stream: Iterable[Target], renderer: Renderer, batch: int) -> Iterator[tuple[Target, np.ndarray]]:
+    """Each target with its premultiplied person (S, S, 4), rendered `batch` at a time, in order."""
+    iterator = iter(stream)
+    while group := list(islice(iterator, batch)):
+        pictures, mattes = renderer.render([target.pose for target in group])
+        for target, picture, matte in zip(group, pictures, mattes, strict=True):
+            yield target, premultiplied(picture, matte)
+
+
+def _output_size(size_wh: tuple[int, int], max_side_px: int) -> tuple[int, int]:
+    if not max_side_px or max(size_wh) <= max_side_px:
+        return size_wh
+    scale = max_side_px / max(size_wh)
+    return max(1, round(size_wh[0] * scale)), max(1, round(size_wh[1] * scale))
+
+
+def _spread_frames(driver: Path, reader: str, side_px: int | None):
+    if reader == "decord":
+        from dancepipe.media.read_decord import read_spread_frames
+    else:
+        from dancepipe.media.read import read_spread_frames
+    return read_spread_frames(driver, SURVEY_FRAMES, max_side_px=side_px)
+
+
+def _finder(options: AnimateOptions, mode: str, mask: str | None, device: str, say):
+    return open_person_finder(
+        options.pose,
+        mask,
+        mode=mode,
+        yolo_weights=options.yolo_weights,
+        rembg_model=options.rembg_model,
+        device=device,
+        say=say,
+    )
+
+
+def _writer(options: AnimateOptions, out: Path, size_wh, info, say):
+    if options.writer == "ffmpeg":
+        from dancepipe.media.write_ffmpeg import VideoWriter
+    else:
+        from dancepipe.media.write import VideoWriter
+    return VideoWriter(
+        out,
+        size_wh,
+        info.time_base,
+        codec=options.encoder,
+        crf=options.crf,
+        audio_from=info.path if info.audio_codec else None,
+        metadata={"comment": SYNTHETIC_TAG},
+        say=say,
+    )

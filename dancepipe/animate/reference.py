@@ -1,0 +1,59 @@
+"""The photo -> the reference: the person alone on grey, as the networks want it, and what lies behind."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dancepipe.errors import BadImageError, NoPersonError
+from dancepipe.media.image import load_photo
+from dancepipe.person.crop import crop_square, person_box, pose_in_box
+from dancepipe.person.cutout import on_grey
+from dancepipe.person.finder import PersonFinder
+from dancepipe.person.skeleton import JOINTS, L_ANKLE, L_KNEE, L_WRIST, R_ANKLE, R_KNEE, R_WRIST
+from dancepipe.records import GREY, Pose
+
+MIN_PHOTO_SIDE_PX = 64
+MIN_PERSON_SIDE_PX = 64
+_WANTED = (R_WRIST, L_WRIST, R_KNEE, L_KNEE, R_ANKLE, L_ANKLE)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The person of the photo in the networks' square picture."""
+
+    image: np.ndarray  # uint8 RGB (S, S, 3) on grey
+    mask: np.ndarray  # uint8 (S, S)
+    pose: Pose  # in that picture's pixels
+    photo: np.ndarray  # uint8 RGB, whole
+    photo_mask: np.ndarray  # uint8, the person in the photo
+
+
+def read_reference(path: Path, finder: PersonFinder, size_px: int, *, say: Callable[[str], None] = print) -> Reference:
+    """finder: an open PersonFinder in photo mode with masks.
+
+    Raises BadImageError (unreadable or far too small) and NoPersonError. Says what
+    a user should know: several people, parts of the body that the photo does not show.
+    """
+    photo = load_photo(path)
+    height, width = photo.shape[:2]
+    if min(height, width) < MIN_PHOTO_SIDE_PX:
+        raise BadImageError(path, f"it has {width} x {height} pixels; a reference needs at least {MIN_PHOTO_SIDE_PX} on the shorter side")
+    person = finder.find(photo)
+    if person is None:
+        raise NoPersonError(f"no person found in {path}; give a photo that shows one person whole and upright, well lit")
+    box = person_box(person.pose, person.mask)
+    side = box[2] - box[0]
+    if side < MIN_PERSON_SIDE_PX:
+        raise NoPersonError(f"the person in {path} is only {side:.0f} pixels tall; give a photo with at least {MIN_PERSON_SIDE_PX}, better {size_px}")
+    if person.people_seen > 1:
+        say(f"{path}: {person.people_seen} people; the largest and most central one is taken")
+    if side < size_px / 2:
+        say(f"{path}: the person is {side:.0f} pixels tall, less than half of the {size_px} that the networks read; the result will be soft")
+    hidden = [JOINTS[joint].replace("_", " ") for joint in _WANTED if not person.pose.present[joint]]
+    if hidden:
+        say(f"{path}: does not show the {', '.join(hidden)}; what the photo does not show has to be invented")
+    mask = crop_square(person.mask, box, size_px, fill=0)
+    image = on_grey(crop_square(photo, box, size_px, fill=GREY), mask)
+    return Reference(image, mask, pose_in_box(person.pose, box, size_px), photo, person.mask)

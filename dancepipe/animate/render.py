@@ -1,0 +1,45 @@
+"""Target poses -> pictures of the reference in those poses, in batches; the reference is encoded once."""
+
+import numpy as np
+import torch
+
+from dancepipe.animate.reference import Reference
+from dancepipe.model.tensors import to_network, to_picture
+from dancepipe.model.networks import Networks
+from dancepipe.person.draw import heat_maps, joint_map
+from dancepipe.records import Pose
+
+
+class Renderer:
+    """Renders one reference. networks: loaded weights; without an enhancer (stage 1 only) the coarse picture is the result."""
+
+    def __init__(self, networks: Networks, reference: Reference, device: str, precision: str):
+        self._device, self._precision = torch.device(device), precision
+        self._size_hw = reference.image.shape[:2]
+        self._flow_attention = networks.flow_attention.to(self._device).eval()
+        self._enhancer = networks.enhancer.to(self._device).eval() if networks.enhancer is not None else None
+        for network in (self._flow_attention, self._enhancer):
+            if network is not None:
+                network.to(memory_format=torch.channels_last)  # 1.3 to 4 times faster transposed convolutions on the CPU
+        with torch.inference_mode(), self._autocast():
+            image = to_network(reference.image[None], self._device)
+            self._encoded = self._flow_attention.encode_reference(image, *self._maps([reference.pose]))
+
+    def render(self, poses: list[Pose]) -> tuple[np.ndarray, np.ndarray]:
+        """(uint8 RGB (B, S, S, 3) on grey, uint8 matte (B, S, S)) for B poses in canvas pixels."""
+        with torch.inference_mode(), self._autocast():
+            heat, joints = self._maps(poses)
+            made = self._flow_attention.render(self._encoded, heat, joints)
+            picture, matte_logits = made.coarse, made.matte_logits
+            if self._enhancer is not None:
+                refined = self._enhancer(made.coarse, made.matte_logits, joints)
+                picture, matte_logits = refined.final, refined.matte_logits
+            matte = (torch.sigmoid(matte_logits.float())[:, 0] * 255).round().to(torch.uint8)
+            return to_picture(picture.float()).cpu().numpy(), matte.cpu().numpy()
+
+    def _maps(self, poses: list[Pose]) -> tuple[torch.Tensor, torch.Tensor]:
+        joints = torch.from_numpy(np.stack([pose.as_array() for pose in poses])).to(self._device)  # (B, 18, 3)
+        return heat_maps(joints, *self._size_hw), joint_map(joints, *self._size_hw)
+
+    def _autocast(self):
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16")

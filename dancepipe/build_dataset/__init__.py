@@ -1,0 +1,1 @@
+"""urls.txt -> person-split, pose-labelled Parquet data set."""

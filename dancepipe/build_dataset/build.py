@@ -1,0 +1,146 @@
+"""The stage: sources -> clips, one by one, each whole or absent, each failure written down."""
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from dancepipe.build_dataset.label import crop_clip, label_clip
+from dancepipe.build_dataset.options import BuildDatasetOptions
+from dancepipe.build_dataset.sources import Source, read_sources, shard_of, split_of
+from dancepipe.dataset.store import ClipWriter, DatasetRow
+from dancepipe.errors import BadVideoError, ConfigError, DatasetError, FetchError, NoPersonError, OutputError
+from dancepipe.media.fetch import fetch
+from dancepipe.media.probe import probe_video
+from dancepipe.person.finder import open_person_finder
+
+
+@dataclass(frozen=True)
+class BuildSummary:
+    """What a run did."""
+
+    sources: int
+    clips_written: int
+    clips_already_there: int
+    failures: int
+    frames_written: int
+    seconds: float
+
+
+def build_dataset(sources: list[str], out: Path, options: BuildDatasetOptions = BuildDatasetOptions(), *, say: Callable[[str], None] = print) -> BuildSummary:
+    """Build or complete the data set in `out` from URLs, video files, folders and text files of those.
+
+    A clip that is already there is skipped; a source that fails goes to
+    out/failures.jsonl with its stage and reason, and the run goes on. Raises
+    ConfigError, OutputError, MissingExtraError and WeightsError: nothing could work then.
+    """
+    if options.shard_index >= options.num_shards:
+        raise ConfigError(f"shard_index {options.shard_index} must be below num_shards {options.num_shards}")
+    out = Path(out)
+    try:
+        (out / "videos").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write to {out}: {error.strerror}; choose a folder that you may write to") from error
+    ledger = out / ("failures.jsonl" if options.num_shards == 1 else f"failures-{options.shard_index}-of-{options.num_shards}.jsonl")
+
+    found, unusable = read_sources(sources, say=say)
+    if not found and not unusable:
+        raise DatasetError("no video among the sources; give URLs, video files, folders of videos, or a text file of those")
+    todo = [source for source in found if shard_of(source, options.num_shards) == options.shard_index]
+    started = time.monotonic()
+    written = skipped = frames = 0
+    failures = [{"source": str(error.source), "stage": "fetch", "reason": str(error)} for error in unusable if options.shard_index == 0]
+    for failure in failures:
+        say(f"failed (fetch): {failure['reason']}")
+    _write_ledger(ledger, failures)
+    with tqdm(todo, desc="clips", unit="clip", disable=None) as progress:
+        for source in progress:
+            path = clip_path(out, source, options.test_share)
+            if path.exists():
+                skipped += 1
+                continue
+            stage = "fetch"
+            try:
+                video = fetch(source.location, out / "videos", max_height_px=options.max_height_px, say=say)
+                stage = "label"
+                frames += build_clip(video, source, path, options, say=say)
+                written += 1
+            except (FetchError, BadVideoError, NoPersonError) as error:
+                failures.append({"source": source.location, "stage": stage, "reason": str(error)})
+                _write_ledger(ledger, failures)
+                say(f"failed ({stage}): {error}")
+    return BuildSummary(len(todo) + len(unusable), written, skipped, len(failures), frames, time.monotonic() - started)
+
+
+def build_clip(video: Path, source: Source, path: Path, options: BuildDatasetOptions, *, say: Callable[[str], None] = print) -> int:
+    """One video file -> one Parquet file at `path`; returns the number of frames written.
+
+    Raises BadVideoError, NoPersonError (too few usable frames), OutputError.
+    """
+    expected = probe_video(video).declared_frames
+    with tqdm(total=expected and 2 * expected, desc=path.stem[:32], unit="frame", leave=False, disable=None) as progress:
+        finder = open_person_finder(
+            options.pose,
+            options.mask,
+            mode="video",
+            yolo_weights=options.yolo_weights,
+            rembg_model=options.rembg_model,
+            device=options.device,
+            say=say,
+        )
+        with finder:
+            labels = label_clip(video, finder, fps=options.fps, min_joints=options.min_joints, tick=progress.update)
+        if len(labels.frames) < options.min_frames:
+            raise NoPersonError(
+                f"{source.location}: a person with at least {options.min_joints} joints in {len(labels.frames)} of {labels.frames_looked_at} frames "
+                f"({labels.frames_without_person} without a person, {labels.frames_with_few_joints} with fewer joints); {options.min_frames} are needed"
+            )
+        _tell(labels, source, say)
+        split = split_of(source.identity, options.test_share)
+        with ClipWriter(path, lossless=options.lossless) as out:
+            for person in crop_clip(video, labels, options.size_px, tick=progress.update):
+                out.add(
+                    DatasetRow(
+                        identity=source.identity,
+                        clip=path.stem,
+                        frame_index=person.frame_index,
+                        time_seconds=float(person.time_seconds),
+                        split=split,
+                        image=person.image,
+                        mask=person.mask,
+                        pose=person.pose,
+                        box_xyxy_px=person.box_xyxy_px,
+                        source=source.location,
+                    )
+                )
+    return len(labels.frames)
+
+
+def _tell(labels, source: Source, say: Callable[[str], None]) -> None:
+    """Everything about a clip that a user would want to know before training on it."""
+    if labels.people_seen > 1:
+        say(f"{source.location}: up to {labels.people_seen} people; the largest and most central one is followed")
+    if labels.shortfall_seconds:
+        say(f"{source.location}: truncated, the last {float(labels.shortfall_seconds):.2f} s are missing; what decodes is used")
+    if labels.corrupt_frames:
+        say(f"{source.location}: {labels.corrupt_frames} damaged frames")
+
+
+def clip_path(out: Path, source: Source, test_share: float) -> Path:
+    """out/SPLIT/NAME-KEY.parquet: a readable name, and a key that keeps equal names apart."""
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(source.location.split("?")[0]).stem).strip("-")[:48]
+    return Path(out) / split_of(source.identity, test_share) / f"{stem or 'clip'}-{source.key[:8]}.parquet"
+
+
+def _write_ledger(path: Path, failures: list[dict]) -> None:
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text("".join(json.dumps(failure) + "\n" for failure in failures), encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}; free some space or choose another folder") from error

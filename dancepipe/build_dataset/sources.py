@@ -1,0 +1,74 @@
+"""What the user names -> a flat list of sources, each with the identity of its person."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dancepipe.errors import FetchError
+from dancepipe.media.fetch import LIST_SUFFIXES, expand_sources, source_key
+
+
+@dataclass(frozen=True)
+class Source:
+    """One video. Sources of one identity show the same person: they are paired, and stay in one split."""
+
+    location: str  # URL or local path
+    identity: str
+
+    @property
+    def key(self) -> str:
+        return source_key(self.location)
+
+
+def read_sources(arguments: list[str], *, say: Callable[[str], None] = print) -> tuple[list[Source], list[FetchError]]:
+    """The sources in order, each once, and what could not be understood or found.
+
+    In a text file a line is a URL or a path relative to the file; after a tab may stand
+    the person's name, for people that show up in several videos. Without a name each
+    video is a person of its own.
+    """
+    found: dict[str, Source] = {}
+    failures = []
+    for argument in arguments:
+        try:
+            entries = _lines(Path(argument)) if Path(argument).suffix.lower() in LIST_SUFFIXES and Path(argument).is_file() else [(argument, "")]
+        except FetchError as error:
+            failures.append(error)
+            continue
+        for entry, identity in entries:
+            try:
+                for location in expand_sources([entry], say=say):
+                    found.setdefault(source_key(location), Source(location, identity or source_key(location)))
+            except FetchError as error:
+                failures.append(error)
+    return list(found.values()), failures
+
+
+def _lines(path: Path) -> list[tuple[str, str]]:
+    """(location, identity or "") of every line that is not a comment."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FetchError(path, f"not a readable text file ({error}); give a UTF-8 file with one URL or path a line") from error
+    entries = []
+    for line in text.splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            location, _, identity = (part.strip() for part in line.partition("\t"))
+            if "://" not in location:
+                location = str(path.parent / location)
+            entries.append((location, identity))
+    if not entries:
+        raise FetchError(path, "no URL or path in it; write one a line")
+    return entries
+
+
+def split_of(identity: str, test_share: float) -> str:
+    """'test' for a fixed share of the identities, by hash: adding sources never moves a person."""
+    place = int(hashlib.sha1(identity.encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
+    return "test" if place < test_share else "train"
+
+
+def shard_of(source: Source, num_shards: int) -> int:
+    """Which shard works on this source: stable whatever else is in the list."""
+    return int(source.key[:8], 16) % num_shards

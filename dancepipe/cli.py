@@ -1,0 +1,163 @@
+"""The command line: the library with flags. One subcommand = one function of the same name; no pixel and no tensor here."""
+
+import argparse
+import dataclasses
+import os
+import sys
+import typing
+from pathlib import Path
+
+from dancepipe import __version__
+from dancepipe.animate.options import AnimateOptions
+from dancepipe.build_dataset.options import BuildDatasetOptions
+from dancepipe.config import merged, option_type, options_from, read_yaml
+from dancepipe.errors import ConfigError, DancepipeError
+from dancepipe.train.options import TrainOptions
+
+USER_ERROR = 2
+INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 2 a user can mend it, 130 Ctrl-C. Bugs keep their traceback (1)."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return parsed.run(parsed) or 0
+    except DancepipeError as error:
+        print(f"dancepipe: {error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("dancepipe: interrupted; nothing half-written was left, the same command goes on from what is whole", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dancepipe", allow_abbrev=False, description="One photo and one dance video in, a video of that person dancing out.")
+    parser.add_argument("--version", action="version", version=f"dancepipe {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    build = commands.add_parser("build-dataset", help="dance videos -> person-split, pose-labelled Parquet data set")
+    build.add_argument("sources", nargs="+", metavar="SOURCE", help="URL, video file, folder of videos, or a .txt of those (one a line)")
+    build.add_argument("--out", type=Path, required=True, help="folder of the data set")
+    _add_options(build, BuildDatasetOptions)
+    build.set_defaults(run=_build_dataset)
+
+    train = commands.add_parser("train", help="data set -> weights")
+    train.add_argument("--data", type=Path, required=True, help="folder of a data set")
+    train.add_argument("--out", type=Path, required=True, help="folder of the run: log, checkpoints, samples, weights.safetensors")
+    train.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
+    train.add_argument("--dry-run", action="store_true", help="show the resolved options and sizes, then stop")
+    _add_options(train, TrainOptions)
+    train.set_defaults(run=_train)
+
+    animate = commands.add_parser("animate", help="reference photo + driver video -> video")
+    animate.add_argument("--ref", type=Path, required=True, help="photo of the person that shall dance")
+    animate.add_argument("--driver", type=Path, required=True, help="video of the dance")
+    animate.add_argument("--out", type=Path, required=True, help="video to write (.mp4, .mov, .mkv)")
+    animate.add_argument("--weights", type=Path, help="weights.safetensors of a training run")
+    _add_options(animate, AnimateOptions)
+    animate.set_defaults(run=_animate)
+
+    doctor = commands.add_parser("doctor", help="what is installed, which devices and weights are found")
+    doctor.add_argument("--weights", type=Path, help="also look at these weights")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser, cls) -> None:
+    """One flag per option, --config for a YAML file of them; flags win over the file."""
+    parser.add_argument("--config", type=Path, help="YAML file with options")
+    hints = typing.get_type_hints(cls)
+    group = parser.add_argument_group("options")
+    for field in dataclasses.fields(cls):
+        kind, _ = option_type(hints[field.name])
+        if dataclasses.is_dataclass(kind):
+            inner = typing.get_type_hints(kind)
+            for part in dataclasses.fields(kind):
+                _add_flag(group, f"{field.name}.{part.name}", option_type(inner[part.name])[0], part)
+        else:
+            _add_flag(group, field.name, kind, field)
+    parser.set_defaults(option_class=cls)
+
+
+def _add_flag(group, name: str, kind: type, field: dataclasses.Field) -> None:
+    flag = "--" + name.replace("_", "-").replace(".", "-")
+    default = field.default
+    text = field.metadata["help"].replace("%", "%%") + ("" if default is None else f" (default {default})")
+    settings = {"dest": f"option:{name}", "default": argparse.SUPPRESS, "help": text}
+    if kind is bool:
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, **settings)
+    else:
+        metavar = "|".join(field.metadata["choices"]) if field.metadata["choices"] else {int: "N", float: "X"}.get(kind, "TEXT")
+        group.add_argument(flag, type=str, metavar=metavar, **settings)
+
+
+def _options(parsed: argparse.Namespace):
+    """The options of the command from --config and flags. Raises ConfigError."""
+    cls = parsed.option_class
+    flags: dict = {}
+    hints = typing.get_type_hints(cls)
+    for key, value in vars(parsed).items():
+        if key.startswith("option:"):
+            *block, name = key.removeprefix("option:").split(".")
+            holder = option_type(hints[block[0]])[0] if block else cls
+            value = _from_text(option_type(typing.get_type_hints(holder)[name])[0], value, name)
+            flags = merged(flags, {block[0]: {name: value}} if block else {name: value})
+    where, values = "command line", {}
+    if parsed.config:
+        where = f"{parsed.config} and command line" if flags else str(parsed.config)
+        values = read_yaml(parsed.config)
+    return options_from(cls, merged(values, flags), where)
+
+
+def _from_text(kind: type, value, name: str):
+    if kind in (int, float) and isinstance(value, str):
+        try:
+            return kind(value)
+        except ValueError:
+            raise ConfigError(f"--{name.replace('_', '-')} needs {'a whole number' if kind is int else 'a number'}, got {value!r}") from None
+    return value
+
+
+def _build_dataset(parsed) -> int:
+    from dancepipe.build_dataset.build import build_dataset
+
+    summary = build_dataset(parsed.sources, parsed.out, _options(parsed))
+    print(
+        f"{parsed.out}: {summary.clips_written} clips written ({summary.frames_written} pictures), {summary.clips_already_there} already there, "
+        f"{summary.failures} of {summary.sources} sources failed"
+        + (f", see {parsed.out}/failures*.jsonl" if summary.failures else "")
+        + f"; {summary.seconds:.0f} s"
+    )
+    return USER_ERROR if summary.failures == summary.sources else 0
+
+
+def _train(parsed) -> int:
+    options = _options(parsed)
+    from dancepipe.train.train import train
+
+    train(parsed.data, parsed.out, options, resume=parsed.resume, dry_run=parsed.dry_run)
+    return 0
+
+
+def _animate(parsed) -> int:
+    options = _options(parsed)
+    from dancepipe.animate.animate import animate
+
+    summary = animate(parsed.ref, parsed.driver, parsed.out, parsed.weights, options)
+    print(summary.text())
+    return 0
+
+
+def _doctor(parsed) -> int:
+    from dancepipe.doctor import doctor
+
+    print(doctor(parsed.weights))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

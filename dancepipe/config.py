@@ -1,0 +1,108 @@
+"""Options: frozen dataclasses beside the functions that use them, filled from YAML files and command-line flags.
+
+An unknown key, a wrong type or a value out of range stops the run and says what would fit.
+"""
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+
+from dancepipe.errors import ConfigError
+
+
+def option(default, help: str, *, choices: tuple | None = None, minimum: float | None = None):
+    """A dataclass field with its default, its one comment, and what values fit."""
+    metadata = {"help": help, "choices": choices, "minimum": minimum}
+    if dataclasses.is_dataclass(default):
+        return dataclasses.field(default_factory=lambda: default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def option_type(field_type) -> tuple[type, bool]:
+    """The plain type of a field and whether None fits: `int | None` -> (int, True)."""
+    if isinstance(field_type, types.UnionType) or typing.get_origin(field_type) is typing.Union:
+        kinds = [kind for kind in typing.get_args(field_type) if kind is not type(None)]
+        return kinds[0], True
+    return field_type, False
+
+
+def options_from(cls, values: Mapping, where: str):
+    """An instance of the options dataclass `cls` from plain values.
+
+    `where` names the origin in errors ("configs/base.yaml"). Raises ConfigError.
+    """
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    hints = typing.get_type_hints(cls)
+    filled = {}
+    for key, value in values.items():
+        if key not in fields:
+            near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.5)
+            hint = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(sorted(fields))}"
+            raise ConfigError(f"{where}: unknown option '{key}'; {hint}")
+        filled[key] = _checked(fields[key], hints[key], value, f"{where}: option '{key}'")
+    return cls(**filled)
+
+
+def _checked(field: dataclasses.Field, hint, value, where: str):
+    kind, may_be_none = option_type(hint)
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where} needs a block of keys, got {value!r}")
+        return options_from(kind, value, where)
+    if value is None and may_be_none:
+        return None
+    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = float(value)
+    elif kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-4 as text
+        try:
+            value = float(value)
+        except ValueError:
+            raise ConfigError(f"{where} needs a number, got {value!r}") from None
+    elif type(value) is not kind:
+        names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+        raise ConfigError(f"{where} needs {names.get(kind, kind.__name__)}, got {value!r}")
+    choices, minimum = field.metadata.get("choices"), field.metadata.get("minimum")
+    if choices and value not in choices:
+        raise ConfigError(f"{where} must be one of {', '.join(map(str, choices))}, got {value!r}")
+    if minimum is not None and not value >= minimum:
+        raise ConfigError(f"{where} must be at least {minimum}, got {value!r}")
+    return value
+
+
+def read_yaml(path: Path) -> dict:
+    """The mapping in a YAML file. Raises ConfigError for a missing, unreadable or wrongly shaped file."""
+    import yaml
+
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"no configuration file at {path}; give an existing YAML file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read configuration {path}: {error}") from error
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold 'option: value' lines, got {type(values).__name__}")
+    return values
+
+
+def merged(base: Mapping, over: Mapping) -> dict:
+    """`over` laid on `base`, block by block."""
+    result = dict(base)
+    for key, value in over.items():
+        both_blocks = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = merged(result[key], value) if both_blocks else value
+    return result
+
+
+def as_plain(options) -> dict:
+    """The options as plain values, ready for YAML or JSON."""
+    return dataclasses.asdict(options)

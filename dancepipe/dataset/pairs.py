@@ -1,0 +1,108 @@
+"""Pairs of frames of one person: (reference, target), the unit that training reads.
+
+Pair number n is a pure function of (seed, n). The position in the data order is
+therefore one number, and a resumed run sees exactly the pairs it would have seen.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from dancepipe.dataset.store import clip_files, open_clip, row_from
+from dancepipe.errors import DatasetError
+
+_OPEN_FILES = 32
+_PICTURE_COLUMNS = ["identity", "clip", "frame_index", "time_seconds", "split", "image", "mask", "keypoints", "box_xyxy_px", "source"]
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """B pairs. Pictures are uint8 RGB on neutral grey, joints are in their picture's pixels."""
+
+    reference_image: torch.Tensor  # uint8 (B, H, W, 3)
+    reference_mask: torch.Tensor  # uint8 (B, H, W)
+    reference_joints: torch.Tensor  # float32 (B, 18, 3)
+    target_image: torch.Tensor
+    target_mask: torch.Tensor
+    target_joints: torch.Tensor
+
+    def to(self, device) -> "PairBatch":
+        return PairBatch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
+
+
+class PairSource(torch.utils.data.Dataset):
+    """Random access to pairs by number. size_hw: the networks' picture size; stored pictures are resized to it.
+
+    Raises DatasetError when no identity has two frames.
+    """
+
+    def __init__(self, folder: Path, split: str, size_hw: tuple[int, int], seed: int):
+        self.size_hw, self.seed = tuple(size_hw), seed
+        self._files = clip_files(folder, split)
+        self._open: OrderedDict[int, object] = OrderedDict()
+        places: dict[str, list[tuple[int, int]]] = {}
+        for number, path in enumerate(self._files):
+            column = open_clip(path).read(columns=["identity"]).column("identity").to_pylist()
+            for row, identity in enumerate(column):
+                places.setdefault(identity, []).append((number, row))
+        self._places = [rows for _, rows in sorted(places.items()) if len(rows) >= 2]
+        if not self._places:
+            raise DatasetError(f"{folder}: no identity of the {split} split has two frames to pair; build the data set from longer clips")
+        self.identities = len(self._places)
+        self.frames = sum(map(len, self._places))
+
+    def __getitem__(self, number: int) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng([self.seed, number])
+        rows = self._places[rng.integers(self.identities)]  # every person counts the same, however long the clip
+        first, second = rng.choice(len(rows), 2, replace=False)
+        pair = {}
+        for role, place in (("reference", rows[first]), ("target", rows[second])):
+            image, mask, joints = self._picture(*place)
+            pair |= {f"{role}_image": image, f"{role}_mask": mask, f"{role}_joints": joints}
+        return pair
+
+    def _picture(self, file_number: int, row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        file = self._file(file_number)
+        group = 0
+        while row >= (rows := file.metadata.row_group(group).num_rows):
+            row, group = row - rows, group + 1
+        entry = row_from(file.read_row_group(group, columns=_PICTURE_COLUMNS).slice(row, 1).to_pylist()[0])
+        height, width = self.size_hw
+        image, mask, joints = entry.image, entry.mask, entry.pose.as_array()
+        if mask.shape != (height, width):
+            scale_xy = np.array([width / mask.shape[1], height / mask.shape[0]], np.float32)
+            joints[:, :2] = (joints[:, :2] + 0.5) * scale_xy - 0.5  # pixel centres are at integers
+            image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX if scale_xy[0] < 1 else Image.Resampling.BICUBIC))
+            mask = np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.BOX if scale_xy[0] < 1 else Image.Resampling.BILINEAR))
+        return image, mask, joints
+
+    def _file(self, number: int):
+        """Opened on first use in each worker process; the least recently used one is closed."""
+        if number not in self._open:
+            self._open[number] = open_clip(self._files[number])
+            if len(self._open) > _OPEN_FILES:
+                self._open.popitem(last=False)[1].close()
+        self._open.move_to_end(number)
+        return self._open[number]
+
+
+def collate(pairs: list[dict[str, np.ndarray]]) -> PairBatch:
+    """One PairBatch from single pairs."""
+    return PairBatch(**{name: torch.from_numpy(np.stack([pair[name] for pair in pairs])) for name in pairs[0]})
+
+
+def pair_batches(source: PairSource, batch: int, first_pair: int, last_pair: int, workers: int) -> torch.utils.data.DataLoader:
+    """Batches of the pairs first_pair .. last_pair - 1 in order, decoded in `workers` processes (0: here)."""
+    return torch.utils.data.DataLoader(
+        source,
+        sampler=range(first_pair, last_pair),
+        batch_size=batch,
+        collate_fn=collate,
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+        persistent_workers=False,
+    )

@@ -1,0 +1,82 @@
+"""What is installed, which devices and which weights are found: one text to read and to paste into a report."""
+
+import importlib.metadata
+import platform
+import shutil
+from pathlib import Path
+
+from dancepipe import __version__
+from dancepipe.errors import DancepipeError
+
+_CORE = ("torch", "torchvision", "av", "numpy", "pillow", "tqdm", "pyyaml", "pyarrow", "safetensors", "yt-dlp", "mediapipe", "protobuf", "opencv-contrib-python")
+_EXTRAS = {"yolo": "ultralytics", "rembg": "rembg", "decord": "decord", "ffmpeg": "ffmpeg-python", "dancers": "numba"}
+
+
+def doctor(weights: Path | None = None) -> str:
+    """The report as text. Never fails because something is missing: it says so."""
+    lines = [f"dancepipe {__version__}, Python {platform.python_version()}, {platform.platform()}", "", "core packages"]
+    lines += [f"  {name:24} {_version(name) or 'MISSING: pip install dancepipe'}" for name in _CORE]
+    lines += ["", "extras"]
+    lines += [f"  {extra:24} {_version(name) or f'not installed: pip install {chr(39)}dancepipe[{extra}]{chr(39)}'}" for extra, name in _EXTRAS.items()]
+    lines += ["", "devices", *_devices(), "", "backends", *_backends(), "", "weights", *_weights(weights)]
+    return "\n".join(lines)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _devices() -> list[str]:
+    try:
+        import torch
+    except ImportError as error:
+        return [f"  torch cannot be loaded: {error}"]
+    lines = [f"  cpu                      {torch.get_num_threads()} threads, bf16 {'fast' if _cpu_has_bf16() else 'slow (no hardware for it)'}"]
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            properties = torch.cuda.get_device_properties(index)
+            lines.append(f"  cuda:{index}                   {properties.name}, {properties.total_memory / 2**30:.0f} GiB")
+    else:
+        lines.append(f"  cuda                     none found ({'this torch is built without CUDA' if torch.version.cuda is None else 'no usable GPU or driver'})")
+    return lines
+
+
+def _cpu_has_bf16() -> bool:
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def _backends() -> list[str]:
+    lines = []
+    try:
+        import numpy as np
+
+        from dancepipe.person.finder import open_person_finder
+
+        with open_person_finder("mediapipe", "mediapipe", mode="photo") as finder:
+            finder.find(np.zeros((64, 64, 3), np.uint8))
+        lines.append("  pose and mask            mediapipe works (its weights come with the package)")
+    except Exception as error:  # a report must name whatever is wrong, of whatever kind
+        lines.append(f"  pose and mask            mediapipe does NOT work: {type(error).__name__}: {error}")
+    lines.append(f"  system ffmpeg            {shutil.which('ffmpeg') or 'not found (only --writer ffmpeg needs it)'}")
+    return lines
+
+
+def _weights(path: Path | None) -> list[str]:
+    if path is None:
+        return ["  none given               look at a file with: dancepipe doctor --weights FILE"]
+    try:
+        from dancepipe.model.networks import load_networks
+
+        networks = load_networks(path)
+    except DancepipeError as error:
+        return [f"  {error}"]
+    height, width = networks.dims.size_hw
+    parts = "stage 1 and 2" if networks.enhancer is not None else "stage 1 only"
+    return [f"  {path}: preset {networks.dims.preset}, {width} x {height}, {parts}"]

@@ -1,0 +1,20 @@
+"""The weights of eq. 10, apart from the losses themselves so that the command line can show them without loading torch."""
+
+from dataclasses import dataclass
+
+from dancepipe.config import option
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Eq. 10, which gives no numbers: these follow GFLA's. One field per term of losses.py, under the term's name."""
+
+    flow_feature: float = option(5.0, "eq. 3; its floor is exp(-1) = 0.368, not 0", minimum=0)
+    flow_image: float = option(5.0, "eq. 5", minimum=0)
+    l1: float = option(5.0, "eq. 7, the l1 half", minimum=0)
+    perceptual: float = option(0.5, "eq. 7, the perceptual half", minimum=0)
+    face_l1: float = option(5.0, "eq. 8, the l1 half", minimum=0)
+    face_perceptual: float = option(0.5, "eq. 8, the perceptual half", minimum=0)
+    adversarial: float = option(2.0, "eq. 9, D", minimum=0)
+    adversarial_face: float = option(2.0, "eq. 9, D_f", minimum=0)
+    matte: float = option(1.0, "ours, not the paper's: the fourth channel", minimum=0)

@@ -1,0 +1,99 @@
+"""Everything that the next training step depends on, in a folder that is whole or absent.
+
+    checkpoints/stage1-000500/{networks,optimisers}.safetensors, state.json
+
+Nothing is pickled and nothing is unpickled. The data order and the augmentation
+are functions of (seed, step), so the step is their whole state.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from dancepipe.errors import OutputError, WeightsError
+from dancepipe.model.weights import read_tensors, write_tensors
+
+_ADAM_STATE = ("exp_avg", "exp_avg_sq", "step")
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a run stands: `step` steps of `stage` are done."""
+
+    stage: int
+    step: int
+
+    @property
+    def name(self) -> str:
+        return f"stage{self.stage}-{self.step:07d}"
+
+
+def save_checkpoint(
+    folder: Path, position: Position, modules: dict[str, torch.nn.Module], optimisers: dict[str, torch.optim.Adam], keep: int
+) -> Path:
+    """Write checkpoints/NAME under `folder` and remove all but the last `keep`. An optimiser's name is its module's.
+
+    Raises OutputError when the folder cannot be written or the disk is full; older checkpoints stay then.
+    """
+    parent = Path(folder) / "checkpoints"
+    final, part = parent / position.name, parent / (position.name + ".part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        networks = {f"{name}.{key}": value for name, module in modules.items() for key, value in module.state_dict().items()}
+        write_tensors(part / "networks.safetensors", networks, {})
+        write_tensors(part / "optimisers.safetensors", _optimiser_tensors(modules, optimisers), {})
+        (part / "state.json").write_text(json.dumps({"stage": position.stage, "step": position.step}), encoding="utf-8")
+        shutil.rmtree(final, ignore_errors=True)
+        os.replace(part, final)
+    except (OSError, OutputError) as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise OutputError(f"cannot write checkpoint {final} ({error}); free some space and resume from the last one") from error
+    for old in checkpoints(folder)[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def _optimiser_tensors(modules, optimisers) -> dict[str, torch.Tensor]:
+    tensors = {}
+    for name, optimiser in optimisers.items():
+        for key, parameter in modules[name].named_parameters():
+            for part in _ADAM_STATE:
+                if parameter in optimiser.state:
+                    tensors[f"{name}.{part}.{key}"] = torch.as_tensor(optimiser.state[parameter][part])
+    return tensors
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The whole checkpoints of a run folder, oldest first."""
+    return sorted(path for path in (Path(folder) / "checkpoints").glob("stage?-*") if path.is_dir() and path.suffix != ".part")
+
+
+def read_position(checkpoint: Path) -> Position:
+    """Raises WeightsError for a damaged checkpoint."""
+    try:
+        state = json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
+        return Position(int(state["stage"]), int(state["step"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise WeightsError(f"checkpoint {checkpoint} is damaged ({error}); delete it and resume from the one before") from error
+
+
+def load_checkpoint(checkpoint: Path, modules: dict[str, torch.nn.Module], optimisers: dict[str, torch.optim.Adam]) -> None:
+    """Fill the modules, and the optimisers of those that are trained. Raises WeightsError for a damaged or foreign checkpoint."""
+    try:
+        networks, _ = read_tensors(checkpoint / "networks.safetensors")
+        states, _ = read_tensors(checkpoint / "optimisers.safetensors")
+        for name, module in modules.items():
+            module.load_state_dict({key.removeprefix(name + "."): value for key, value in networks.items() if key.startswith(name + ".")})
+    except (WeightsError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"checkpoint {checkpoint} does not fit this run ({reason}); resume with the options it was made with") from error
+    for name, optimiser in optimisers.items():
+        for key, parameter in modules[name].named_parameters():
+            if f"{name}.exp_avg.{key}" not in states:
+                continue
+            optimiser.state[parameter] = {part: states[f"{name}.{part}.{key}"].to(parameter.device if part != "step" else "cpu") for part in _ADAM_STATE}

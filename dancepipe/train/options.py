@@ -1,0 +1,31 @@
+"""The options of train. configs/*.yaml hold only what differs from these defaults."""
+
+from dataclasses import dataclass
+
+from dancepipe.config import option
+from dancepipe.model.loss_weights import LossWeights
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    preset: str = option("base", "network sizes", choices=("paper", "base", "live", "tiny"))
+    height_px: int = option(256, "picture height, a multiple of 16", minimum=32)
+    width_px: int = option(256, "picture width, a multiple of 16", minimum=32)
+    stage1_steps: int = option(200_000, "steps of stage 1: flow attention network and D", minimum=0)
+    stage2_steps: int = option(100_000, "steps of stage 2: enhancer, D and D_f; stage 1 frozen", minimum=0)
+    batch: int = option(8, "pairs a step", minimum=1)
+    learning_rate: float = option(1e-4, "Adam, generators", minimum=0)
+    discriminator_rate: float = option(1e-5, "Adam, discriminators", minimum=0)
+    beta1: float = option(0.0, "Adam's first beta (the second is 0.999)", minimum=0)
+    perceptual: str = option("vgg19", "perceptual network: vgg19 (its normal download), vgg19:FILE, random, none")
+    weights: LossWeights = option(LossWeights(), "weights of the loss terms")
+    mirror: bool = option(True, "mirror half of the pairs")
+    colour_jitter: float = option(0.1, "strength of random colour gains and channel swaps, the same in a pair; 0: off", minimum=0)
+    precision: str = option("fp32", "arithmetic of the convolutions", choices=("fp32", "bf16"))
+    device: str = option("auto", "auto, cpu, cuda, cuda:1 ...")
+    workers: int = option(2, "processes that decode pictures (0: none)", minimum=0)
+    seed: int = option(0, "seed of weights, pairs and augmentation", minimum=0)
+    log_every: int = option(50, "steps between log lines", minimum=1)
+    sample_every: int = option(1000, "steps between sample grids", minimum=1)
+    save_every: int = option(2000, "steps between checkpoints", minimum=1)
+    keep_checkpoints: int = option(3, "how many checkpoints stay", minimum=1)

@@ -1,0 +1,135 @@
+"""What each stage trains, by which terms, and one step of it. The stages differ in nothing else."""
+
+import torch
+from torch import Tensor
+
+from dancepipe.model.dims import ModelDims
+from dancepipe.model.discriminator import face_discriminator, image_discriminator
+from dancepipe.model.enhancer import Enhancer
+from dancepipe.model.face import crop_faces, face_boxes
+from dancepipe.model.flow_attention import FlowAttentionNetwork, FlowAttentionOutput
+from dancepipe.model.losses import discriminator_loss, stage1_terms, stage2_terms, weighted_sum
+from dancepipe.model.perceptual import Vgg19Taps
+from dancepipe.train.inputs import NetworkPair
+from dancepipe.train.options import TrainOptions
+
+
+def _adam(module: torch.nn.Module, rate: float, options: TrainOptions) -> torch.optim.Adam:
+    return torch.optim.Adam(module.parameters(), lr=rate, betas=(options.beta1, 0.999))
+
+
+def _placed(module: torch.nn.Module, device: str) -> torch.nn.Module:
+    return module.to(device, memory_format=torch.channels_last)
+
+
+def _autocast(device: str, options: TrainOptions):
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=options.precision == "bf16")
+
+
+def _learn(optimiser: torch.optim.Adam, loss: Tensor) -> None:
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    optimiser.step()
+
+
+class Stage1:
+    """Flow attention network and D. The terms in I_final do not exist yet."""
+
+    def __init__(self, dims: ModelDims, options: TrainOptions, perceptual: Vgg19Taps | None, device: str):
+        self.dims, self._options, self._perceptual, self._device = dims, options, perceptual, device
+        self.flow_attention = _placed(FlowAttentionNetwork(dims.flow_attention), device)
+        self.D = _placed(image_discriminator(dims.size_hw), device)
+        self.modules = {"flow_attention": self.flow_attention, "D": self.D}
+        self.optimisers = {
+            "flow_attention": _adam(self.flow_attention, options.learning_rate, options),
+            "D": _adam(self.D, options.discriminator_rate, options),
+        }
+
+    def step(self, pair: NetworkPair, *, with_statistics: bool) -> dict[str, float]:
+        """One update of both; the named terms, and with_statistics the state of M, A and the flows."""
+        self.flow_attention.train()
+        with _autocast(self._device, self._options):
+            made = self.flow_attention(pair.I_r, pair.S_r, pair.S_t, pair.J_r, pair.J_t)
+            judged = discriminator_loss(self.D, pair.I_t, made.coarse)
+        _learn(self.optimisers["D"], judged.loss)
+        self.D.requires_grad_(False)  # only made pictures get gradients from here on
+        with _autocast(self._device, self._options):
+            terms = stage1_terms(made, pair.I_r, pair.I_t, pair.matte_t, self._perceptual, self.D)
+            total = weighted_sum(terms, self._options.weights)
+        _learn(self.optimisers["flow_attention"], total)
+        self.D.requires_grad_(True)
+        if not with_statistics:
+            return {}
+        scores = {"D_real": judged.real_score.item(), "D_made": judged.made_score.item()}
+        return {"total": total.item(), **{name: term.item() for name, term in terms.items()}, **scores, **inner_statistics(made)}
+
+    @torch.no_grad()
+    def show(self, pair: NetworkPair) -> tuple[FlowAttentionOutput, None, Tensor]:
+        """(coarse, None, matte logits) in eval mode."""
+        self.flow_attention.eval()
+        coarse = self.flow_attention(pair.I_r, pair.S_r, pair.S_t, pair.J_r, pair.J_t)
+        return coarse, None, coarse.matte_logits
+
+
+class Stage2:
+    """Enhancer, a fresh D and D_f; the flow attention network is frozen, bit for bit."""
+
+    def __init__(self, flow_attention: FlowAttentionNetwork, dims: ModelDims, options: TrainOptions, perceptual: Vgg19Taps | None, device: str):
+        self.dims, self._options, self._perceptual, self._device = dims, options, perceptual, device
+        self.flow_attention = flow_attention.eval().requires_grad_(False)
+        self.enhancer = _placed(Enhancer(dims.enhancer), device)
+        self.D = _placed(image_discriminator(dims.size_hw), device)
+        self.D_f = _placed(face_discriminator(), device)
+        self.modules = {"flow_attention": self.flow_attention, "enhancer": self.enhancer, "D": self.D, "D_f": self.D_f}
+        self.optimisers = {
+            "enhancer": _adam(self.enhancer, options.learning_rate, options),
+            "D": _adam(self.D, options.discriminator_rate, options),
+            "D_f": _adam(self.D_f, options.discriminator_rate, options),
+        }
+
+    def _coarse(self, pair: NetworkPair) -> FlowAttentionOutput:
+        with torch.no_grad():
+            return self.flow_attention(pair.I_r, pair.S_r, pair.S_t, pair.J_r, pair.J_t)
+
+    def step(self, pair: NetworkPair, *, with_statistics: bool) -> dict[str, float]:
+        """One update of enhancer, D and D_f; the named terms."""
+        self.enhancer.train()
+        boxes = face_boxes(pair.joints_t, pair.I_t.shape[2])
+        with _autocast(self._device, self._options):
+            coarse = self._coarse(pair)
+            made = self.enhancer(coarse.coarse, coarse.matte_logits, pair.J_t)
+            judged = discriminator_loss(self.D, pair.I_t, made.final)
+            faces_t, faces = crop_faces(pair.I_t, boxes), crop_faces(made.final.detach(), boxes)
+            judged_faces = discriminator_loss(self.D_f, faces_t, faces, boxes.present)
+        _learn(self.optimisers["D"], judged.loss)
+        _learn(self.optimisers["D_f"], judged_faces.loss)
+        for judge in (self.D, self.D_f):
+            judge.requires_grad_(False)
+        with _autocast(self._device, self._options):
+            terms = stage2_terms(made, pair.I_t, pair.matte_t, pair.joints_t, self._perceptual, self.D, self.D_f)
+            total = weighted_sum(terms, self._options.weights)
+        _learn(self.optimisers["enhancer"], total)
+        for judge in (self.D, self.D_f):
+            judge.requires_grad_(True)
+        if not with_statistics:
+            return {}
+        scores = {"D_real": judged.real_score, "D_made": judged.made_score, "D_f_real": judged_faces.real_score, "D_f_made": judged_faces.made_score}
+        return {"total": total.item(), **{name: value.item() for name, value in {**terms, **scores}.items()}}
+
+    @torch.no_grad()
+    def show(self, pair: NetworkPair) -> tuple[FlowAttentionOutput, Tensor, Tensor]:
+        """(coarse, final, matte logits) in eval mode."""
+        self.enhancer.eval()
+        coarse = self._coarse(pair)
+        made = self.enhancer(coarse.coarse, coarse.matte_logits, pair.J_t)
+        return coarse, made.final, made.matte_logits
+
+
+@torch.no_grad()
+def inner_statistics(made: FlowAttentionOutput) -> dict[str, float]:
+    """What tells a collapse early: M that leaves the middle for one end, A that piles up on one position, flows that run away."""
+    values = {}
+    for level, M, A, flow in zip(("8", "4"), made.masks, made.attention, made.flows):
+        values[f"M_{level}_mean"], values[f"M_{level}_std"] = M.float().mean().item(), M.float().std().item()
+        values[f"A_{level}_max"], values[f"flow_{level}_mean"] = A.max().item(), flow.norm(dim=1).mean().item()
+    return values

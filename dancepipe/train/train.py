@@ -1,0 +1,123 @@
+"""The training loop: stage 1, then stage 2 with stage 1 frozen (section 4.3). The locals of run_stage are the state."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from dancepipe.config import as_plain
+from dancepipe.dataset.pairs import PairSource, collate, pair_batches
+from dancepipe.dataset.store import clip_files
+from dancepipe.device import pick_device
+from dancepipe.errors import DatasetError
+from dancepipe.model.dims import PRESETS, ModelDims
+from dancepipe.model.perceptual import open_perceptual
+from dancepipe.model.weights import WeightsInfo, save_weights
+from dancepipe.train.checkpoint import Position, checkpoints, load_checkpoint, read_position, save_checkpoint
+from dancepipe.train.inputs import network_pair
+from dancepipe.train.options import TrainOptions
+from dancepipe.train.run_folder import RunLog, describe_run, open_run_folder
+from dancepipe.train.samples import sample_grid, save_grid
+from dancepipe.train.stages import Stage1, Stage2
+
+_SAMPLE_PAIRS = 4
+_HELD_OUT_PAIRS = 16
+
+
+def train(
+    data: Path, out: Path, options: TrainOptions = TrainOptions(), *, resume: bool = False, dry_run: bool = False, say: Callable[[str], None] = print
+) -> None:
+    """Train both stages on the data set `data`; everything lands in the run folder `out`, at the end weights.safetensors.
+
+    resume: go on from the last checkpoint. dry_run: show what would be done and stop.
+    Raises ConfigError, DatasetError, WeightsError, OutputError, TrainingDivergedError.
+    """
+    # 1. Resolve
+    out = Path(out)
+    dims = dataclasses.replace(PRESETS[options.preset], size_hw=(options.height_px, options.width_px))
+    pairs = {stage: PairSource(data, "train", dims.size_hw, seed=2 * options.seed + stage - 1) for stage in (1, 2)}
+    held_out = _held_out_source(data, dims, say)
+    facts = {"identities": pairs[1].identities, "frames": pairs[1].frames, "held_out_identities": held_out.identities if held_out else 0}
+
+    # 2. Show
+    description = describe_run(options, data, facts)
+    say(json.dumps(as_plain(options), indent=2))
+    say(f"data: {facts['frames']} pictures of {facts['identities']} people; held out: {facts['held_out_identities']} people")
+    if dry_run:
+        return
+    device = pick_device(options.device, say=say)
+    perceptual = open_perceptual(options.perceptual, device, say=say)
+
+    # 3. Save
+    open_run_folder(out, options, description, resume=resume)
+    log = RunLog(out)
+
+    # 4. Run
+    try:
+        last = checkpoints(out)[-1] if resume else None
+        start = read_position(last) if last else Position(1, 0)
+        torch.manual_seed(options.seed)
+        stage1 = Stage1(dims, options, perceptual, device)
+        if start.stage == 1:
+            _run_stage(1, stage1, pairs[1], held_out, last, options, out, log, device, say)
+        torch.manual_seed(options.seed + 1)
+        stage2 = Stage2(stage1.flow_attention, dims, options, perceptual, device)
+        _run_stage(2, stage2, pairs[2], held_out, last if start.stage == 2 else None, options, out, log, device, say)
+    finally:
+        log.close()
+    weights = out / "weights.safetensors"
+    save_weights(weights, WeightsInfo(dims, 2, options.stage2_steps), {"flow_attention": stage1.flow_attention, "enhancer": stage2.enhancer})
+    say(f"done: {weights}")
+
+
+def _run_stage(number, stage, source, held_out, checkpoint: Path | None, options: TrainOptions, out: Path, log: RunLog, device, say) -> None:
+    """The steps of one stage, from its checkpoint or its start, with log lines, sample grids and checkpoints."""
+    total = options.stage1_steps if number == 1 else options.stage2_steps
+    step = 0
+    if checkpoint:
+        load_checkpoint(checkpoint, stage.modules, stage.optimisers)
+        step = read_position(checkpoint).step
+        say(f"stage {number}: going on from step {step}")
+    shown = [(held_out or source)[index] for index in range(_HELD_OUT_PAIRS)]
+    batches = pair_batches(source, options.batch, step * options.batch, total * options.batch, options.workers)
+    with tqdm(batches, total=total, initial=step, desc=f"stage {number}", unit="step", disable=None) as progress:
+        for batch in progress:
+            pair = network_pair(batch, device, mirror=options.mirror, colour_jitter=options.colour_jitter, seed=(options.seed, number, step))
+            values = stage.step(pair, with_statistics=(step + 1) % options.log_every == 0)
+            step += 1
+            if step % options.log_every == 0 or step == total:
+                log.write(number, step, values)
+                progress.set_postfix({name: f"{values[name]:.3f}" for name in ("l1", "total") if name in values})
+            if step % options.sample_every == 0 or step == total:
+                log.write(number, step, _held_out_figures(number, stage, shown, device, out, log, step, is_held_out=held_out is not None))
+            if step % options.save_every == 0 or step == total:
+                save_checkpoint(out, Position(number, step), stage.modules, stage.optimisers, options.keep_checkpoints)
+    if number == 1:
+        save_weights(out / "stage1.safetensors", WeightsInfo(stage.dims, 1, total), {"flow_attention": stage.flow_attention})
+
+
+def _held_out_figures(number, stage, shown: list, device, out: Path, log: RunLog, step: int, *, is_held_out: bool) -> dict[str, float]:
+    """A sample grid of fixed pairs, and their L1; from people never trained on when the data set has a test split."""
+    errors, grids = [], []
+    for first in range(0, len(shown), _SAMPLE_PAIRS):
+        pair = network_pair(collate(shown[first : first + _SAMPLE_PAIRS]), device)
+        coarse, final, matte_logits = stage.show(pair)
+        made = coarse.coarse if final is None else final
+        errors.append(float((made - pair.I_t).abs().mean()))
+        grids.append((pair, coarse, final, matte_logits))
+    grid = sample_grid(*grids[0])
+    save_grid(out, number, step, grid)
+    log.picture(number, step, grid)
+    return {"held_out_l1" if is_held_out else "fixed_pairs_l1": sum(errors) / len(errors)}
+
+
+def _held_out_source(data: Path, dims: ModelDims, say) -> PairSource | None:
+    try:
+        clip_files(data, "test")
+        return PairSource(data, "test", dims.size_hw, seed=0)
+    except DatasetError as error:
+        say(f"no held-out people ({error}); samples show training pairs")
+        return None

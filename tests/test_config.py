@@ -1,0 +1,115 @@
+"""Options come from YAML and flags; whatever does not fit stops the run and says what would."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dancepipe.animate.options import AnimateOptions
+from dancepipe.build_dataset.options import BuildDatasetOptions
+from dancepipe.cli import _options, _parser
+from dancepipe.config import merged, option, options_from, read_yaml
+from dancepipe.errors import ConfigError
+from dancepipe.train.options import TrainOptions
+
+CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+
+
+@dataclass(frozen=True)
+class Inner:
+    gain: float = option(1.0, "gain", minimum=0)
+
+
+@dataclass(frozen=True)
+class Options:
+    steps: int = option(10, "steps", minimum=1)
+    rate: float = option(0.1, "rate")
+    kind: str = option("a", "kind", choices=("a", "b"))
+    file: str | None = option(None, "file")
+    flip: bool = option(True, "flip")
+    inner: Inner = option(Inner(), "inner")
+
+
+def test_values_replace_defaults_and_nothing_else():
+    options = options_from(Options, {"rate": 2, "inner": {"gain": 3.5}, "file": None}, "x.yaml")
+    assert options == Options(rate=2.0, inner=Inner(3.5))
+    assert isinstance(options.rate, float)
+
+
+def test_numbers_in_the_notation_that_yaml_reads_as_text():
+    assert options_from(Options, {"rate": "1e-4"}, "x.yaml").rate == 1e-4
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"step": 5}, "x.yaml: unknown option 'step'; did you mean 'steps'"),
+        ({"zzz": 5}, "unknown option 'zzz'; known are: file, flip"),
+        ({"steps": "many"}, "option 'steps' needs a whole number, got 'many'"),
+        ({"steps": 2.5}, "needs a whole number, got 2.5"),
+        ({"steps": True}, "needs a whole number, got True"),
+        ({"steps": 0}, "must be at least 1, got 0"),
+        ({"rate": "fast"}, "needs a number, got 'fast'"),
+        ({"flip": "yes please"}, "needs true or false"),
+        ({"kind": "c"}, "must be one of a, b, got 'c'"),
+        ({"steps": None}, "needs a whole number, got None"),
+        ({"inner": 4}, "option 'inner' needs a block of keys, got 4"),
+        ({"inner": {"gian": 1}}, "option 'inner': unknown option 'gian'; did you mean 'gain'"),
+        ({"inner": {"gain": -1.0}}, "must be at least 0"),
+        ({"inner": {"gain": float("nan")}}, "must be at least 0"),
+    ],
+)
+def test_what_does_not_fit_is_named(values, message):
+    with pytest.raises(ConfigError, match=message.replace("(", r"\(")):
+        options_from(Options, values, "x.yaml")
+
+
+def test_merged_goes_into_blocks_and_leaves_its_inputs_alone():
+    base = {"a": 1, "block": {"x": 1, "y": 2}}
+    assert merged(base, {"block": {"y": 3}, "b": 4}) == {"a": 1, "b": 4, "block": {"x": 1, "y": 3}}
+    assert base == {"a": 1, "block": {"x": 1, "y": 2}}
+
+
+@pytest.mark.parametrize("text, message", [("a: [1", "not valid YAML"), ("- 1\n- 2", "must hold 'option: value' lines"), (b"\xff\xfe\x00", "cannot read")])
+def test_broken_files(tmp_path, text, message):
+    path = tmp_path / "broken.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ConfigError, match=message):
+        read_yaml(path)
+
+
+def test_missing_file_and_empty_file(tmp_path):
+    with pytest.raises(ConfigError, match="no configuration file at .*nope.yaml"):
+        read_yaml(tmp_path / "nope.yaml")
+    (tmp_path / "empty.yaml").write_text("# nothing\n")
+    assert read_yaml(tmp_path / "empty.yaml") == {}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_shipped_configurations_fit_and_say_only_what_differs(path):
+    values = read_yaml(path)
+    options_from(TrainOptions, values, path.name)
+    same = [key for key, value in values.items() if key != "preset" and value == getattr(TrainOptions(), key)]
+    assert not same, f"{path.name} repeats defaults: {same}"
+
+
+def test_flags_win_over_the_file(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("batch: 4\nseed: 7\nweights: {flow: 1.0}\n")
+    line = ["train", "--data", "d", "--out", "o", "--config", str(path), "--batch", "2", "--weights-matte", "0.5", "--no-mirror"]
+    options = _options(_parser().parse_args(line))
+    assert (options.batch, options.seed, options.mirror) == (2, 7, False)
+    assert (options.weights.flow, options.weights.matte) == (1.0, 0.5)
+
+
+def test_wrong_flag_values_are_named():
+    parsed = _parser().parse_args(["build-dataset", "x.mp4", "--out", "o", "--fps", "often"])
+    with pytest.raises(ConfigError, match="--fps needs a number, got 'often'"):
+        _options(parsed)
+
+
+@pytest.mark.parametrize("cls", [TrainOptions, AnimateOptions, BuildDatasetOptions])
+def test_defaults_pass_their_own_checks(cls):
+    from dancepipe.config import as_plain
+
+    assert options_from(cls, as_plain(cls()), "defaults") == cls()

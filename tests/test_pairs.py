@@ -1,0 +1,96 @@
+"""Pairs are a pure function of (seed, number), show two frames of one person, and fit the networks' size."""
+
+import numpy as np
+import pytest
+import torch
+from test_store import write
+
+from dancepipe.dataset.augment import mirrored, random_colours, recoloured
+from dancepipe.dataset.pairs import PairSource, pair_batches
+from dancepipe.errors import DatasetError
+from dancepipe.person.skeleton import L_WRIST, R_WRIST
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write(tmp_path / "train" / "a.parquet", 40, identity="ann")
+    write(tmp_path / "train" / "b.parquet", 5, identity="bob")
+    write(tmp_path / "train" / "lonely.parquet", 1, identity="cid")
+    write(tmp_path / "test" / "d.parquet", 6, identity="dan", split="test")
+    return tmp_path
+
+
+def test_the_same_pairs_from_any_start_and_with_workers(folder):
+    straight = list(pair_batches(PairSource(folder, "train", (32, 32), seed=3), 4, 0, 24, workers=0))
+    resumed = list(pair_batches(PairSource(folder, "train", (32, 32), seed=3), 4, 12, 24, workers=2))
+    assert len(straight) == 6 and len(resumed) == 3
+    for left, right in zip(straight[3:], resumed):
+        for name, value in vars(left).items():
+            assert torch.equal(value, getattr(right, name)), name
+    other = next(iter(pair_batches(PairSource(folder, "train", (32, 32), seed=4), 4, 0, 4, workers=0)))
+    assert not torch.equal(other.reference_joints, straight[0].reference_joints)
+
+
+def test_a_pair_is_two_different_frames_of_one_person(folder):
+    source = PairSource(folder, "train", (32, 32), seed=0)
+    assert (source.identities, source.frames) == (2, 45)
+    tables = {}
+    from dancepipe.dataset.store import read_clip
+
+    for name in ("a", "b"):
+        for row in read_clip(folder / "train" / f"{name}.parquet"):
+            tables.setdefault(row.pose.as_array().tobytes(), set()).add((row.identity, row.frame_index))
+    people = []
+    for number in range(200):
+        pair = source[number]
+        assert not np.array_equal(pair["reference_joints"], pair["target_joints"]) or not np.array_equal(pair["reference_image"], pair["target_image"])
+        names = [{who for who, _ in tables[pair[f"{role}_joints"].tobytes()]} for role in ("reference", "target")]
+        common = names[0] & names[1]
+        assert common
+        people.append(min(common))
+    assert source.identities == 2
+
+
+def test_stored_pictures_are_resized_with_their_joints(folder):
+    small = PairSource(folder, "train", (16, 16), seed=0)[5]
+    full = PairSource(folder, "train", (32, 32), seed=0)[5]
+    assert small["target_image"].shape == (16, 16, 3) and small["target_mask"].shape == (16, 16)
+    np.testing.assert_allclose((full["target_joints"][:, :2] + 0.5) / 2, small["target_joints"][:, :2] + 0.5, rtol=1e-5)
+    averaged = full["target_image"].reshape(16, 2, 16, 2, 3).astype(float).mean((1, 3))
+    assert np.abs(averaged - small["target_image"]).max() <= 1
+
+
+def test_no_one_with_two_frames(tmp_path):
+    write(tmp_path / "train" / "lonely.parquet", 1)
+    with pytest.raises(DatasetError, match="no identity of the train split has two frames"):
+        PairSource(tmp_path, "train", (32, 32), seed=0)
+
+
+def test_mirroring_twice_is_the_identity_and_once_swaps_hands(folder):
+    batch = next(iter(pair_batches(PairSource(folder, "train", (32, 32), seed=1), 4, 0, 4, workers=0)))
+    which = torch.tensor([True, False, True, True])
+    once = mirrored(batch, which)
+    twice = mirrored(once, which)
+    for name, value in vars(batch).items():
+        assert torch.allclose(value.float(), getattr(twice, name).float(), atol=1e-4), name
+    assert torch.equal(once.target_image[0], batch.target_image[0].flip(1)) and torch.equal(once.target_image[1], batch.target_image[1])
+    assert once.target_joints[0, L_WRIST, 0] == pytest.approx(31 - float(batch.target_joints[0, R_WRIST, 0]), abs=1e-4)
+    assert once.target_joints[0, L_WRIST, 2] == batch.target_joints[0, R_WRIST, 2]
+
+
+def test_recolouring_keeps_the_grey_and_the_range():
+    generator = torch.Generator().manual_seed(0)
+    masks = torch.zeros(6, 1, 8, 8)
+    masks[:, :, 2:6, 2:6] = 1
+    masks[:, :, 2, 2:6] = 0.5
+    colours = torch.rand(6, 3, 8, 8, generator=generator) * 2 - 1
+    images = colours * masks  # on grey, which is 0
+    gain, order = random_colours(6, 0.3, generator)
+    changed = recoloured(images, masks, gain, order)
+    assert torch.equal(changed[masks.expand_as(changed) == 0], torch.zeros_like(changed)[masks.expand_as(changed) == 0])
+    assert changed.abs().max() <= 1 + 1e-6
+    same = recoloured(images, masks, torch.ones(6, 3), torch.arange(3).repeat(6, 1))
+    assert torch.allclose(same, images, atol=1e-6)
+    swapped = recoloured(images, masks, torch.ones(6, 3), torch.tensor([[2, 0, 1]]).repeat(6, 1))
+    assert torch.allclose(swapped, images[:, [2, 0, 1]], atol=1e-6)
+    assert (gain > 0).all() and (order.sort(1).values == torch.arange(3)).all()

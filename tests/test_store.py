@@ -1,0 +1,126 @@
+"""A clip's file is whole or absent, and gives back what was put in, to us and to Hugging Face datasets."""
+
+import io
+import resource
+import signal
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from dancepipe.dataset.store import ROWS_PER_GROUP, ClipWriter, DatasetRow, clip_files, open_clip, read_clip
+from dancepipe.errors import DatasetError, OutputError
+from dancepipe.records import Pose
+
+
+def drawn_row(index: int, identity: str = "ann", split: str = "train", size_px: int = 32) -> DatasetRow:
+    rng = np.random.default_rng(index)
+    mask = np.zeros((size_px, size_px), np.uint8)
+    mask[4:-4, 8:-8] = 255
+    image = np.full((size_px, size_px, 3), 128, np.uint8)
+    image[mask > 0] = (40 + index * 5) % 200
+    pose = Pose(rng.uniform(0, size_px, (18, 2)), (rng.random(18) > 0.2).astype(np.float32))
+    return DatasetRow(identity, "clip", index, index / 30, split, image, mask, pose, (1.5, 2.0, 33.5, 34.0), "https://example.org/v")
+
+
+def write(path, count, **settings):
+    rows = [drawn_row(index, **settings) for index in range(count)]
+    with ClipWriter(path, lossless=True) as out:
+        for row in rows:
+            out.add(row)
+    return rows
+
+
+def test_rows_come_back_as_they_went_in(tmp_path):
+    rows = write(tmp_path / "train" / "a.parquet", ROWS_PER_GROUP + 3)
+    back = list(read_clip(tmp_path / "train" / "a.parquet"))
+    assert len(back) == len(rows)
+    for row, got in zip(rows, back):
+        np.testing.assert_array_equal(row.image, got.image)
+        np.testing.assert_array_equal(row.mask, got.mask)
+        np.testing.assert_array_equal(row.pose.as_array(), got.pose.as_array())
+        assert (row.identity, row.frame_index, row.time_seconds, row.split, row.box_xyxy_px) == (
+            got.identity, got.frame_index, got.time_seconds, got.split, got.box_xyxy_px,
+        )  # fmt: skip
+
+
+def test_jpeg_is_close_and_small(tmp_path):
+    row = drawn_row(3, size_px=128)
+    for name, lossless in (("jpeg", False), ("png", True)):
+        with ClipWriter(tmp_path / f"{name}.parquet", lossless=lossless) as out:
+            out.add(row)
+    got = next(read_clip(tmp_path / "jpeg.parquet"))
+    assert np.abs(got.image.astype(int) - row.image).mean() < 1.5
+    stored = pq.read_table(tmp_path / "jpeg.parquet").column("image")[0]["bytes"].as_py()
+    assert Image.open(io.BytesIO(stored)).format == "JPEG"
+
+
+def test_hugging_face_datasets_reads_the_folder(tmp_path):
+    datasets = pytest.importorskip("datasets", reason="needs the package datasets")
+    rows = write(tmp_path / "data" / "train" / "a.parquet", 3) + write(tmp_path / "data" / "test" / "b.parquet", 2, identity="bob", split="test")
+    loaded = datasets.load_dataset("parquet", data_dir=str(tmp_path / "data"), cache_dir=str(tmp_path / "cache"))
+    assert {name: len(part) for name, part in loaded.items()} == {"train": 3, "test": 2}
+    first = loaded["train"][0]
+    assert first["image"].size == (32, 32) and first["image"].mode == "RGB" and first["mask"].mode == "L"
+    np.testing.assert_allclose(np.array(first["keypoints"]), rows[0].pose.as_array())
+    assert loaded["test"][1]["identity"] == "bob" and first["box_xyxy_px"] == [1.5, 2.0, 33.5, 34.0]
+
+
+def test_an_interrupted_clip_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        with ClipWriter(tmp_path / "a.parquet") as out:
+            out.add(drawn_row(0))
+            raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_an_output_error_and_leaves_nothing(tmp_path):
+    old_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old_handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write then fails with an error, as on a full disk
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, old_limit[1]))
+        with pytest.raises(OutputError, match="cannot write .*a.parquet: .*; free some space"):
+            with ClipWriter(tmp_path / "a.parquet", lossless=True) as out:
+                for index in range(3 * ROWS_PER_GROUP):
+                    out.add(drawn_row(index, size_px=64))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old_limit)
+        signal.signal(signal.SIGXFSZ, old_handler)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="choose a folder that you may write to"):
+        with ClipWriter(tmp_path / "file" / "a.parquet"):
+            pass
+
+
+def test_listing_by_split_and_its_errors(tmp_path):
+    write(tmp_path / "train" / "b.parquet", 1)
+    write(tmp_path / "train" / "a.parquet", 1)
+    assert [path.name for path in clip_files(tmp_path, "train")] == ["a.parquet", "b.parquet"]
+    with pytest.raises(DatasetError, match="no clips in .* for split test"):
+        clip_files(tmp_path, "test")
+    with pytest.raises(DatasetError, match="no data set at"):
+        clip_files(tmp_path / "nope")
+
+
+def test_damaged_and_foreign_files_are_named(tmp_path):
+    write(tmp_path / "a.parquet", 2)
+    whole = (tmp_path / "a.parquet").read_bytes()
+    (tmp_path / "cut.parquet").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DatasetError, match="cannot read .*cut.parquet.*run build-dataset again"):
+        open_clip(tmp_path / "cut.parquet")
+    pq.write_table(pq.read_table(tmp_path / "a.parquet").drop(["keypoints"]), tmp_path / "other.parquet")
+    with pytest.raises(DatasetError, match="lacks the columns keypoints"):
+        open_clip(tmp_path / "other.parquet")
+
+
+def test_a_row_checks_itself():
+    row = drawn_row(0)
+    with pytest.raises(ValueError, match="split must be one of"):
+        DatasetRow(**{**vars(row), "split": "validation"})
+    with pytest.raises(ValueError, match="differ in size"):
+        DatasetRow(**{**vars(row), "mask": np.zeros((8, 8), np.uint8)})
