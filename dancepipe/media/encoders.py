@@ -12,7 +12,8 @@ from dancepipe.errors import OutputError
 
 # x264's names for speed are the ones people know; the other encoders count.
 SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
-SVTAV1_PRESETS = (12, 11, 10, 9, 8, 7, 5, 4, 3)
+# From preset 10 up, SVT-AV1 4.1 lets whole frames repeat the one before where only parts change: not for dancing.
+SVTAV1_PRESETS = (9, 9, 8, 8, 7, 6, 5, 4, 3)
 VP9_CPU_USED = (8, 7, 6, 5, 4, 3, 2, 1, 0)
 QUIET_X265 = {"x265-params": "log-level=error"}
 NVENC_PRESETS = ("p1", "p1", "p2", "p3", "p3", "p4", "p5", "p6", "p7")

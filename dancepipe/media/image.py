@@ -2,6 +2,7 @@
 
 import io
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def load_photo(path: Path, say: Callable[[str], None] = print) -> np.ndarray:
 def decode_picture(data: bytes) -> np.ndarray:
     """Encoded picture -> uint8 (H, W) for 8-bit greys and masks, (H, W, 3) RGB for everything else. BadImageError."""
     try:
-        with Image.open(io.BytesIO(data), formats=_known_formats()) as picture:
+        with _open(io.BytesIO(data)) as picture:
             _check_pixels(picture, "<bytes>")
             return np.array(picture if picture.mode == "L" else picture.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -85,9 +86,12 @@ def _encode(image: np.ndarray, **options) -> bytes:
     return buffer.getvalue()
 
 
-def _known_formats() -> list[str]:
+def _open(file) -> Image.Image:
     Image.init()
-    return [name for name in FORMATS if name in Image.OPEN]  # AVIF and JPEG2000 are left out of some builds of Pillow
+    known = [name for name in FORMATS if name in Image.OPEN]  # AVIF and JPEG2000 are left out of some builds of Pillow
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # _check_pixels refuses these with our own words
+        return Image.open(file, formats=known)
 
 
 def _check_pixels(picture: Image.Image, path) -> None:
@@ -97,7 +101,7 @@ def _check_pixels(picture: Image.Image, path) -> None:
 
 def _decode(file, path: Path, say: Callable[[str], None]) -> np.ndarray:
     try:
-        with Image.open(file, formats=_known_formats()) as picture:
+        with _open(file) as picture:
             _check_pixels(picture, path)
             if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":
                 say(f"an animation of {picture.n_frames} pictures; the first one is taken")

@@ -1,6 +1,7 @@
 """VideoWriter's interface on the user's own ffmpeg program (extra `ffmpeg`), for encoders that PyAV's wheels lack.
 
-Frames go through a pipe in the NUT container, which carries exact times, so varying frame rates survive here too.
+Frames go through a pipe in the NUT container, which carries exact times, so varying frame rates survive here too. It carries no
+durations: the last frame lasts as long as the first step between frames.
 """
 
 import subprocess
