@@ -1,0 +1,59 @@
+"""Eyes and eyebrows; eyelashes are painted with the skin."""
+
+import numpy as np
+
+from dancepipe.dancers.assets import DancerAssets
+from dancepipe.dancers.body import fit_proxy, proxy_skin
+from dancepipe.dancers.figure import Material, Part
+from dancepipe.dancers.hair import boundary_distance
+from dancepipe.dancers.raster import STRANDS, TWO_SIDED
+from dancepipe.dancers.texture import Texture, fractal_noise, linear, make_texture
+
+IRIS_COLORS = ((66, 40, 24), (92, 62, 36), (120, 96, 56), (96, 110, 84), (104, 134, 156), (120, 130, 136), (48, 30, 20))
+
+
+def eye_texture(assets: DancerAssets, iris_color: np.ndarray) -> Texture:
+    """The pack's eyes with the iris in a linear colour."""
+    picture = (assets.eye_texture.astype(np.float32) / 255) ** 2.2
+    side = 256
+    rows = np.linspace(0, picture.shape[0] - 1, side).round().astype(int)
+    columns = np.linspace(0, picture.shape[1] - 1, side).round().astype(int)
+    picture = picture[rows][:, columns][::-1]  # v grows upwards
+    red, blue = picture[..., 0], picture[..., 2]
+    iris = np.clip((red - 2.2 * blue) / 0.03, 0, 1)[..., None]
+    brightness = red[..., None] / 0.12
+    albedo = picture * (1 - iris) + iris * iris_color * np.clip(brightness, 0.25, 2.2)
+    return make_texture(albedo * 0.95)
+
+
+def eyes_part(assets: DancerAssets, rng: np.random.Generator, points_dm: np.ndarray, african: float) -> Part:
+    """Both eyeballs, looking a little to one side."""
+    choice = rng.choice(len(IRIS_COLORS)) if african < 0.4 else rng.choice([0, 1, 6])
+    proxy = assets.proxies["eyes"]["low-poly"]
+    bones, weights = proxy_skin(assets, proxy)
+    points = fit_proxy(assets, proxy, points_dm)
+    gaze = rng.normal(0, [0.10, 0.05])
+    for side in (points[:, 0] > 0, points[:, 0] <= 0):
+        center = points[side].mean(0)
+        away = points[side] - center
+        x = away[:, 0] * np.cos(gaze[0]) + away[:, 2] * np.sin(gaze[0])
+        z = -away[:, 0] * np.sin(gaze[0]) + away[:, 2] * np.cos(gaze[0])
+        y = away[:, 1] * np.cos(gaze[1]) + z * np.sin(gaze[1])
+        points[side] = center + np.stack([x, y, z * np.cos(gaze[1]) - away[:, 1] * np.sin(gaze[1])], 1)
+    material = Material(eye_texture(assets, linear(*IRIS_COLORS[choice])), TWO_SIDED, specular=0.5, shininess=90.0, scatter=0.3)
+    return Part(points.astype(np.float32), bones, weights, proxy.triangles, proxy.texture_points, material, "face")
+
+
+def eyebrows_part(assets: DancerAssets, rng: np.random.Generator, points_dm: np.ndarray, color: np.ndarray) -> Part:
+    """Eyebrows of one of the pack's shapes, frayed at the edges."""
+    names = sorted(assets.proxies["eyebrows"])
+    proxy = assets.proxies["eyebrows"][names[rng.choice(len(names))]]
+    bones, weights = proxy_skin(assets, proxy)
+    side = 128
+    hairs = fractal_noise(rng, side, 6, 60, falloff=0.3, stretch=1.6)
+    texture = make_texture(np.repeat(0.7 * np.exp(0.3 * hairs)[..., None], 3, 2), strand_noise=np.clip(0.5 + 0.25 * hairs, 0, 1))
+    base = fit_proxy(assets, proxy, assets.body.points_dm)
+    inside = boundary_distance(base, proxy.triangles)
+    material = Material(texture, STRANDS, specular=0.01, fringe_dm=0.05)
+    tint = np.tile(color * min(1.2, 0.2 / color.max()), (len(base), 1))
+    return Part(fit_proxy(assets, proxy, points_dm), bones, weights, proxy.triangles, proxy.texture_points * 2, material, "face", tint, inside, pull_dm=0.03)
