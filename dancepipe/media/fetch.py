@@ -122,7 +122,7 @@ def fetch(source: str, folder: Path, *, max_height_px: int = 720, max_bytes: int
     guard = _SizeGuard(source, max_bytes)
     options["progress_hooks"] = [guard.see_progress]
     try:
-        downloaded = _download(source, options, max_bytes)
+        downloaded = _download(source, options, max_height_px, max_bytes)
     except FetchError:
         if guard.tripped:
             _remove(folder, key, everything=True)
@@ -177,7 +177,7 @@ def _download_options(folder: Path, key: str, max_height_px: int, max_bytes: int
     }
 
 
-def _download(source: str, options: dict, max_bytes: int) -> Path:
+def _download(source: str, options: dict, max_height_px: int, max_bytes: int) -> Path:
     import yt_dlp
 
     try:
@@ -194,9 +194,12 @@ def _download(source: str, options: dict, max_bytes: int) -> Path:
                 raise FetchError(source, "it is a live broadcast, which has no end")
             result = downloader.process_ie_result(found, download=True)
     except yt_dlp.utils.YoutubeDLError as error:
-        raise FetchError(source, _reason(error)) from error
-    except OSError as error:
-        raise FetchError(source, error.strerror or str(error)) from error
+        words = _reason(error)
+        if "Requested format is not available" in words:
+            words = f"it offers no video of at most {max_height_px} pixels height" + ("" if options["ffmpeg_location"] else " that needs no ffmpeg to join picture and sound")
+        raise FetchError(source, words) from error
+    except (OSError, ValueError) as error:  # ValueError: an address that is none
+        raise FetchError(source, getattr(error, "strerror", None) or str(error)) from error
     made = [Path(item["filepath"]) for item in (result or {}).get("requested_downloads") or [] if item.get("filepath")]
     if not made or not made[0].exists():
         raise FetchError(source, f"nothing was downloaded: it is larger than the limit of {max_bytes} bytes, or has no matching format")
