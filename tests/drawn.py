@@ -25,15 +25,15 @@ def draw_picture(index: int, size_wh: tuple[int, int]) -> np.ndarray:
     edges = np.linspace(0, width, INDEX_BITS + 1).round().astype(int)
     for bit in range(INDEX_BITS):
         light = index >> (INDEX_BITS - 1 - bit) & 1
-        image[height * 3 // 8: height * 5 // 8, edges[bit]: edges[bit + 1]] = 215 if light else 25
+        image[height * 3 // 8 : height * 5 // 8, edges[bit] : edges[bit + 1]] = 215 if light else 25
     return image
 
 
 def read_index(image: np.ndarray) -> int:
     """The index drawn into a picture, however it was scaled or compressed since."""
     height, width = image.shape[:2]
-    middle = image[height * 7 // 16: height * 9 // 16 + 1].mean((0, 2))
-    cells = [middle[int((bit + 0.3) * width / INDEX_BITS): int((bit + 0.7) * width / INDEX_BITS) + 1].mean() for bit in range(INDEX_BITS)]
+    middle = image[height * 7 // 16 : height * 9 // 16 + 1].mean((0, 2))
+    cells = [middle[int((bit + 0.3) * width / INDEX_BITS) : int((bit + 0.7) * width / INDEX_BITS) + 1].mean() for bit in range(INDEX_BITS)]
     return sum(int(cell > 120) << (INDEX_BITS - 1 - bit) for bit, cell in enumerate(cells))
 
 
@@ -47,11 +47,26 @@ def corners_upright(image: np.ndarray, tolerance: float = 40) -> bool:
     return True
 
 
-def write_test_video(path: Path, frames: int = 30, rate: Fraction | int = 30, size_wh: tuple[int, int] = (160, 120), *, audio: bool = False,
-                     codec: str = "libx264", audio_codec: str = "aac", pixel_format: str = "yuv420p", times: list[Fraction] | None = None,
-                     time_base: Fraction | None = None, rotation: int = 0, sample_aspect_ratio: Fraction | None = None,
-                     options: dict[str, str] | None = None, container_options: dict[str, str] | None = None, format: str | None = None,
-                     audio_seconds: float | None = None, draw=draw_picture) -> list[Fraction]:
+def write_test_video(
+    path: Path,
+    frames: int = 30,
+    rate: Fraction | int = 30,
+    size_wh: tuple[int, int] = (160, 120),
+    *,
+    audio: bool = False,
+    codec: str = "libx264",
+    audio_codec: str = "aac",
+    pixel_format: str = "yuv420p",
+    times: list[Fraction] | None = None,
+    time_base: Fraction | None = None,
+    rotation: int = 0,
+    sample_aspect_ratio: Fraction | None = None,
+    options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
+    format: str | None = None,
+    audio_seconds: float | None = None,
+    draw=draw_picture,
+) -> list[Fraction]:
     """A real video of drawn pictures; gives the times of its frames in seconds.
 
     size_wh is the size as displayed: with rotation (counter-clockwise, 0 90 180 270) or sample_aspect_ratio the stored pictures
@@ -97,7 +112,7 @@ def _write_tone(output, sound, seconds: float) -> None:
     channels = len(sound.codec_context.layout.channels)
     resampler = av.AudioResampler(sound.codec_context.format, layout, 48000, frame_size=sound.codec_context.frame_size or 1024)
     for start in range(0, samples, 4800):
-        chunk = av.AudioFrame.from_ndarray(np.ascontiguousarray(np.tile(wave[start:start + 4800], (channels, 1))), "fltp", layout)
+        chunk = av.AudioFrame.from_ndarray(np.ascontiguousarray(np.tile(wave[start : start + 4800], (channels, 1))), "fltp", layout)
         chunk.sample_rate, chunk.pts, chunk.time_base = 48000, start, Fraction(1, 48000)
         for frame in resampler.resample(chunk):
             output.mux(sound.encode(frame))

@@ -195,8 +195,13 @@ def test_other_failures_are_named(tmp_path, site):
     site.bodies["/empty.mp4"] = ("video/mp4", b"")
     with serving() as gone:
         refused = gone.address + "/a.mp4"
-    for url, words in ((site.address + "/page", "Unsupported URL|no video"), (site.address + "/empty.mp4", "."),
-                       (refused, "refused"), ("http://[bad/a.mp4", "Invalid"), ("http://no-such-host.invalid/a.mp4", "resolve|Name or service|name resolution")):
+    for url, words in (
+        (site.address + "/page", "Unsupported URL|no video"),
+        (site.address + "/empty.mp4", "."),
+        (refused, "refused"),
+        ("http://[bad/a.mp4", "Invalid"),
+        ("http://no-such-host.invalid/a.mp4", "resolve|Name or service|name resolution"),
+    ):
         with pytest.raises(FetchError, match=words):
             quietly(url, tmp_path, retries=0)
         assert leftovers(tmp_path) == []
@@ -227,13 +232,15 @@ def test_pages_with_several_videos_are_refused(tmp_path, site, clip):
     site.bodies["/page"] = ("text/html", b"<video src='/a.mp4'></video><video src='/b.mp4'></video>")
     for name in ("/a.mp4", "/b.mp4"):
         site.bodies[name] = ("video/mp4", clip)
-    with pytest.raises(FetchError, match="list of 2 videos"):
+    with pytest.raises(FetchError, match="list of several videos"):
         quietly(site.address + "/page", tmp_path)
 
 
 def serve_playlist(site, tmp_path, name, level, ending="#EXT-X-ENDLIST\n"):
     rng = np.random.default_rng(0)  # a little noise: ffmpeg does not know a stream of two kilobytes for what it is
-    write_test_video(tmp_path / f"{name}.ts", 10, size_wh=(64, 48), draw=lambda _, wh: rng.integers(level, level + 50, (wh[1], wh[0], 3), np.uint8))
+    write_test_video(
+        tmp_path / f"{name}.ts", 10, size_wh=(64, 48), draw=lambda _, wh: rng.integers(level, level + 50, (wh[1], wh[0], 3), np.uint8)
+    )
     site.bodies[f"/{name}.ts"] = ("video/mp2t", (tmp_path / f"{name}.ts").read_bytes())
     listing = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{name}.ts\n{ending}"
     site.bodies[f"/{name}.m3u8"] = ("application/vnd.apple.mpegurl", listing.encode())
@@ -296,7 +303,9 @@ def test_sources_expand_in_order_without_repeats(tmp_path):
     for name in ("b.mp4", "A.MOV", "c.webm", "notes.md", "x.part"):
         (folder / name).touch()
     (folder / "inner.mp4").mkdir()
-    (tmp_path / "list.txt").write_bytes("\ufeff# all of them\r\nhttp://h/x.mp4#t=3  # the best\r\n\r\nclips/b.mp4\r\n  clips  \r\nhttp://h/x.mp4#t=3\r\n".encode())
+    (tmp_path / "list.txt").write_bytes(
+        "\ufeff# all of them\r\nhttp://h/x.mp4#t=3  # the best\r\n\r\nclips/b.mp4\r\n  clips  \r\nhttp://h/x.mp4#t=3\r\n".encode()
+    )
     said = []
     found = expand_sources([str(folder / "c.webm"), str(tmp_path / "list.txt"), "https://h/y"], say=said.append)
     assert found == [str(folder / "c.webm"), "http://h/x.mp4#t=3", str(folder / "b.mp4"), str(folder / "A.MOV"), "https://h/y"]
@@ -311,8 +320,15 @@ def test_sources_that_give_nothing_are_refused(tmp_path):
     (tmp_path / "nested.txt").write_text("empty.txt\n")
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00\x80")
     (tmp_path / "scheme.txt").write_text("file:///etc/passwd\n")
-    for name, words in (("none.mp4", "no such file"), ("empty", "holds no video"), ("empty.txt", "names no source"), ("broken.txt", "line 2 of .*missing.mp4"),
-                        ("nested.txt", "another list"), ("binary.txt", "UTF-8"), ("scheme.txt", "not fetched")):
+    for name, words in (
+        ("none.mp4", "no such file"),
+        ("empty", "holds no video"),
+        ("empty.txt", "names no source"),
+        ("broken.txt", "line 2 of .*missing.mp4"),
+        ("nested.txt", "another list"),
+        ("binary.txt", "UTF-8"),
+        ("scheme.txt", "not fetched"),
+    ):
         with pytest.raises(FetchError, match=words):
             expand_sources([str(tmp_path / name)])
     with pytest.raises(FetchError, match="file:// is not fetched"):

@@ -23,8 +23,16 @@ def test_lossless_formats_come_back_equal(tmp_path, suffix):
 def test_exif_orientation_is_applied(tmp_path, orientation):
     upright = draw_picture(9, SIZE_WH)
     # What a camera held that way stores: the inverse of what the tag says (EXIF 2.3, tag 0x0112).
-    stored = {1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.transpose(1, 0, 2),
-              6: np.rot90(upright, 1), 7: np.rot90(upright, 2).transpose(1, 0, 2), 8: np.rot90(upright, -1)}[orientation]
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright, 1),
+        7: np.rot90(upright, 2).transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "a.jpg", exif=exif, quality=95)
@@ -70,6 +78,7 @@ def test_grey_sixteen_bit_palette_and_cmyk(tmp_path):
 
 def png_with_16_bit_rgb(values: np.ndarray) -> bytes:
     """values: uint16 (H, W, 3). Pillow cannot write these."""
+
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -120,9 +129,19 @@ def test_refusals_say_why(tmp_path):
         data[16:24] = struct.pack(">II", width, height)
         data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
         (tmp_path / name).write_bytes(data)
-    reasons = {"none.png": "no such file", "folder.png": "it is a folder", "zero.png": "0 bytes", "text.jpg": "known format", "script.png": "known format",
-               "video.mp4": "known format", "cut.jpg": "damaged or cut off", "cut.png": "damaged or cut off", "float.tiff": "floating point",
-               "big.png": "10000x9000 is more than 80 megapixels", "bomb.png": "too many pixels"}
+    reasons = {
+        "none.png": "no such file",
+        "folder.png": "it is a folder",
+        "zero.png": "0 bytes",
+        "text.jpg": "known format",
+        "script.png": "known format",
+        "video.mp4": "known format",
+        "cut.jpg": "damaged or cut off",
+        "cut.png": "damaged or cut off",
+        "float.tiff": "floating point",
+        "big.png": "10000x9000 is more than 80 megapixels",
+        "bomb.png": "too many pixels",
+    }
     for name, reason in reasons.items():
         with pytest.raises(BadImageError, match=reason) as caught:
             load_photo(tmp_path / name)

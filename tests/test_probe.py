@@ -4,8 +4,8 @@ import pytest
 from drawn import write_test_photo, write_test_sound, write_test_video
 
 from dancepipe.errors import BadVideoError
-from dancepipe.media.probe import probe_video
 from dancepipe.media.display import fit_size
+from dancepipe.media.probe import probe_video
 
 
 def test_probe_says_what_was_written(tmp_path):
@@ -51,10 +51,21 @@ def test_refusals_say_why(tmp_path):
     write_test_video(tmp_path / "whole.mp4", 30)
     (tmp_path / "headless.mp4").write_bytes((tmp_path / "whole.mp4").read_bytes()[:2000])  # its index is at the end
     reasons = {
-        "none.mp4": "no such file", "folder.mp4": "it is a folder", "zero.mp4": "0 bytes", "text.mp4": "not a video", "text.txt": "text",
-        "list.m3u8": "not a video|playlist", "sound.m4a": "sound but no pictures", "headless.mp4": "header is missing or damaged",
-        "photo.png": "it is a picture", "photo.jpg": "it is a picture", "photo.bmp": "it is a picture", "photo.webp": "it is a picture",
-        "photo.gif": "it is a picture", "photo.tiff": "it is a picture", "photo.mp4": "it is a picture",
+        "none.mp4": "no such file",
+        "folder.mp4": "it is a folder",
+        "zero.mp4": "0 bytes",
+        "text.mp4": "not a video",
+        "text.txt": "text",
+        "list.m3u8": "not a video|playlist",
+        "sound.m4a": "sound but no pictures",
+        "headless.mp4": "header is missing or damaged",
+        "photo.png": "it is a picture",
+        "photo.jpg": "it is a picture",
+        "photo.bmp": "it is a picture",
+        "photo.webp": "it is a picture",
+        "photo.gif": "it is a picture",
+        "photo.tiff": "it is a picture",
+        "photo.mp4": "it is a picture",
     }
     for name, reason in reasons.items():
         with pytest.raises(BadVideoError, match=reason) as caught:
@@ -79,7 +90,15 @@ def test_absurd_pixel_shapes_are_refused(tmp_path):
         probe_video(tmp_path / "a.mkv")
 
 
-@pytest.mark.parametrize("size_wh, most, expected", [((1920, 1080), 640, (640, 360)), ((1080, 1920), 640, (360, 640)),
-                                                     ((320, 200), 640, (320, 200)), ((4000, 2), 100, (100, 1)), ((7, 5), None, (7, 5))])
+@pytest.mark.parametrize(
+    "size_wh, most, expected",
+    [
+        ((1920, 1080), 640, (640, 360)),
+        ((1080, 1920), 640, (360, 640)),
+        ((320, 200), 640, (320, 200)),
+        ((4000, 2), 100, (100, 1)),
+        ((7, 5), None, (7, 5)),
+    ],
+)
 def test_fit_size(size_wh, most, expected):
     assert fit_size(size_wh, most) == expected

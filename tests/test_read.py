@@ -7,8 +7,8 @@ import pytest
 from drawn import corners_upright, read_index, write_test_photo, write_test_sound, write_test_video
 
 from dancepipe.errors import BadVideoError
-from dancepipe.media.read import VideoReader, read_frames_at, read_spread_frames
 from dancepipe.media.display import Orientation
+from dancepipe.media.read import VideoReader, read_frames_at, read_spread_frames
 
 
 def read_all(path, max_side_px=None):
@@ -16,18 +16,39 @@ def read_all(path, max_side_px=None):
         return list(video), video
 
 
-@pytest.mark.parametrize("name, codec, pixel_format", [
-    ("a.mp4", "libx264", "yuv420p"), ("a.mp4", "libx264", "yuv420p10le"), ("a.mp4", "libx264", "yuv444p"), ("a.mkv", "libx265", "yuv420p10le"),
-    ("a.mp4", "libsvtav1", "yuv420p"), ("a.webm", "libvpx-vp9", "yuv420p"), ("a.webm", "libvpx-vp9", "yuva420p"), ("a.mov", "prores_ks", "yuva444p10le"),
-    ("a.mov", "qtrle", "argb"), ("a.avi", "mpeg4", "yuv420p"), ("a.avi", "libx264", "yuv420p"), ("a.ts", "libx264", "yuv420p"), ("a.mkv", "ffv1", "bgra"),
-    ("a.gif", "gif", "rgb8"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, codec, pixel_format",
+    [
+        ("a.mp4", "libx264", "yuv420p"),
+        ("a.mp4", "libx264", "yuv420p10le"),
+        ("a.mp4", "libx264", "yuv444p"),
+        ("a.mkv", "libx265", "yuv420p10le"),
+        ("a.mp4", "libsvtav1", "yuv420p"),
+        ("a.webm", "libvpx-vp9", "yuv420p"),
+        ("a.webm", "libvpx-vp9", "yuva420p"),
+        ("a.mov", "prores_ks", "yuva444p10le"),
+        ("a.mov", "qtrle", "argb"),
+        ("a.avi", "mpeg4", "yuv420p"),
+        ("a.avi", "libx264", "yuv420p"),
+        ("a.ts", "libx264", "yuv420p"),
+        ("a.mkv", "ffv1", "bgra"),
+        ("a.gif", "gif", "rgb8"),
+    ],
+)
 def test_every_frame_once_in_order_whatever_the_codec(tmp_path, name, codec, pixel_format):
     path = tmp_path / name
     options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
     rate = 25 if codec == "gif" else 30
-    write_test_video(path, 12, rate, (128, 96), codec=codec, pixel_format=pixel_format, options=options,
-                     time_base=Fraction(1, rate) if path.suffix == ".avi" else None)  # fmt: skip
+    write_test_video(
+        path,
+        12,
+        rate,
+        (128, 96),
+        codec=codec,
+        pixel_format=pixel_format,
+        options=options,
+        time_base=Fraction(1, rate) if path.suffix == ".avi" else None,
+    )
     frames, video = read_all(path)
     assert [read_index(frame.image) for frame in frames] == list(range(12))
     assert [frame.index for frame in frames] == list(range(12))
@@ -58,6 +79,15 @@ def test_frames_hidden_by_an_edit_list_are_not_delivered(tmp_path):
     assert video.shortfall_seconds == 0
 
 
+def test_a_size_that_changes_midway_is_brought_to_the_first(tmp_path):
+    for name, size_wh in (("a.h264", (96, 72)), ("b.h264", (192, 144))):
+        write_test_video(tmp_path / name, 5, size_wh=size_wh)
+    (tmp_path / "c.h264").write_bytes((tmp_path / "a.h264").read_bytes() + (tmp_path / "b.h264").read_bytes())
+    frames, video = read_all(tmp_path / "c.h264")
+    assert [read_index(frame.image) for frame in frames] == [0, 1, 2, 3, 4] * 2
+    assert {frame.image.shape for frame in frames} == {(72, 96, 3)} and video.info.size_wh == (96, 72)
+
+
 def test_a_bare_stream_is_timed_by_its_rate(tmp_path):
     write_test_video(tmp_path / "a.h264", 10, 25)
     frames, video = read_all(tmp_path / "a.h264")
@@ -82,7 +112,16 @@ def test_all_eight_orientations_agree_with_the_display_matrix():
     from dancepipe.media.display import orientation_of
 
     image = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
-    for a, b, c, d in [(1, 0, 0, 1), (-1, 0, 0, 1), (1, 0, 0, -1), (-1, 0, 0, -1), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, -1, 0), (0, -1, -1, 0)]:
+    for a, b, c, d in [
+        (1, 0, 0, 1),
+        (-1, 0, 0, 1),
+        (1, 0, 0, -1),
+        (-1, 0, 0, -1),
+        (0, 1, 1, 0),
+        (0, -1, 1, 0),
+        (0, 1, -1, 0),
+        (0, -1, -1, 0),
+    ]:
         matrix = np.array([a, b, 0, c, d, 0, 0, 0, 1 << 14], np.int32) * 65536
         frame = SimpleNamespace(side_data={"DISPLAYMATRIX": matrix.tobytes()})
         points = [(a * x + c * y, b * x + d * y) for y in range(2) for x in range(3)]
@@ -96,7 +135,9 @@ def test_all_eight_orientations_agree_with_the_display_matrix():
     assert [Orientation(*bits).rotation_degrees for bits in [(0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 0)]] == [0, 90, 180, 270]
 
 
-@pytest.mark.parametrize("ratio, rotation, displayed", [(Fraction(4, 3), 0, (160, 90)), (Fraction(1, 2), 0, (160, 90)), (Fraction(2), 90, (90, 160))])
+@pytest.mark.parametrize(
+    "ratio, rotation, displayed", [(Fraction(4, 3), 0, (160, 90)), (Fraction(1, 2), 0, (160, 90)), (Fraction(2), 90, (90, 160))]
+)
 def test_displayed_pixels_are_square(tmp_path, ratio, rotation, displayed):
     write_test_video(tmp_path / "a.mp4", 3, size_wh=displayed, sample_aspect_ratio=ratio, rotation=rotation)
     frames, video = read_all(tmp_path / "a.mp4")
@@ -142,7 +183,9 @@ def test_colours_follow_the_tags(tmp_path):
 def test_a_cut_off_file_is_noticed(tmp_path):
     path = tmp_path / "a.mp4"
     noise = np.random.default_rng(1).integers(0, 256, (60, 120, 160, 3), np.uint8)
-    write_test_video(path, 60, draw=lambda index, _: noise[index], container_options={"movflags": "faststart"}, options={"crf": "30", "g": "10"})
+    write_test_video(
+        path, 60, draw=lambda index, _: noise[index], container_options={"movflags": "faststart"}, options={"crf": "30", "g": "10"}
+    )
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * 0.6)])
     frames, video = read_all(path)
@@ -172,7 +215,7 @@ def test_damage_inside_is_counted_and_survived(tmp_path):
     write_test_video(path, 40, draw=lambda index, _: noise[index], container_options={"movflags": "faststart"}, options={"g": "8"})
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
-    data[middle: middle + 3000] = bytes(3000)
+    data[middle : middle + 3000] = bytes(3000)
     path.write_bytes(data)
     frames, video = read_all(path)
     assert video.corrupt_frames >= 1 and len(frames) >= 30

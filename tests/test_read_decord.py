@@ -21,10 +21,18 @@ def reader(request):
     return read
 
 
-@pytest.mark.parametrize("layout", [
-    {}, {"rotation": 90}, {"rotation": 180}, {"rotation": 270}, {"sample_aspect_ratio": Fraction(4, 3)}, {"codec": "libvpx-vp9"},
-    {"time_base": Fraction(1, 30000), "times": [Fraction(30037 + 1001 * k + 7 * k * k, 30000) for k in range(30)]},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {},
+        {"rotation": 90},
+        {"rotation": 180},
+        {"rotation": 270},
+        {"sample_aspect_ratio": Fraction(4, 3)},
+        {"codec": "libvpx-vp9"},
+        {"time_base": Fraction(1, 30000), "times": [Fraction(30037 + 1001 * k + 7 * k * k, 30000) for k in range(30)]},
+    ],
+)
 def test_frames_by_index(tmp_path, reader, layout):
     path = tmp_path / ("a.webm" if "codec" in layout else "a.mp4")
     times = write_test_video(path, 30, size_wh=(96, 72), **layout)

@@ -44,7 +44,9 @@ def read_back(path):
 def audio_packets(path):
     """(start in seconds, hash) of every packet of the first audio stream."""
     with av.open(str(path)) as container:
-        return [(packet.pts * packet.time_base, hashlib.sha1(bytes(packet)).hexdigest()) for packet in container.demux(audio=0) if packet.size]
+        return [
+            (packet.pts * packet.time_base, hashlib.sha1(bytes(packet)).hexdigest()) for packet in container.demux(audio=0) if packet.size
+        ]
 
 
 def only_files(folder, *names):
@@ -64,8 +66,10 @@ def test_times_are_kept_exactly(tmp_path, writer, start, bend):
     assert only_files(tmp_path, "a.mp4")
 
 
-@pytest.mark.parametrize("base, step", [(Fraction(1, 90000), 3003), (Fraction(1, 1000), 33), (Fraction(1, 15360), 512), (Fraction(1, 25), 1),
-                                        (Fraction(1001, 30000), 1)])
+@pytest.mark.parametrize(
+    "base, step",
+    [(Fraction(1, 90000), 3003), (Fraction(1, 1000), 33), (Fraction(1, 15360), 512), (Fraction(1, 25), 1), (Fraction(1001, 30000), 1)],
+)
 def test_every_common_time_base(tmp_path, writer, base, step):
     times = [(5 + step * k) * base for k in range(8)]
     write_drawn(writer, tmp_path / "a.mp4", times, base)
@@ -98,17 +102,33 @@ def test_a_driver_without_sound_adds_none(tmp_path, writer):
     assert read_back(tmp_path / "a.mp4")[1].audio_codec is None
 
 
-@pytest.mark.parametrize("source, audio_codec, result, copied", [
-    ("d.webm", "libopus", "a.mp4", True), ("d.mkv", "libmp3lame", "a.mp4", True), ("d.mkv", "pcm_s16le", "a.mp4", False),
-    ("d.avi", "pcm_s16le", "a.mp4", False), ("d.mp4", "aac", "a.webm", False), ("d.webm", "libopus", "a.webm", True), ("d.mkv", "pcm_s16le", "a.mkv", True),
-    ("d.mov", "pcm_s16le", "a.mov", True), ("d.mkv", "libopus", "a.mov", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "source, audio_codec, result, copied",
+    [
+        ("d.webm", "libopus", "a.mp4", True),
+        ("d.mkv", "libmp3lame", "a.mp4", True),
+        ("d.mkv", "pcm_s16le", "a.mp4", False),
+        ("d.avi", "pcm_s16le", "a.mp4", False),
+        ("d.mp4", "aac", "a.webm", False),
+        ("d.webm", "libopus", "a.webm", True),
+        ("d.mkv", "pcm_s16le", "a.mkv", True),
+        ("d.mov", "pcm_s16le", "a.mov", True),
+        ("d.mkv", "libopus", "a.mov", False),
+    ],
+)
 def test_container_rules_for_sound(tmp_path, writer, source, audio_codec, result, copied):
     driver, path, said = tmp_path / source, tmp_path / result, []
     codec = "libvpx-vp9" if source.endswith("webm") else "mpeg4" if source.endswith("avi") else "libx264"
     times = write_test_video(driver, 30, 30, codec=codec, audio=True, audio_codec=audio_codec, time_base=Fraction(1, 30))
-    write_drawn(writer, path, times, Fraction(1, 30), codec="libvpx-vp9" if result.endswith("webm") else "libx264",
-                audio_from=driver, say=said.append)  # fmt: skip
+    write_drawn(
+        writer,
+        path,
+        times,
+        Fraction(1, 30),
+        codec="libvpx-vp9" if result.endswith("webm") else "libx264",
+        audio_from=driver,
+        say=said.append,
+    )
     before, after = audio_packets(driver), audio_packets(path)
     assert ([digest for _, digest in before] == [digest for _, digest in after]) == copied
     assert any("re-encoded" in words for words in said) != copied
@@ -147,7 +167,13 @@ def test_colours_are_bt709_and_tagged(tmp_path, writer):
     with av.open(str(tmp_path / "a.mp4")) as container:
         frame = next(container.decode(video=0))
         context = container.streams.video[0].codec_context
-        assert (context.colorspace, context.color_primaries, context.color_trc, context.color_range, context.pix_fmt) == (1, 1, 1, 1, "yuv420p")
+        assert (context.colorspace, context.color_primaries, context.color_trc, context.color_range, context.pix_fmt) == (
+            1,
+            1,
+            1,
+            1,
+            "yuv420p",
+        )
         planes = [np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)[8, 8] for plane in frame.planes]
     red, green, blue = 30, 200, 60
     luma = 16 + 219 / 255 * (0.2126 * red + 0.7152 * green + 0.0722 * blue)  # ITU-R BT.709, limited range
@@ -214,9 +240,14 @@ def test_no_frame_is_no_file(tmp_path, writer):
 def test_places_that_cannot_be_written_are_refused_before_work(tmp_path, writer):
     (tmp_path / "folder.mp4").mkdir()
     (tmp_path / "file").touch()
-    for path, reason in ((tmp_path / "none" / "a.mp4", "there is no folder"), (tmp_path / "folder.mp4", "it is a folder"),
-                         (tmp_path / "file" / "a.mp4", "there is no folder"), ("/proc/a.mp4", "choose a folder"),
-                         (tmp_path / "a.xyz", "name the result one of: .mp4"), (tmp_path / "a", "without suffix")):
+    for path, reason in (
+        (tmp_path / "none" / "a.mp4", "there is no folder"),
+        (tmp_path / "folder.mp4", "it is a folder"),
+        (tmp_path / "file" / "a.mp4", "there is no folder"),
+        ("/proc/a.mp4", "choose a folder"),
+        (tmp_path / "a.xyz", "name the result one of: .mp4"),
+        (tmp_path / "a", "without suffix"),
+    ):
         with pytest.raises(OutputError, match=reason):
             writer(path, (96, 64), Fraction(1, 30))
     assert only_files(tmp_path, "folder.mp4", "file")
@@ -272,8 +303,12 @@ def test_a_full_disk_found_only_at_the_end_is_an_error_too(tmp_path, writer):
 
 def test_mistakes_of_the_caller_are_value_errors(tmp_path, writer):
     image = draw_picture(0, (96, 64))
-    for wrong, time_seconds, reason in ((image[:10], Fraction(1), "uint8 \\(64, 96, 3\\)"), (image.astype(float), Fraction(1), "got float64"),
-                                        (image, Fraction(1, 60), "no multiple"), (image, Fraction(0), "must rise")):
+    for wrong, time_seconds, reason in (
+        (image[:10], Fraction(1), "uint8 \\(64, 96, 3\\)"),
+        (image.astype(float), Fraction(1), "got float64"),
+        (image, Fraction(1, 60), "no multiple"),
+        (image, Fraction(0), "must rise"),
+    ):
         with pytest.raises(ValueError, match=reason):
             with writer(tmp_path / "a.mp4", (96, 64), Fraction(1, 30)) as out:
                 out.write(image, Fraction(0))
@@ -281,8 +316,17 @@ def test_mistakes_of_the_caller_are_value_errors(tmp_path, writer):
     assert only_files(tmp_path)
 
 
-@pytest.mark.parametrize("codec, name, expected", [("libx265", "a.mp4", "hevc"), ("libsvtav1", "a.mp4", "av1"), ("libvpx-vp9", "a.webm", "vp9"),
-                                                   ("libsvtav1", "a.webm", "av1"), ("libx264", "a.mkv", "h264"), ("libx264", "a.mov", "h264")])
+@pytest.mark.parametrize(
+    "codec, name, expected",
+    [
+        ("libx265", "a.mp4", "hevc"),
+        ("libsvtav1", "a.mp4", "av1"),
+        ("libvpx-vp9", "a.webm", "vp9"),
+        ("libsvtav1", "a.webm", "av1"),
+        ("libx264", "a.mkv", "h264"),
+        ("libx264", "a.mov", "h264"),
+    ],
+)
 def test_other_encoders_and_containers(tmp_path, writer, codec, name, expected):
     times = [Fraction(k, 25) for k in range(10)]
     write_drawn(writer, tmp_path / name, times, Fraction(1, 25), codec=codec)
@@ -300,8 +344,11 @@ def test_rounded_times_are_said(tmp_path, writer):
 
 
 def test_encoders_that_do_not_fit_are_refused_with_the_way_out(tmp_path, writer):
-    for options, name, reason in (({"codec": "libx264"}, "a.webm", "libvpx-vp9"), ({"crf": 99}, "a.mp4", "0 \\(best\\) to 51"),
-                                  ({"preset": "warp"}, "a.mp4", "veryfast")):
+    for options, name, reason in (
+        ({"codec": "libx264"}, "a.webm", "libvpx-vp9"),
+        ({"crf": 99}, "a.mp4", "0 \\(best\\) to 51"),
+        ({"preset": "warp"}, "a.mp4", "veryfast"),
+    ):
         with pytest.raises(OutputError, match=reason):
             writer(tmp_path / name, (96, 64), Fraction(1, 30), **options)
     assert only_files(tmp_path)
@@ -318,7 +365,9 @@ def test_a_hardware_encoder_without_hardware_is_refused_by_name(tmp_path, writer
 def test_nvenc_writes_where_it_works(tmp_path):
     if encoders.encoder_failure("h264_nvenc") is not None:
         pytest.skip("no NVENC encoder on this machine")
-    write_drawn(VideoWriter, tmp_path / "a.mp4", [Fraction(k, 25) for k in range(10)], Fraction(1, 25), size_wh=(320, 240), codec="h264_nvenc")
+    write_drawn(
+        VideoWriter, tmp_path / "a.mp4", [Fraction(k, 25) for k in range(10)], Fraction(1, 25), size_wh=(320, 240), codec="h264_nvenc"
+    )
     assert [read_index(frame.image) for frame in read_back(tmp_path / "a.mp4")[0]] == list(range(10))
 
 

@@ -39,7 +39,8 @@ class VideoEncoder:
             return {"crf": str(crf), "preset": str(SVTAV1_PRESETS[speed])}
         if self.name == "libvpx-vp9":
             # b=0 makes crf a quality instead of a ceiling.
-            return {"crf": str(crf), "b": "0", "deadline": "good" if speed > 5 else "realtime", "cpu-used": str(VP9_CPU_USED[speed]), "row-mt": "1"}
+            deadline = "good" if speed > 5 else "realtime"
+            return {"crf": str(crf), "b": "0", "deadline": deadline, "cpu-used": str(VP9_CPU_USED[speed]), "row-mt": "1"}
         if self.name.endswith("_nvenc"):
             return {"cq": str(crf), "rc": "vbr", "b": "0", "preset": NVENC_PRESETS[speed]}
         if self.name == "libx265":
@@ -47,15 +48,18 @@ class VideoEncoder:
         return {"crf": str(crf), "preset": preset}
 
 
-ENCODERS = {encoder.name: encoder for encoder in (
-    VideoEncoder("libx264", (".mp4", ".m4v", ".mov", ".mkv"), 51),
-    VideoEncoder("libx265", (".mp4", ".m4v", ".mov", ".mkv"), 51),
-    VideoEncoder("libsvtav1", (".mp4", ".mkv", ".webm"), 63),
-    VideoEncoder("libvpx-vp9", (".mp4", ".mkv", ".webm"), 63),
-    VideoEncoder("h264_nvenc", (".mp4", ".m4v", ".mov", ".mkv"), 51),
-    VideoEncoder("hevc_nvenc", (".mp4", ".m4v", ".mov", ".mkv"), 51),
-    VideoEncoder("av1_nvenc", (".mp4", ".mkv", ".webm"), 51),
-)}
+ENCODERS = {
+    encoder.name: encoder
+    for encoder in (
+        VideoEncoder("libx264", (".mp4", ".m4v", ".mov", ".mkv"), 51),
+        VideoEncoder("libx265", (".mp4", ".m4v", ".mov", ".mkv"), 51),
+        VideoEncoder("libsvtav1", (".mp4", ".mkv", ".webm"), 63),
+        VideoEncoder("libvpx-vp9", (".mp4", ".mkv", ".webm"), 63),
+        VideoEncoder("h264_nvenc", (".mp4", ".m4v", ".mov", ".mkv"), 51),
+        VideoEncoder("hevc_nvenc", (".mp4", ".m4v", ".mov", ".mkv"), 51),
+        VideoEncoder("av1_nvenc", (".mp4", ".mkv", ".webm"), 51),
+    )
+}
 MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
 # Audio codecs that go into a container as they are and play where such files usually play; anything else is re-encoded.
@@ -63,7 +67,22 @@ COPIED_AUDIO = {
     "mp4": {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"},
     "mov": {"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"},
     "webm": {"opus", "vorbis"},
-    "matroska": {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac", "vorbis", "dts", "mp2", "pcm_s16le", "pcm_s24le", "pcm_f32le", "truehd"},
+    "matroska": {
+        "aac",
+        "mp3",
+        "ac3",
+        "eac3",
+        "alac",
+        "opus",
+        "flac",
+        "vorbis",
+        "dts",
+        "mp2",
+        "truehd",
+        "pcm_s16le",
+        "pcm_s24le",
+        "pcm_f32le",
+    },
 }
 AUDIO_ENCODER = {"mp4": "aac", "mov": "aac", "matroska": "aac", "webm": "libopus"}
 
@@ -76,7 +95,8 @@ def encoder_for(codec: str, suffix: str) -> VideoEncoder:
         raise OutputError(f"unknown video encoder {codec!r}; use one of: {', '.join(ENCODERS)}")
     if suffix.lower() not in ENCODERS[codec].suffixes:
         fitting = ", ".join(name for name, encoder in ENCODERS.items() if suffix.lower() in encoder.suffixes)
-        raise OutputError(f"{codec} does not go into {suffix} files; use {' or '.join(ENCODERS[codec].suffixes)}, or one of the encoders {fitting}")
+        containers = " or ".join(ENCODERS[codec].suffixes)
+        raise OutputError(f"{codec} does not go into {suffix} files; use {containers}, or one of the encoders {fitting}")
     return ENCODERS[codec]
 
 
@@ -84,7 +104,8 @@ def require_usable(codec: str) -> None:
     """Encode one frame with it. OutputError says why it fails and which encoders work on this machine; there is no silent fallback."""
     reason = encoder_failure(codec)
     if reason is not None:
-        raise OutputError(f"the video encoder {codec} does not work on this machine ({reason}); usable here: {', '.join(usable_encoders())}")
+        usable = ", ".join(usable_encoders())
+        raise OutputError(f"the video encoder {codec} does not work on this machine ({reason}); usable here: {usable}")
 
 
 def usable_encoders() -> list[str]:

@@ -10,7 +10,24 @@ from dancepipe.errors import BadVideoError, FetchError
 from dancepipe.media.ffmpeg_program import find_ffmpeg
 from dancepipe.media.probe import probe_video
 
-VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv", ".gif"}
+VIDEO_SUFFIXES = {
+    ".mp4",
+    ".m4v",
+    ".mov",
+    ".mkv",
+    ".webm",
+    ".avi",
+    ".ts",
+    ".mts",
+    ".m2ts",
+    ".mpg",
+    ".mpeg",
+    ".wmv",
+    ".flv",
+    ".3gp",
+    ".ogv",
+    ".gif",
+}
 LIST_SUFFIXES = {".txt", ".list", ".urls"}
 UNFINISHED = ".fetching"  # in the name of a download until it has been probed
 LEFT_BY_DOWNLOADS = (".part", ".ytdl", ".temp")
@@ -83,19 +100,30 @@ def _expand(argument: str) -> list[str]:
 
 
 def _videos_in(folder: Path) -> list[str]:
-    videos = sorted(str(entry) for entry in folder.iterdir() if entry.is_file() and entry.suffix.lower() in VIDEO_SUFFIXES and UNFINISHED not in entry.name)
+    files = [entry for entry in folder.iterdir() if entry.is_file() and UNFINISHED not in entry.name]
+    videos = sorted(str(entry) for entry in files if entry.suffix.lower() in VIDEO_SUFFIXES)
     if not videos:
         raise FetchError(str(folder), f"the folder holds no video ({' '.join(sorted(VIDEO_SUFFIXES))})")
     return videos
 
 
-def fetch(source: str, folder: Path, *, max_height_px: int = 720, max_bytes: int = 2_000_000_000, retries: int = 5, timeout_seconds: float = 30,
-          rate_limit_bytes_per_second: int | None = None, cookies: Path | None = None, say: Callable[[str], None] = print) -> Path:
+def fetch(
+    source: str,
+    folder: Path,
+    *,
+    max_height_px: int = 720,
+    max_bytes: int = 2_000_000_000,
+    retries: int = 5,
+    timeout_seconds: float = 30,
+    rate_limit_bytes_per_second: int | None = None,
+    cookies: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> Path:
     """A local video file for one source.
 
-    A path comes back as it is when it opens as a video. An http(s) address is downloaded to folder/<source_key>.<suffix>: resumed
-    where a run before stopped, tried again `retries` times, at most max_height_px where the site tells heights, and opened
-    afterwards to see that it is a video. What is there already is not fetched again. Names from the web are never used.
+    A path comes back as it is when it opens as a video. An http(s) address is downloaded to folder/<source_key>.<suffix>:
+    resumed where a run before stopped, tried again `retries` times, at most max_height_px where the site tells heights, and
+    opened afterwards to see that it is a video. What is there already is not fetched again. Names from the web are never used.
     FetchError with the reason, also for lists of several videos, live broadcasts and files larger than max_bytes.
     """
     if not is_address(source):
@@ -109,7 +137,7 @@ def fetch(source: str, folder: Path, *, max_height_px: int = 720, max_bytes: int
     except OSError as error:
         raise FetchError(source, f"the folder {folder} cannot be made ({error.strerror})") from error
     key = source_key(source)
-    finished = [path for path in sorted(folder.glob(f"{key}.*")) if not path.name.startswith(key + UNFINISHED) and path.suffix != ".part"]
+    finished = [path for path in sorted(folder.glob(f"{key}.*")) if UNFINISHED not in path.name and path.suffix in VIDEO_SUFFIXES]
     if finished:
         return finished[0]
     options = _download_options(folder, key, max_height_px, max_bytes, retries, timeout_seconds)
@@ -132,8 +160,8 @@ def fetch(source: str, folder: Path, *, max_height_px: int = 720, max_bytes: int
     except BadVideoError as error:
         _remove(folder, key, everything=True)
         raise FetchError(source, f"what it sent is no video ({error.reason})") from error
-    suffix = re.sub(r"[^a-z0-9]", "", downloaded.suffix.lower())[:8] or "mp4"
-    final = folder / f"{key}.{suffix}"
+    # An address may name no type; readers look inside, only people and folder lists look at the suffix.
+    final = folder / (key + (downloaded.suffix.lower() if downloaded.suffix.lower() in VIDEO_SUFFIXES else ".mp4"))
     os.replace(downloaded, final)
     _remove(folder, key)
     say(f"fetched {source} to {final}")
@@ -170,9 +198,23 @@ def _download_options(folder: Path, key: str, max_height_px: int, max_bytes: int
         "ffmpeg_location": ffmpeg,
         "outtmpl": {"default": f"{key}{UNFINISHED}.%(ext)s"},
         "paths": {"home": str(folder)},
-        "retries": retries, "fragment_retries": retries, "extractor_retries": retries, "socket_timeout": timeout_seconds,
-        "continuedl": True, "overwrites": False, "noplaylist": True, "restrictfilenames": True, "windowsfilenames": True,
-        "noprogress": True, "quiet": True, "no_warnings": True, "logger": _Quiet(), "cachedir": False, "enable_file_urls": False,
+        "retries": retries,
+        "fragment_retries": retries,
+        "extractor_retries": retries,
+        "socket_timeout": timeout_seconds,
+        "continuedl": True,
+        "overwrites": False,
+        "restrictfilenames": True,
+        "windowsfilenames": True,
+        "noplaylist": True,
+        "extract_flat": "in_playlist",
+        "playlistend": 2,  # enough to see that there is more than one
+        "noprogress": True,
+        "quiet": True,
+        "no_warnings": True,
+        "logger": _Quiet(),
+        "cachedir": False,
+        "enable_file_urls": False,
         "max_filesize": max_bytes,
     }
 
@@ -187,8 +229,10 @@ def _download(source: str, options: dict, max_height_px: int, max_bytes: int) ->
                 raise FetchError(source, "no video was found there")
             if "entries" in found:
                 entries = list(found["entries"] or [])
-                if len(entries) != 1:
-                    raise FetchError(source, f"it is a list of {len(entries)} videos; give the address of one")
+                if not entries:
+                    raise FetchError(source, "it is an empty list of videos")
+                if len(entries) > 1:
+                    raise FetchError(source, "it is a list of several videos; give the address of one")
                 found = entries[0]
             if found.get("is_live"):
                 raise FetchError(source, "it is a live broadcast, which has no end")
@@ -196,7 +240,9 @@ def _download(source: str, options: dict, max_height_px: int, max_bytes: int) ->
     except yt_dlp.utils.YoutubeDLError as error:
         words = _reason(error)
         if "Requested format is not available" in words:
-            words = f"it offers no video of at most {max_height_px} pixels height" + ("" if options["ffmpeg_location"] else " that needs no ffmpeg to join picture and sound")
+            words = f"it offers no video of at most {max_height_px} pixels height"
+            if not options["ffmpeg_location"]:
+                words += " with its sound inside; joining the two needs an ffmpeg program"
         raise FetchError(source, words) from error
     except (OSError, ValueError) as error:  # ValueError: an address that is none
         raise FetchError(source, getattr(error, "strerror", None) or str(error)) from error

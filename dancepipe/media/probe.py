@@ -14,8 +14,13 @@ from dancepipe.records import VideoInfo
 # FFmpeg opens these as "videos" of one frame, as terminals, or as lists that pull in further files or hosts.
 PICTURE_FORMATS = {"image2", "ico", "dds", "alias_pix"}
 PICTURE_BRANDS = {"heic", "heix", "mif1", "avif"}
-REFUSED_FORMATS = {"tty": "it is a text file", "hls": "it is a playlist, not a video", "dash": "it is a playlist, not a video",
-                   "concat": "it is a playlist, not a video"}
+REFUSED_FORMATS = {
+    "tty": "it is a text file",
+    "hls": "it is a playlist, not a video",
+    "dash": "it is a playlist, not a video",
+    "concat": "it is a playlist, not a video",
+}
+MOST_PIXELS = 2**26  # twice 8K: a header of a few bytes may ask for any amount of memory
 DEFAULT_RATE = Fraction(25)  # FFmpeg's own guess for streams that declare none
 
 
@@ -46,8 +51,11 @@ def open_media(path: Path):
         raise BadVideoError(path, f"it is not a video, or its header is missing or damaged ({_words(error)})") from error
     names = container.format.name.split(",")
     refusal = next((REFUSED_FORMATS[name] for name in names if name in REFUSED_FORMATS), None)
-    if PICTURE_FORMATS & set(names) or any(name.endswith("_pipe") for name in names) or \
-            container.metadata.get("major_brand") in PICTURE_BRANDS:
+    if (
+        PICTURE_FORMATS & set(names)
+        or any(name.endswith("_pipe") for name in names)
+        or container.metadata.get("major_brand") in PICTURE_BRANDS
+    ):
         refusal = "it is a picture; a video file is needed"
     if refusal:
         container.close()
@@ -63,6 +71,8 @@ def video_stream_of(container, path: Path):
         raise BadVideoError(path, "it has sound but no pictures" if container.streams.audio else "it holds no video stream")
     if streams[0].codec_context is None:
         raise BadVideoError(path, "its video codec has no decoder here; convert it to H.264")
+    if streams[0].width * streams[0].height > MOST_PIXELS:
+        raise BadVideoError(path, f"it declares pictures of {streams[0].width}x{streams[0].height}, more than can be handled")
     streams[0].thread_type = "AUTO"
     return streams[0]
 

@@ -1,6 +1,5 @@
 """Frames of a video in presentation order, with exact times (PyAV)."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -10,9 +9,9 @@ import av
 from dancepipe.errors import BadVideoError
 from dancepipe.media.display import DisplayConverter, fit_size
 from dancepipe.media.probe import DEFAULT_RATE, open_media, probe_layout, video_stream_of
+from dancepipe.media.timeline import DeclaredEnd, FrameClock
 from dancepipe.records import Frame
 
-TOLERATED_SHORTFALL_FRAMES = 2  # containers round their durations by about that much
 # Below this many frames from one wanted frame to the next, decoding in order is cheaper than seeking.
 SEEK_PAYS_FROM_FRAMES = 24
 
@@ -76,8 +75,8 @@ class VideoReader:
         self._forget()
         with open_media(self.info.path) as container:
             stream = video_stream_of(container, self.info.path)
-            clock = _Clock(self._layout.has_times, container.format.name, self.info)
-            tail = _DeclaredEnd(container, stream, self.info)
+            clock = FrameClock(self._layout.has_times, container.format.name, self.info)
+            tail = DeclaredEnd(container, stream, self.info)
             last_seconds = None
             for packet in self._packets(container, tail.streams):
                 tail.see_packet(packet)
@@ -110,61 +109,6 @@ class VideoReader:
         except (av.error.FFmpegError, ValueError):
             self.corrupt_frames += 1
             return []
-
-
-class _Clock:
-    """Presentation times of decoded frames."""
-
-    def __init__(self, has_times: bool, format_name: str, info):
-        # AVI stores decoding order only: its n-th frame shown takes the n-th decoding time.
-        self._decode_times = deque() if format_name == "avi" else None
-        self._has_times, self._step, self._count = has_times, info.time_base, 0
-
-    def see_packet(self, packet) -> None:
-        if self._decode_times is not None and packet.dts is not None:
-            self._decode_times.append(packet.dts * packet.time_base)
-
-    def time_of(self, decoded) -> Fraction | None:
-        self._count += 1
-        if not self._has_times:
-            return self._step * (self._count - 1)
-        if self._decode_times is not None:
-            return Fraction(self._decode_times.popleft()) if self._decode_times else None
-        return None if decoded.pts is None else Fraction(decoded.pts * decoded.time_base)
-
-
-class _DeclaredEnd:
-    """Compares where the file ends with where it says that it ends."""
-
-    def __init__(self, container, stream, info):
-        self.streams = [stream]
-        self._frame_seconds = 1 / (info.frame_rate or DEFAULT_RATE)
-        self._declared_end = self._seen_end = None
-        self._by_packets = False
-        if stream.duration:
-            self._declared_end = ((stream.start_time or 0) + stream.duration) * stream.time_base
-        elif container.duration:
-            # Matroska declares one duration for all its streams together: watch them all.
-            self._by_packets = True
-            self.streams = [one for one in container.streams if one.type in ("video", "audio")]
-            self._declared_end = Fraction((container.start_time or 0) + container.duration, av.time_base)
-
-    def see_packet(self, packet) -> None:
-        if self._by_packets and packet.pts is not None and packet.size > 0:
-            self._see_end((packet.pts + (packet.duration or 0)) * packet.time_base)
-
-    def see_frame(self, time_seconds: Fraction, decoded) -> None:
-        length = decoded.duration * decoded.time_base if decoded.duration and decoded.time_base else self._frame_seconds
-        self._see_end(time_seconds + length)
-
-    def _see_end(self, end_seconds: Fraction) -> None:
-        self._seen_end = end_seconds if self._seen_end is None else max(self._seen_end, end_seconds)
-
-    def shortfall_seconds(self) -> Fraction:
-        if self._declared_end is None or self._seen_end is None:
-            return Fraction(0)
-        short = Fraction(self._declared_end - self._seen_end)
-        return short if short > TOLERATED_SHORTFALL_FRAMES * self._frame_seconds else Fraction(0)
 
 
 def read_frames_at(path: Path, indices: Sequence[int], max_side_px: int | None = None) -> list[Frame]:

@@ -73,7 +73,7 @@ def _times_in_order(path: Path, layout) -> list[Fraction]:
             raise BadVideoError(path, "its container hides frames (edit list), which decord miscounts; use the default reader")
         if not layout.has_times:
             return [k * layout.info.time_base for k in range(len(packets))]
-        by_decoding = container.format.name == "avi"  # see _Clock in read.py
+        by_decoding = container.format.name == "avi"  # see FrameClock in timeline.py
         ticks = sorted(packet.dts if by_decoding or packet.pts is None else packet.pts for packet in packets)
         return [Fraction(tick * stream.time_base) for tick in ticks]
 

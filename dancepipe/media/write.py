@@ -36,9 +36,20 @@ class VideoWriter:
     frames_written: frames given to write() so far.
     """
 
-    def __init__(self, path: Path, size_wh: tuple[int, int], frame_times_base: Fraction, *, codec: str = "libx264", crf: int = 18,
-                 preset: str = "veryfast", audio_from: Path | None = None, audio_until_seconds: Fraction | None = None,
-                 metadata: dict[str, str] | None = None, say: Callable[[str], None] = print):
+    def __init__(
+        self,
+        path: Path,
+        size_wh: tuple[int, int],
+        frame_times_base: Fraction,
+        *,
+        codec: str = "libx264",
+        crf: int = 18,
+        preset: str = "veryfast",
+        audio_from: Path | None = None,
+        audio_until_seconds: Fraction | None = None,
+        metadata: dict[str, str] | None = None,
+        say: Callable[[str], None] = print,
+    ):
         self.path, self.size_wh, self.frame_times_base = Path(path), tuple(size_wh), Fraction(frame_times_base)
         self.frames_written = 0
         self._say, self._metadata = say, dict(metadata or {})

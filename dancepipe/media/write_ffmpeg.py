@@ -29,9 +29,20 @@ class FfmpegVideoWriter:
     MissingExtraError without ffmpeg-python; OutputError without an ffmpeg program, or with its own words when it fails.
     """
 
-    def __init__(self, path: Path, size_wh: tuple[int, int], frame_times_base: Fraction, *, codec: str = "libx264", crf: int = 18,
-                 preset: str = "veryfast", audio_from: Path | None = None, audio_until_seconds: Fraction | None = None,
-                 metadata: dict[str, str] | None = None, say: Callable[[str], None] = print):
+    def __init__(
+        self,
+        path: Path,
+        size_wh: tuple[int, int],
+        frame_times_base: Fraction,
+        *,
+        codec: str = "libx264",
+        crf: int = 18,
+        preset: str = "veryfast",
+        audio_from: Path | None = None,
+        audio_until_seconds: Fraction | None = None,
+        metadata: dict[str, str] | None = None,
+        say: Callable[[str], None] = print,
+    ):
         self.path, self.size_wh, self.frame_times_base = Path(path), tuple(size_wh), Fraction(frame_times_base)
         self.frames_written = 0
         self._last_pts = None
@@ -64,8 +75,11 @@ class FfmpegVideoWriter:
             if sound is not None:
                 input_streams.append(sound)
         self.part_path = open_part(self.path)
-        command = ffmpeg.output(*input_streams, str(self.part_path.absolute()), **outputs).global_args(
-            "-hide_banner", "-loglevel", "error", "-nostdin", "-copyts").overwrite_output()
+        command = (
+            ffmpeg.output(*input_streams, str(self.part_path.absolute()), **outputs)
+            .global_args("-hide_banner", "-loglevel", "error", "-nostdin", "-copyts")
+            .overwrite_output()
+        )
         try:
             self._start(ffmpeg.compile(command, cmd=self._program))
         except BaseException:
@@ -109,9 +123,14 @@ class FfmpegVideoWriter:
 
     def _output_options(self, codec: str, quality: dict[str, str], metadata: dict[str, str]) -> dict:
         # crf and preset belong to the video encoder only; the sound has its own options.
-        options = {"c:v": codec, "pix_fmt": "yuv420p", "f": self._muxer, "fps_mode": "passthrough",
-                   "enc_time_base": f"{self.frame_times_base.numerator}:{self.frame_times_base.denominator}",
-                   **{f"{name}:v": value for name, value in quality.items()}}
+        options = {
+            "c:v": codec,
+            "pix_fmt": "yuv420p",
+            "f": self._muxer,
+            "fps_mode": "passthrough",
+            "enc_time_base": f"{self.frame_times_base.numerator}:{self.frame_times_base.denominator}",
+            **{f"{name}:v": value for name, value in quality.items()},
+        }
         if self._muxer in ("mp4", "mov"):
             options["movflags"] = "+faststart" if all(key in PLAIN_TAGS for key in metadata) else "+faststart+use_metadata_tags"
             options["video_track_timescale"] = self.frame_times_base.denominator
@@ -196,7 +215,8 @@ def _require_usable(ffmpeg, program: str, codec: str) -> None:
 
 @lru_cache(maxsize=None)
 def _works(ffmpeg, program: str, codec: str) -> bool:
-    trial = ffmpeg.input("color=gray:size=256x256:rate=25", f="lavfi").output("pipe:", f="null", pix_fmt="yuv420p", **{"c:v": codec, "frames:v": 1})
+    options = {"f": "null", "pix_fmt": "yuv420p", "c:v": codec, "frames:v": 1}
+    trial = ffmpeg.input("color=gray:size=256x256:rate=25", f="lavfi").output("pipe:", **options)
     try:
         ffmpeg.run(trial, cmd=program, capture_stdout=True, capture_stderr=True)
     except ffmpeg.Error:
