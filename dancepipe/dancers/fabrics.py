@@ -1,11 +1,14 @@
 """Procedural fabrics: patterns, prints, weave and folds. A tile is 10 dm wide and high: once round a torso."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Callable
 
 import numpy as np
 
 from dancepipe.dancers.texture import Texture, fractal_noise, linear, make_texture
+from dancepipe.errors import ConfigError
+from dancepipe.media.image import load_photo
 
 SIDE = 512
 TILE_DM = 10.0
@@ -142,12 +145,13 @@ _TOP_SHARES = (0.30, 0.12, 0.06, 0.05, 0.08, 0.06, 0.04, 0.08, 0.05, 0.05, 0.11,
 _BOTTOM_SHARES = (0.45, 0.01, 0.05, 0.03, 0.05, 0.02, 0.05, 0.03, 0.0, 0.0, 0.06, 0.25)
 
 
-def draw_fabric(rng: np.random.Generator, for_top: bool, print_allowed: bool = False, pattern: str | None = None, color: np.ndarray | None = None) -> Fabric:
-    """Draw a fabric; `pattern` (a name of PATTERNS) and the first colour (linear) may be given."""
+def draw_fabric(rng: np.random.Generator, for_top: bool, print_allowed: bool = False, pattern: str | None = None, photos: tuple[Path, ...] = ()) -> Fabric:
+    """Draw a fabric; `pattern` (a name of PATTERNS) may be given. Where there are photos, half of the fabrics are patches of them."""
+    if photos and pattern is None and rng.random() < 0.5:
+        return finish_fabric(rng, photo_patch(rng, photos[rng.choice(len(photos))]), "photo")
     names = list(PATTERNS)
     name = pattern or names[rng.choice(len(names), p=_TOP_SHARES if for_top else _BOTTOM_SHARES)]
     a, b, c = draw_color(rng), draw_color(rng), draw_color(rng)
-    a = a if color is None else color
     if np.abs(np.sqrt(a) - np.sqrt(b)).sum() < 0.25:
         b = np.where(a.mean() > 0.3, a * 0.3, 1 - (1 - a) * 0.5).astype(np.float32)
     cloth = np.array(PATTERNS[name](rng, a, b, c), np.float32)
@@ -197,3 +201,30 @@ def _print_chest(rng: np.random.Generator, cloth: np.ndarray, ground: np.ndarray
 
 # Where a chest print sits on the tile; clothes.py lays v so that the chest falls there.
 CHEST_V = 0.5
+
+
+def fabric_photos(folder: Path | None) -> tuple[Path, ...]:
+    """The photographs in a folder, sorted; none for None. Raises ConfigError for a folder without any."""
+    if folder is None:
+        return ()
+    kinds = {".jpg", ".jpeg", ".png", ".webp"}
+    photos = tuple(sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in kinds))
+    if not photos:
+        raise ConfigError(f"no photographs in the fabrics folder {folder}: need .jpg, .png or .webp files, or leave --fabrics out")
+    return photos
+
+
+def photo_patch(rng: np.random.Generator, photo: Path) -> np.ndarray:
+    """float32 (512, 512, 3) linear: a square patch of a photograph, mirrored at its borders so that it tiles."""
+    from PIL import Image
+
+    picture = load_photo(photo)
+    side = int(min(picture.shape[:2]) * rng.uniform(0.35, 1.0))
+    top, left = int(rng.integers(picture.shape[0] - side + 1)), int(rng.integers(picture.shape[1] - side + 1))
+    repeats = int(rng.choice([1, 2, 4]))
+    half = SIDE // 2 // repeats
+    patch = Image.fromarray(picture[top : top + side, left : left + side]).resize((half, half), Image.Resampling.BOX if side > half else Image.Resampling.BICUBIC)
+    tile = np.asarray(patch)
+    tile = np.concatenate([tile, tile[:, ::-1]], 1)
+    tile = np.concatenate([tile, tile[::-1]], 0)
+    return (np.tile(tile, (repeats, repeats, 1)).astype(np.float32) / 255) ** np.float32(2.2)

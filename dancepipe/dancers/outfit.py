@@ -1,5 +1,7 @@
 """Outfits: what a person wears, drawn and sewn onto a body."""
 
+from pathlib import Path
+
 import numpy as np
 
 from dancepipe.dancers.assets import DancerAssets, ProxyMesh
@@ -12,14 +14,14 @@ from dancepipe.dancers.texture import linear
 from dancepipe.dancers.wardrobe import Bottom, Cloth, Skirt, Top, cloth_material, map_skin_to_shell, sew_bottom, sew_skirt, sew_top
 
 
-def draw_cut_outfit(rng: np.random.Generator, assets: DancerAssets, shell: Shell, points_dm: np.ndarray, is_female: bool) -> list[Cloth]:
+def draw_cut_outfit(rng: np.random.Generator, assets: DancerAssets, shell: Shell, points_dm: np.ndarray, is_female: bool, photos: tuple[Path, ...]) -> list[Cloth]:
     """Draw parametric clothes and sew them: always something above and below."""
     to_shell = map_skin_to_shell(assets, shell)
     wears_dress = is_female and rng.random() < 0.16
     wears_skirt = wears_dress or (is_female and rng.random() < 0.2)
     loose = rng.random() < 0.6
-    below = draw_fabric(rng, for_top=wears_dress)
-    above = below if wears_dress else draw_fabric(rng, for_top=True, print_allowed=True)
+    below = draw_fabric(rng, for_top=wears_dress, photos=photos)
+    above = below if wears_dress else draw_fabric(rng, for_top=True, print_allowed=True, photos=photos)
     clothes = []
     if wears_skirt:
         length = float(rng.uniform(0.3, 0.85))
@@ -51,7 +53,7 @@ def draw_cut_outfit(rng: np.random.Generator, assets: DancerAssets, shell: Shell
     clothes.append(sew_top(assets, shell, top, 0.0 if tucked else 0.04, to_shell))
     if rng.random() < 0.16:
         jacket = Top(
-            fabric=draw_fabric(rng, for_top=False),
+            fabric=draw_fabric(rng, for_top=False, photos=photos),
             sleeve=float(rng.choice([1.2, 1.93])),
             ease_dm=top.ease_dm + 0.1,
             sleeve_ease_dm=max(top.sleeve_ease_dm, 0.14) + 0.06,
@@ -69,12 +71,12 @@ MALE_SUITS = tuple(f"male_casualsuit0{number}" for number in range(1, 7)) + ("ma
 FEMALE_SUITS = ("female_casualsuit01", "female_casualsuit02", "female_elegantsuit01", "female_sportsuit01")
 
 
-def draw_mesh_outfit(rng: np.random.Generator, assets: DancerAssets, shell: Shell, points_dm: np.ndarray, is_female: bool) -> list[Cloth]:
+def draw_mesh_outfit(rng: np.random.Generator, assets: DancerAssets, shell: Shell, points_dm: np.ndarray, is_female: bool, photos: tuple[Path, ...]) -> list[Cloth]:
     """One of the pack's modelled suits, its pieces in drawn fabrics."""
     name = str(rng.choice(FEMALE_SUITS if is_female else MALE_SUITS))
     proxy = assets.proxies["clothes"][name]
-    above = draw_fabric(rng, for_top=True, print_allowed=True)
-    below = draw_fabric(rng, for_top=False)
+    above = draw_fabric(rng, for_top=True, print_allowed=True, photos=photos)
+    below = draw_fabric(rng, for_top=False, photos=photos)
     fitted = fit_proxy(assets, proxy, points_dm)
     bones, weights = proxy_skin(assets, proxy)
     piece = connected_pieces(proxy.triangles, len(fitted))

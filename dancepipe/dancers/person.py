@@ -1,11 +1,13 @@
 """One rendered person, drawn whole from a seed."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from dancepipe.dancers.assets import DancerAssets
 from dancepipe.dancers.body import BodyTraits, draw_body_traits, shape_body
+from dancepipe.dancers.fabrics import fabric_photos
 from dancepipe.dancers.face import eyebrows_part, eyes_part
 from dancepipe.dancers.figure import Figure, Material, Part, join_parts
 from dancepipe.dancers.hair import BALD, BUZZ, HairTraits, draw_hair, hair_part
@@ -29,14 +31,12 @@ class Person:
     hair: HairTraits
 
 
-def draw_person(assets: DancerAssets, seed: int | tuple[int, ...], is_female: bool | None = None) -> Person:
-    """The person of a seed: the same seed gives the same person, byte for byte. Sex may be chosen."""
+def draw_person(assets: DancerAssets, seed: int | tuple[int, ...], fabrics: Path | None = None) -> Person:
+    """The person of a seed: the same seed gives the same person, byte for byte. fabrics: a folder of photographs to cut cloth from."""
     entropy = tuple(int(part) for part in (seed if isinstance(seed, tuple) else (seed,)))
     # Each aspect has a stream of its own, so that a change in one does not redraw the others.
     streams = [np.random.default_rng((*entropy, number)) for number in range(8)]
     traits = draw_body_traits(streams[0], assets)
-    if is_female is not None and is_female != traits.is_female:
-        traits = BodyTraits(**{**traits.__dict__, "is_female": is_female})
     points = shape_body(assets, traits)
     bone_heads = assets.body.bone_heads(points)
     african = traits.ethnicity[2]
@@ -47,7 +47,7 @@ def draw_person(assets: DancerAssets, seed: int | tuple[int, ...], is_female: bo
 
     shell = measure_shell(assets, points, bone_heads)
     sew = draw_mesh_outfit if streams[3].random() < 0.25 else draw_cut_outfit
-    clothes = sew(streams[3], assets, shell, points, traits.is_female)
+    clothes = sew(streams[3], assets, shell, points, traits.is_female, fabric_photos(fabrics))
     shoes = draw_shoes(streams[4], assets, points)
     if shoes is not None:
         clothes.append(shoes)

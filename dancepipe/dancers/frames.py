@@ -1,0 +1,100 @@
+"""Rendered frames with their truth, identity by identity: what the data set and the stream are made of."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from dancepipe.dancers.assets import DancerAssets
+from dancepipe.dancers.degrade import Degradation, degrade_mask, degrade_picture, draw_degradation
+from dancepipe.dancers.joints import find_joints
+from dancepipe.dancers.motion import blend_postures
+from dancepipe.dancers.person import Person, draw_person
+from dancepipe.dancers.posture import pose_bones
+from dancepipe.dancers.render import View, render_figure
+from dancepipe.dancers.shots import HARD_SHARE, Scene, draw_shot
+from dancepipe.person.cutout import on_grey
+from dancepipe.records import Pose
+
+FRAMES_A_SHOT = 12
+
+
+@dataclass(frozen=True)
+class DancerFrame:
+    """One picture of one rendered person with exact truth."""
+
+    identity: str
+    shot: int
+    frame_index: int
+    time_seconds: float
+    image: np.ndarray  # uint8 RGB (S, S, 3), the person on neutral grey
+    mask: np.ndarray  # uint8 (S, S), 255 = person
+    pose: Pose  # confidence 1 seen, 0.5 hidden, 0 outside
+    visibility: np.ndarray  # uint8 (18,): joints.SEEN, HIDDEN, OUTSIDE
+    scene: Scene
+    view: View
+
+
+@dataclass(frozen=True)
+class FrameOptions:
+    """How frames are made."""
+
+    size_px: int = 256
+    samples: int = 2  # samples x samples per pixel
+    hard_share: float = HARD_SHARE  # of shots with hard poses; 1: the hard subset for evaluation
+    degraded: bool = False  # camera noise, blur, compression, ragged masks
+
+
+def identity_name(seed: int, number: int) -> str:
+    """The identity's name in data sets."""
+    return f"dancer-{seed}-{number:06d}"
+
+
+def dancer_frames(assets: DancerAssets, seed: int, number: int, frames: int, options: FrameOptions) -> Iterator[DancerFrame]:
+    """Frames of identity `number` of the set `seed`; a pure function of its arguments, so any worker may make it."""
+    person = draw_person(assets, (seed, number))
+    yield from frames_of_person(assets, person, seed, number, frames, options)
+
+
+def frames_of_person(assets: DancerAssets, person: Person, seed: int, number: int, frames: int, options: FrameOptions) -> Iterator[DancerFrame]:
+    """The frames of an identity whose person has been drawn."""
+    made = 0
+    shot = 0
+    while made < frames:
+        rng = np.random.default_rng((seed, number, 100 + shot))
+        scenes = draw_shot(rng, assets, person, min(FRAMES_A_SHOT, frames - made), options.size_px, options.hard_share)
+        damage = draw_degradation(rng, options.size_px) if options.degraded else Degradation()
+        room = rng.uniform(40, 230, 3)
+        for index, scene in enumerate(scenes):
+            view = render_figure(person.figure, scene.bones, scene.camera, scene.light, options.samples)
+            image, mask = _recorded(rng, person, scenes, index, view, damage, room) if options.degraded else (on_grey(view.image, view.alpha), view.alpha)
+            pose, visibility = find_joints(person.figure, person.landmarks, view)
+            yield DancerFrame(identity_name(seed, number), shot, made, shot * 100.0 + scene.time_seconds, image, mask, pose, visibility, scene, view)
+            made += 1
+        shot += 1
+
+
+def _recorded(
+    rng: np.random.Generator, person: Person, scenes: list[Scene], index: int, view: View, damage: Degradation, room: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The person as cut out of a degraded recording: fringes of the room's colour stay where the mask strays."""
+    exposed = view.over(room)
+    if damage.shutter_seconds > 0:
+        exposed = _motion_blurred(person, scenes, index, exposed, damage.shutter_seconds, view.samples, room)
+    recorded = degrade_picture(rng, exposed, damage)
+    mask = degrade_mask(rng, view.alpha, damage)
+    return on_grey(recorded, mask), mask
+
+
+def _motion_blurred(person: Person, scenes: list[Scene], index: int, exposed: np.ndarray, shutter_seconds: float, samples: int, room: np.ndarray) -> np.ndarray:
+    """The mean of the frame and of two more, half a shutter time before and after."""
+    scene = scenes[index]
+    other = scenes[index + 1] if index + 1 < len(scenes) else scenes[index - 1]
+    if other is scene or other.time_seconds == scene.time_seconds:
+        return exposed
+    total = exposed.astype(np.float32)
+    for offset in (-0.5, 0.5):
+        share = offset * shutter_seconds / abs(other.time_seconds - scene.time_seconds)
+        blended = pose_bones(person.rig, blend_postures(scene.posture, other.posture, share))
+        total += render_figure(person.figure, blended, scene.camera, scene.light, samples).over(room)
+    return (total / 3 + 0.5).astype(np.uint8)

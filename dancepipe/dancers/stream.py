@@ -1,0 +1,84 @@
+"""Pairs of rendered frames without a data set on disk: rendered by the loader's workers while the network trains."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dancepipe.dancers.assets import load_assets
+from dancepipe.dancers.flow import exact_flow
+from dancepipe.dancers.frames import DancerFrame, FrameOptions, frames_of_person
+from dancepipe.dancers.person import Person, draw_person
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """Pairs come in blocks of `block` from one lane; a lane shows `cast` people at a time and exchanges `fresh` of them a block.
+
+    With `block` as the loader's batch size and a number of workers that divides `lanes`, every worker keeps to its own lanes and
+    draws each person once. Any other setting gives the same pairs, only slower.
+    """
+
+    block: int = 16
+    lanes: int = 12
+    cast: int = 8
+    fresh: int = 2
+    frames: int = 6  # rendered of each person and block to pair among
+
+
+class DancerPairs:
+    """Random access to pairs by number, with the items of dataset.pairs.PairSource: pair n is a pure function of (seed, n).
+
+    with_flow adds "flow" float32 (S, S, 2) and "flow_visible" bool (S, S): target pixel p shows reference pixel p + flow[p].
+    Give it to pair_batches (without flow) or to a torch DataLoader with a sampler of pair numbers.
+    Raises AssetsError when the pack is absent or damaged.
+    """
+
+    def __init__(
+        self, assets: Path | str | None, seed: int, frame_options: FrameOptions = FrameOptions(), stream: StreamOptions = StreamOptions(), with_flow: bool = False
+    ):
+        self.folder = load_assets(assets).folder
+        self.seed, self.frame_options, self.stream, self.with_flow = seed, frame_options, stream, with_flow
+        self.size_hw = (frame_options.size_px, frame_options.size_px)
+        self._people: OrderedDict[int, Person] = OrderedDict()
+        self._rendered: OrderedDict[tuple[int, int], list[DancerFrame]] = OrderedDict()
+
+    def __getitem__(self, number: int) -> dict[str, np.ndarray]:
+        block, place = divmod(number, self.stream.block)
+        generation, lane = divmod(block, self.stream.lanes)
+        rng = np.random.default_rng((self.seed, 7, number))
+        # Who is on: a window that moves along the lane's endless row of people; `place` goes round so that a block shows all.
+        member = generation * self.stream.fresh + (place + int(rng.integers(2))) % self.stream.cast
+        identity = member * self.stream.lanes + lane
+        frames = self._frames(identity, generation)
+        first, second = rng.choice(len(frames), 2, replace=False)
+        reference, target = frames[first], frames[second]
+        pair = {}
+        for role, frame in (("reference", reference), ("target", target)):
+            pair |= {f"{role}_image": frame.image, f"{role}_mask": frame.mask, f"{role}_joints": frame.pose.as_array()}
+        if self.with_flow:
+            pair["flow"], pair["flow_visible"] = exact_flow(self._person(identity).figure, target.view, reference.view)
+        return pair
+
+    def _frames(self, identity: int, generation: int) -> list[DancerFrame]:
+        key = (identity, generation)
+        if key not in self._rendered:
+            seed = self.seed * 1_000_003 + generation  # other movements each time the person is on
+            self._rendered[key] = list(frames_of_person(load_assets(self.folder), self._person(identity), seed, identity, self.stream.frames, self.frame_options))
+            if len(self._rendered) > self.stream.cast:
+                self._rendered.popitem(last=False)
+        self._rendered.move_to_end(key)
+        return self._rendered[key]
+
+    def _person(self, identity: int) -> Person:
+        if identity not in self._people:
+            self._people[identity] = draw_person(load_assets(self.folder), (self.seed, identity))
+            if len(self._people) > 2 * self.stream.cast:
+                self._people.popitem(last=False)
+        self._people.move_to_end(identity)
+        return self._people[identity]
+
+    def __getstate__(self):
+        # Loader workers start with empty stores: they fill them with their own lanes.
+        return self.__dict__ | {"_people": OrderedDict(), "_rendered": OrderedDict()}

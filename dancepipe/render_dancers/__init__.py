@@ -1,0 +1,1 @@
+"""Seeds -> data set of rendered dancers with exact truth."""

@@ -1,0 +1,130 @@
+"""The stage: people of a seed, rendered into the data-set format by any number of processes."""
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dancepipe.dataset.store import ClipWriter, DatasetRow
+from dancepipe.errors import OutputError
+from dancepipe.render_dancers.options import RenderDancersOptions
+
+
+@dataclass(frozen=True)
+class RenderSummary:
+    """What a run did."""
+
+    identities_written: int
+    identities_already_there: int
+    frames_written: int
+    seconds: float
+
+
+def render_dancers(out: Path, options: RenderDancersOptions = RenderDancersOptions(), say: Callable[[str], None] = print) -> RenderSummary:
+    """Render `options.identities` people into OUT/train and OUT/test, one Parquet file each, and OUT/truth when asked.
+
+    The bytes depend on the options and the pack alone, not on the number of workers. Files that are there are kept: the same
+    command goes on where it stopped. Raises AssetsError (pack), OutputError (folder, disk).
+    """
+    from dancepipe.dancers.assets import load_assets
+
+    started = time.monotonic()
+    out = Path(out)
+    folder = load_assets(options.assets).folder
+    tasks = [number for number in range(options.identities) if not _is_done(out, options, number)]
+    workers = min(options.workers or os.cpu_count() or 1, max(len(tasks), 1))
+    already = options.identities - len(tasks)
+    if already:
+        say(f"{out}: {already} of {options.identities} people are already there")
+    written = 0
+    for written, number in enumerate(_in_processes(workers, tasks, out, options, folder), 1):
+        if written % max(len(tasks) // 20, 1) == 0:
+            rate = written * options.frames / (time.monotonic() - started)
+            say(f"{written}/{len(tasks)} people, {rate:.0f} pictures a second")
+    return RenderSummary(written, already, written * options.frames, time.monotonic() - started)
+
+
+def clip_path(out: Path, options: RenderDancersOptions, number: int) -> Path:
+    """Where the file of an identity goes."""
+    from dancepipe.dancers.frames import identity_name
+
+    return out / split_of_identity(options.seed, number, options.test_share) / f"{identity_name(options.seed, number)}.parquet"
+
+
+def split_of_identity(seed: int, number: int, test_share: float) -> str:
+    """train or test; a person's split does not depend on how many others there are."""
+    return "test" if np.random.default_rng((seed, number, 99)).random() < test_share else "train"
+
+
+def _truth_path(out: Path, clip: Path) -> Path:
+    return out / "truth" / f"{clip.stem}.npz"
+
+
+def _is_done(out: Path, options: RenderDancersOptions, number: int) -> bool:
+    clip = clip_path(out, options, number)
+    return clip.exists() and (not options.truth or _truth_path(out, clip).exists())
+
+
+def _in_processes(workers: int, tasks: list[int], out: Path, options: RenderDancersOptions, folder: Path):
+    if workers == 1:
+        for number in tasks:
+            yield _render_identity((out, options, folder, number))
+        return
+    # "spawn": a forked copy of a process with running threads (torch, av) can hang.
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap(_render_identity, [(out, options, folder, number) for number in tasks])
+
+
+def _render_identity(task: tuple[Path, RenderDancersOptions, Path, int]) -> int:
+    out, options, folder, number = task
+    from dancepipe.dancers.assets import load_assets
+    from dancepipe.dancers.flow import exact_flow, part_labels
+    from dancepipe.dancers.frames import FrameOptions, frames_of_person
+    from dancepipe.dancers.person import draw_person
+
+    assets = load_assets(folder)
+    fabrics = Path(options.fabrics) if options.fabrics else None
+    person = draw_person(assets, (options.seed, number), fabrics=fabrics)
+    settings = FrameOptions(options.size_px, options.samples, **({"hard_share": 1.0} if options.hard else {}), degraded=options.degraded)
+    path = clip_path(out, options, number)
+    split = split_of_identity(options.seed, number, options.test_share)
+    truth: dict[str, list[np.ndarray]] = {"flow": [], "flow_visible": [], "parts": [], "joint_visibility": []}
+    first = None
+    with ClipWriter(path, lossless=options.lossless) as clip:
+        for frame in frames_of_person(assets, person, options.seed, number, options.frames, settings):
+            side = float(options.size_px)
+            clip.add(
+                DatasetRow(
+                    frame.identity, path.stem, frame.frame_index, frame.time_seconds, split, frame.image, frame.mask, frame.pose,
+                    (0.0, 0.0, side, side), f"rendered:{frame.identity}",
+                )
+            )  # fmt: skip
+            if options.truth:
+                first = first or frame
+                flow, visible = exact_flow(person.figure, frame.view, first.view)
+                for name, value in (("flow", flow.astype(np.float16)), ("flow_visible", visible)):
+                    truth[name].append(value)
+                truth["parts"].append(part_labels(person.figure, frame.view))
+                truth["joint_visibility"].append(frame.visibility)
+        if options.truth:
+            _write_truth(_truth_path(out, path), truth)
+    return number
+
+
+def _write_truth(path: Path, truth: dict[str, list[np.ndarray]]) -> None:
+    beside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(beside, "wb") as file:
+            np.savez_compressed(file, **{name: np.stack(values) for name, values in truth.items()})
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; free some space and run again") from error
+    finally:
+        beside.unlink(missing_ok=True)
