@@ -101,11 +101,12 @@ def write_test_video(
             output.mux(stream.encode(frame.reformat(format=pixel_format)))
         output.mux(stream.encode(None))
         if sound is not None:
-            _write_tone(output, sound, audio_seconds or float(times[-1] + 1 / rate))
+            write_tone(output, sound, audio_seconds or float(times[-1] + 1 / rate))
     return times
 
 
-def _write_tone(output, sound, seconds: float) -> None:
+def write_tone(output, sound, seconds: float) -> None:
+    """A 440 Hz tone into an open output container and its audio stream, from time 0."""
     layout = sound.codec_context.layout.name or "stereo"
     samples = int(seconds * 48000)
     wave = (0.2 * np.sin(np.arange(samples) * (2 * np.pi * 440 / 48000))).astype(np.float32)
@@ -125,7 +126,7 @@ def _write_tone(output, sound, seconds: float) -> None:
 def write_test_sound(path: Path, codec: str = "aac", seconds: float = 0.5) -> None:
     """A file with a tone and no picture."""
     with av.open(str(path), "w") as output:
-        _write_tone(output, output.add_stream(codec, rate=48000), seconds)
+        write_tone(output, output.add_stream(codec, rate=48000), seconds)
 
 
 def write_test_photo(path: Path, size_wh: tuple[int, int] = (80, 60), index: int = 5, **save_options) -> np.ndarray:

@@ -99,6 +99,9 @@ def test_colour_profiles_are_converted_and_bad_ones_said(tmp_path):
     picture.save(tmp_path / "same.png", icc_profile=profile)
     said = []
     assert np.abs(load_photo(tmp_path / "same.png", said.append)[0, 0].astype(int) - (200, 100, 50)).max() <= 1 and not said
+    swapped = profile.replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")  # red and blue lights exchanged
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "swapped.png", icc_profile=swapped)
+    assert np.abs(load_photo(tmp_path / "swapped.png", said.append)[0, 0].astype(int) - (0, 0, 255)).max() <= 2 and not said
     picture.save(tmp_path / "bad.png", icc_profile=b"not a profile")
     assert tuple(load_photo(tmp_path / "bad.png", said.append)[0, 0]) == (200, 100, 50)
     assert len(said) == 1 and "profile" in said[0]

@@ -1,7 +1,8 @@
 from fractions import Fraction
 
+import av
 import pytest
-from drawn import write_test_photo, write_test_sound, write_test_video
+from drawn import draw_picture, write_test_photo, write_test_sound, write_test_video, write_tone
 
 from dancepipe.errors import BadVideoError
 from dancepipe.media.display import fit_size
@@ -71,6 +72,22 @@ def test_refusals_say_why(tmp_path):
         with pytest.raises(BadVideoError, match=reason) as caught:
             probe_video(tmp_path / name)
         assert str(tmp_path / name) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_cover_of_a_song_is_no_video(tmp_path):
+    path = tmp_path / "song.mp3"
+    with av.open(str(path), "w") as output:
+        sound = output.add_stream("libmp3lame", rate=48000)
+        cover = output.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 48, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        frame = av.VideoFrame.from_ndarray(draw_picture(0, (64, 48)), "rgb24").reformat(format="yuvj420p")
+        output.mux(cover.encode(frame) + cover.encode(None))
+        write_tone(output, sound, 0.5)
+    with av.open(str(path)) as container:
+        assert len(container.streams.video) == 1  # FFmpeg shows the cover as a stream of pictures
+    with pytest.raises(BadVideoError, match="sound but no pictures"):
+        probe_video(path)
 
 
 def test_a_video_of_which_nothing_decodes_is_refused(tmp_path):

@@ -14,7 +14,7 @@ from drawn import corners_upright, draw_picture, read_index, write_test_sound, w
 from dancepipe.errors import BadVideoError, OutputError
 from dancepipe.media import encoders
 from dancepipe.media.read import VideoReader
-from dancepipe.media.write import VideoWriter
+from dancepipe.media.write import VideoWriter, publish
 from dancepipe.media.write_ffmpeg import FfmpegVideoWriter
 
 NTSC = Fraction(1, 30000)
@@ -341,6 +341,25 @@ def test_rounded_times_are_said(tmp_path, writer):
     write_drawn(writer, tmp_path / "a.mkv", times, say=said.append)
     assert len(said) == 1 and "milliseconds" in said[0]
     assert max(abs(frame.time_seconds - time) for frame, time in zip(read_back(tmp_path / "a.mkv")[0], times)) <= Fraction(1, 2000)
+
+
+def test_matroska_keeps_pictures_where_they_were_when_the_sound_starts_earlier(tmp_path, writer):
+    driver = tmp_path / "driver.mp4"
+    times = write_test_video(driver, 20, 25, audio=True)
+    write_drawn(writer, tmp_path / "a.mkv", times, Fraction(1, 25), audio_from=driver)
+    before, after = audio_packets(driver), audio_packets(tmp_path / "a.mkv")
+    assert before[0][0] < 0  # the encoder's priming
+    assert [frame.time_seconds for frame in read_back(tmp_path / "a.mkv")[0]] == times
+    assert [digest for _, digest in before] == [digest for _, digest in after] and abs(before[0][0] - after[0][0]) <= Fraction(1, 1000)
+
+
+def test_a_finished_file_that_lost_frames_is_not_published(tmp_path):
+    write_test_video(tmp_path / "a.mp4.part", 5, format="mp4")
+    with pytest.raises(OutputError, match="6 frames were written, but the file holds 5"):
+        publish(tmp_path / "a.mp4.part", tmp_path / "a.mp4", 6)
+    assert not (tmp_path / "a.mp4").exists()
+    publish(tmp_path / "a.mp4.part", tmp_path / "a.mp4", 5)
+    assert only_files(tmp_path, "a.mp4")
 
 
 def test_encoders_that_do_not_fit_are_refused_with_the_way_out(tmp_path, writer):

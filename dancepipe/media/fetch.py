@@ -140,7 +140,7 @@ def fetch(
     finished = [path for path in sorted(folder.glob(f"{key}.*")) if UNFINISHED not in path.name and path.suffix in VIDEO_SUFFIXES]
     if finished:
         return finished[0]
-    options = _download_options(folder, key, max_height_px, max_bytes, retries, timeout_seconds)
+    options = _download_options(folder, key, max_height_px, retries, timeout_seconds)
     if rate_limit_bytes_per_second is not None:
         options["ratelimit"] = rate_limit_bytes_per_second
     if cookies is not None:
@@ -150,7 +150,7 @@ def fetch(
     guard = _SizeGuard(source, max_bytes)
     options["progress_hooks"] = [guard.see_progress]
     try:
-        downloaded = _download(source, options, max_height_px, max_bytes)
+        downloaded = _download(source, options, max_height_px)
     except FetchError:
         if guard.tripped:
             _remove(folder, key, everything=True)
@@ -189,7 +189,7 @@ class _Quiet:
     info = warning = error = debug
 
 
-def _download_options(folder: Path, key: str, max_height_px: int, max_bytes: int, retries: int, timeout_seconds: float) -> dict:
+def _download_options(folder: Path, key: str, max_height_px: int, retries: int, timeout_seconds: float) -> dict:
     ffmpeg = find_ffmpeg()
     # `<=?` lets pass what tells no height: plain files on a server never do. Joining picture and sound needs ffmpeg.
     whole = f"b[height<=?{max_height_px}]"
@@ -215,11 +215,10 @@ def _download_options(folder: Path, key: str, max_height_px: int, max_bytes: int
         "logger": _Quiet(),
         "cachedir": False,
         "enable_file_urls": False,
-        "max_filesize": max_bytes,
     }
 
 
-def _download(source: str, options: dict, max_height_px: int, max_bytes: int) -> Path:
+def _download(source: str, options: dict, max_height_px: int) -> Path:
     import yt_dlp
 
     try:
@@ -248,7 +247,7 @@ def _download(source: str, options: dict, max_height_px: int, max_bytes: int) ->
         raise FetchError(source, getattr(error, "strerror", None) or str(error)) from error
     made = [Path(item["filepath"]) for item in (result or {}).get("requested_downloads") or [] if item.get("filepath")]
     if not made or not made[0].exists():
-        raise FetchError(source, f"nothing was downloaded: it is larger than the limit of {max_bytes} bytes, or has no matching format")
+        raise FetchError(source, "nothing was downloaded")
     return made[0]
 
 
