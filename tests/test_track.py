@@ -67,3 +67,23 @@ def test_nobody_to_choose_from_and_bad_sightings_are_refused():
         choose_person([], SIZE)
     with pytest.raises(ValueError, match="positive reach"):
         Sighting((0, 0), 0.0, 1)
+
+
+def test_a_neighbour_is_not_taken_in_a_frame_in_which_the_person_is_not_seen():
+    """They stand closer together than a person may step, so nearness alone would take the neighbour."""
+    follower = PersonFollower()
+    follower.accept(at(320))
+    follower.note_others([at(350)])
+    assert follower.pick([at(352)], SIZE) is None
+    assert not follower.could_be(at(352))
+    assert follower.pick([at(352), at(318)], SIZE) == 1
+
+
+def test_a_neighbour_who_is_not_seen_any_more_is_forgotten():
+    follower = PersonFollower()
+    follower.accept(at(320))
+    follower.note_others([at(350)])
+    for _ in range(20):
+        assert follower.pick([], SIZE) is None
+        follower.miss()
+    assert follower.pick([at(352)], SIZE) == 0

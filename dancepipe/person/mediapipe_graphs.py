@@ -66,7 +66,7 @@ class Region:
 class Body:
     """What the body network says about one region."""
 
-    landmarks: np.ndarray  # float32 (33, 3): x_px, y_px, visibility; pixel centres at integers
+    landmarks: np.ndarray  # float32 (33, 4): x_px, y_px (pixel centres at integers), visibility, depth (px, larger = farther)
     next_region: Region  # where to look in the next frame
     mask: np.ndarray | None  # float32 (H, W) in [0, 1], 0 outside the region
 
@@ -126,7 +126,8 @@ class BodyGraphs:
         result = self._body.process({"image": image, "region": rectangle})
         if not result.landmarks or not result.alignment:
             return None
-        landmarks = np.array([(*_to_px(point, width, height), point.visibility) for point in result.landmarks.landmark], np.float32)
+        points = result.landmarks.landmark
+        landmarks = np.array([(*_to_px(point, width, height), point.visibility, point.z * width) for point in points], np.float32)
         center, tip = (_to_px(point, width, height) for point in result.alignment.landmark[:2])
         if not np.isfinite([*center, *tip]).all() or math.dist(center, tip) < 1:
             return None

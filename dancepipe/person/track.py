@@ -11,6 +11,7 @@ import numpy as np
 MAX_STEP = 0.6  # a body's middle moves less than this many of its reaches from one frame to the next, at 5 frames a second too
 MAX_GROWTH = 1.8  # nor does its size change by more than this factor
 STEP_PER_MISSED_FRAME = 0.1  # how much further the person may have gone with each frame in which nobody was found
+REMEMBER_OTHERS = 15  # for that many frames somebody else who is not seen is still thought to stand where he stood
 PATIENCE_FRAMES = 60  # after that many frames without the person, anyone may be chosen
 
 
@@ -52,6 +53,7 @@ class PersonFollower:
         self._patience_frames = patience_frames
         self._last: Sighting | None = None
         self._missed = 0
+        self._others: list[tuple[Sighting, int]] = []  # somebody else, and how many frames ago
 
     @property
     def last(self) -> Sighting | None:
@@ -60,15 +62,22 @@ class PersonFollower:
 
     def could_be(self, sighting: Sighting) -> bool:
         """Whether the followed person can have got there since last seen. True for anyone before the first choice."""
-        return self._last is None or self._distance(sighting) <= 1.0
+        return self._last is None or (self._distance(sighting) <= 1.0 and not self._is_another(sighting))
 
     def accept(self, sighting: Sighting) -> None:
         """This sighting is the followed person (a tracker went on from the last frame)."""
         self._last, self._missed = sighting, 0
+        self._age_others()
 
     def miss(self) -> None:
         """The person was not found in this frame."""
         self._missed += 1
+        self._age_others()
+
+    def note_others(self, others: Sequence[Sighting]) -> None:
+        """These are other people, seen in this frame: whoever is next seen where one of them stands is not ours."""
+        kept = [(old, age) for old, age in self._others if all(_steps(new, old) > MAX_STEP / 2 for new in others)]
+        self._others = [(other, 0) for other in others] + kept
 
     def pick(self, sightings: Sequence[Sighting], size_wh: tuple[int, int]) -> int | None:
         """Index of the followed person among all who are seen in this frame, or None when none can be that person.
@@ -80,15 +89,27 @@ class PersonFollower:
             return None
         if self._last is None or self._missed > self._patience_frames:
             return choose_person(sightings, size_wh)
-        distances = [self._distance(sighting) for sighting in sightings]
+        distances = [np.inf if self._is_another(sighting) else self._distance(sighting) for sighting in sightings]
         nearest = int(np.argmin(distances))
         return nearest if distances[nearest] <= 1.0 else None
 
     def _distance(self, sighting: Sighting) -> float:
         """0 = same place and size; 1 = the farthest the person can have gone."""
         last = self._last
-        step = np.hypot(*np.subtract(sighting.center_xy_px, last.center_xy_px)) / last.reach_px
-        step /= MAX_STEP + STEP_PER_MISSED_FRAME * self._missed
+        step = _steps(sighting, last) / (MAX_STEP + STEP_PER_MISSED_FRAME * self._missed)
         growth = abs(np.log(sighting.reach_px / last.reach_px)) / np.log(MAX_GROWTH)
         growth /= 1 + STEP_PER_MISSED_FRAME * self._missed
         return float(np.hypot(step, growth))
+
+    def _age_others(self) -> None:
+        self._others = [(other, age + 1) for other, age in self._others if age < REMEMBER_OTHERS]
+
+    def _is_another(self, sighting: Sighting) -> bool:
+        """Whether somebody else stood nearer to this place than the followed person."""
+        own = _steps(sighting, self._last)
+        return any(_steps(sighting, other) < own for other, _ in self._others)
+
+
+def _steps(sighting: Sighting, last: Sighting) -> float:
+    """Distance of the middles in reaches."""
+    return float(np.hypot(*np.subtract(sighting.center_xy_px, last.center_xy_px))) / last.reach_px
