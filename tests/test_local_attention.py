@@ -32,16 +32,23 @@ def uniform_attention(channels, window):
     return layer
 
 
+@pytest.fixture(params=["cpu", "cuda"])
+def device(request):
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    return request.param
+
+
 @pytest.mark.parametrize("window", [3, 5])
 @pytest.mark.parametrize("size_hw", SIZES_HW)
-def test_fast_is_literal_in_value_and_in_every_gradient(window, size_hw):
+def test_fast_is_literal_in_value_and_in_every_gradient(window, size_hw, device):
     torch.manual_seed(1)
-    layer = LocalAttention(4, 8, window).double()
-    inputs = [drawn(2, 4, *size_hw, seed=2), drawn(2, 4, *size_hw, seed=3), drawn(2, 2, *size_hw, seed=4) * 2]
+    layer = LocalAttention(4, 8, window).double().to(device)
+    inputs = [drawn(2, channels, *size_hw, seed=seed).to(device) * factor for channels, seed, factor in ((4, 2, 1), (4, 3, 1), (2, 4, 2))]
     flow = inputs[2]
     flow[:, :, 0, 0] = torch.tensor([-(window + 40.3), window + 31.7])  # out of the picture by more than the window, every way
     flow[:, :, -1, -1] = torch.tensor([window + 25.2, -(window + 17.9)])
-    upstream = drawn(2, 4, *size_hw, seed=5)
+    upstream = drawn(2, 4, *size_hw, seed=5).to(device)
     results = []
     for route in (
         lambda source, target, flow: layer(source, layer.key_map(source), target, flow),
