@@ -15,7 +15,17 @@ def open_mediapipe(mode, mask):
     return open_person_finder("mediapipe", "mediapipe" if mask else None, mode=mode)
 
 
-BACKENDS = [pytest.param(open_mediapipe, id="mediapipe")]
+def open_yolo(mode, mask):
+    """Joints as a YOLO network with trained weights would give them, through everything that stands around the network."""
+    pytest.importorskip("ultralytics", reason="needs the extra yolo")
+    from yolo_networks import seeing, tiny_pose_file
+
+    finder = open_person_finder("yolo", "mediapipe" if mask else None, mode=mode, yolo_weights=tiny_pose_file(), say=lambda text: None)
+    finder._pose_finder._model.predict = seeing([POSE])
+    return finder
+
+
+BACKENDS = [pytest.param(open_mediapipe, id="mediapipe"), pytest.param(open_yolo, id="yolo")]
 
 
 @pytest.mark.parametrize("open_finder", BACKENDS)
@@ -77,7 +87,7 @@ def test_a_segmenter_replaces_the_mask_and_is_closed_too():
     class EveryoneSegmenter:
         closed = False
 
-        def segment(self, image, pose):
+        def segment(self, image, person):
             return np.full(image.shape[:2], 255, np.uint8)
 
         def close(self):

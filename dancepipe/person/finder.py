@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from dancepipe.errors import ConfigError
-from dancepipe.records import PersonFrame, Pose
+from dancepipe.records import PersonFrame
 
 POSE_BACKENDS = ("mediapipe", "yolo")
 MASK_BACKENDS = ("mediapipe", "rembg", None)
@@ -22,9 +22,9 @@ class PoseFinder(Protocol):
 
 
 class Segmenter(Protocol):
-    """What segment_*.py give: the mask (uint8 (H, W), 255 = person) of the one person with that pose."""
+    """What segment_*.py give: the mask (uint8 (H, W), 255 = person) of that one person."""
 
-    def segment(self, image: np.ndarray, pose: Pose) -> np.ndarray: ...
+    def segment(self, image: np.ndarray, person: PersonFrame) -> np.ndarray: ...
     def close(self) -> None: ...
 
 
@@ -51,7 +51,7 @@ class PersonFinder:
         person = self._pose_finder.find(image)
         if person is None or self._segmenter is None:
             return person
-        return PersonFrame(person.pose, self._segmenter.segment(image, person.pose), person.people_seen)
+        return PersonFrame(person.pose, self._segmenter.segment(image, person), person.people_seen)
 
     def close(self) -> None:
         """Frees the backends. Closing twice is allowed; find afterwards raises ValueError."""

@@ -52,3 +52,13 @@ def limit_to_person(mask: np.ndarray, pose: Pose) -> np.ndarray:
         disc(pose.points_px[NECK], 1.1)
     region = canvas.filter(ImageFilter.GaussianBlur(0.05 * unit * scale)).resize((width, height), Image.Resampling.BILINEAR)
     return (mask.astype(np.uint16) * np.asarray(region) // 255).astype(np.uint8)
+
+
+def paste_square(square: np.ndarray, box_xyxy_px: tuple[float, float, float, float], size_wh: tuple[int, int]) -> np.ndarray:
+    """The mask of a square crop (crop.crop_square's inverse): uint8 (S, S) -> (H, W), 0 outside the box."""
+    scale = (box_xyxy_px[2] - box_xyxy_px[0]) / square.shape[0]
+    # Pillow counts from the outer edge of pixel 0, where the box begins at x0 + 0.5.
+    offset_x, offset_y = (-(edge + 0.5) / scale for edge in box_xyxy_px[:2])
+    bordered = Image.fromarray(np.pad(square, 1))  # a border of 0, so that nothing smears beyond the box
+    data = (1 / scale, 0, offset_x + 1, 0, 1 / scale, offset_y + 1)
+    return np.asarray(bordered.transform(size_wh, Image.Transform.AFFINE, data, Image.Resampling.BILINEAR, fillcolor=0))

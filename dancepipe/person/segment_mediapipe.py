@@ -5,16 +5,17 @@ import numpy as np
 from dancepipe.person.mediapipe_graphs import MAX_SIDE_PX, BodyGraphs, Region
 from dancepipe.person.regions import fit_within, full_mask, limit_to_person
 from dancepipe.person.skeleton import L_HIP, L_SHOULDER, NECK, R_HIP, R_SHOULDER, torso_length_px
-from dancepipe.records import Pose
+from dancepipe.records import PersonFrame, Pose
 
 
 class MediapipeSegmenter:
-    """segment(image, pose) -> uint8 (H, W), 255 = person; all 0 when the network sees nobody at that place."""
+    """segment(image, person) -> uint8 (H, W), 255 = person; all 0 when the network sees nobody at that place."""
 
     def __init__(self):
         self._graphs = BodyGraphs(mask=True, min_presence=0.2)
 
-    def segment(self, image: np.ndarray, pose: Pose) -> np.ndarray:
+    def segment(self, image: np.ndarray, person: PersonFrame) -> np.ndarray:
+        pose = person.pose
         size_wh = (image.shape[1], image.shape[0])
         small, scale = fit_within(image, MAX_SIDE_PX)
         small_pose = pose.scaled_and_shifted(scale, (scale / 2 - 0.5, scale / 2 - 0.5))

@@ -1,0 +1,157 @@
+import os
+
+import numpy as np
+import pytest
+
+from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
+from dancepipe.person import pose_yolo
+from dancepipe.person.pose_yolo import YoloPoseFinder
+from dancepipe.records import Pose
+from figure import standing_pose
+
+
+def quiet(text):
+    pass
+
+
+@pytest.fixture
+def yolo():
+    pytest.importorskip("ultralytics", reason="needs the extra yolo")
+    import yolo_networks
+
+    return yolo_networks
+
+
+def picture(size_wh=(640, 400)):
+    return np.random.default_rng(0).integers(0, 255, (size_wh[1], size_wh[0], 3), dtype=np.uint8)
+
+
+def test_a_network_file_runs_and_gives_joints_in_the_picture(yolo):
+    """Random weights: the joints mean nothing, but they have gone through the whole library."""
+    finder = YoloPoseFinder("photo", weights=yolo.tiny_pose_file(), min_box_confidence=1e-6, say=quiet)
+    person = finder.find(picture((300, 200)))
+    finder.close()
+    inside = person.pose.points_px[person.pose.present]
+    assert person.mask is None and person.people_seen > 1
+    assert (inside >= -0.5).all() and (inside <= [299.5, 199.5]).all()
+
+
+def test_the_joints_are_the_networks_in_our_order_and_the_picture_goes_in_as_bgr(yolo):
+    pose = standing_pose((320, 40), 300)
+    calls = []
+    finder = YoloPoseFinder("photo", weights=yolo.tiny_pose_file(), say=quiet)
+    finder._model.predict = yolo.seeing([pose], calls)
+    image = picture()
+    np.testing.assert_allclose(finder.find(image).pose.as_array(), pose.as_array(), atol=1e-3)
+    np.testing.assert_array_equal(calls[0][0], image[..., ::-1])
+
+
+def test_the_central_person_is_followed_when_the_order_changes(yolo):
+    finder = YoloPoseFinder("video", weights=yolo.tiny_pose_file(), say=quiet)
+    for t in range(12):
+        mine, other = standing_pose((330 - 4 * t, 40), 300), standing_pose((560 - 12 * t, 30), 300)
+        finder._model.predict = yolo.seeing([mine, other] if t % 2 else [other, mine])
+        person = finder.find(picture())
+        np.testing.assert_allclose(person.pose.points_px, mine.points_px, atol=1e-3)
+        assert person.people_seen == 2
+    finder._model.predict = yolo.seeing([])
+    assert finder.find(picture()) is None
+
+
+def test_unsure_joints_are_missing(yolo):
+    pose = standing_pose((320, 40), 300)
+    confidence = np.ones(18)
+    confidence[4] = 0.1
+    finder = YoloPoseFinder("photo", weights=yolo.tiny_pose_file(), say=quiet)
+    finder._model.predict = yolo.seeing([Pose(pose.points_px, confidence)])
+    assert np.flatnonzero(~finder.find(picture()).pose.present).tolist() == [4]
+
+
+class Intruder:
+    def __reduce__(self):
+        return os.system, ("touch intruder",)
+
+
+def test_damaged_foreign_and_dangerous_files_are_refused(yolo, tmp_path, monkeypatch):
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "damaged.pt").write_bytes(b"not a network" * 50)
+    (tmp_path / "cut.pt").write_bytes(yolo.tiny_pose_file().read_bytes()[:5000])
+    torch.save({"model": Intruder()}, tmp_path / "dangerous.pt")
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "foreign.pt")
+    for name in ("damaged.pt", "cut.pt", "dangerous.pt", "foreign.pt"):
+        with pytest.raises(WeightsError, match=f"cannot read YOLO weights .*{name}"):
+            YoloPoseFinder("video", weights=tmp_path / name, say=quiet)
+    assert not (tmp_path / "intruder").exists()
+
+
+def test_a_network_for_another_task_is_refused(yolo):
+    with pytest.raises(WeightsError, match="network for detect, a pose network is needed"):
+        YoloPoseFinder("video", weights=yolo.tiny_pose_file("yolo11n.yaml"), say=quiet)
+
+
+def test_missing_files_and_unknown_names_say_what_to_do(tmp_path):
+    for weights in (tmp_path / "mine.pt", "yolo99-pose.pt", "../yolo11n-pose.pt"):
+        with pytest.raises(WeightsError, match="give the path of a pose .pt file, or a published name"):
+            YoloPoseFinder("video", weights=weights, say=quiet)
+    with pytest.raises(WeightsError, match="must be a .pt file"):
+        YoloPoseFinder("video", weights="model.onnx", say=quiet)
+
+
+def test_a_download_that_fails_leaves_nothing_and_names_the_way_out(yolo, tmp_path, monkeypatch):
+    import ultralytics.utils.downloads as downloads
+
+    def offline(name, **options):
+        raise ConnectionError(f"Download failure for {name}")
+
+    monkeypatch.setenv("DANCEPIPE_CACHE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(downloads, "attempt_download_asset", offline)
+    told = []
+    with pytest.raises(WeightsError, match="bring the file to this machine"):
+        YoloPoseFinder("video", say=told.append)
+    assert any("downloading yolo11n-pose.pt" in line for line in told)
+    assert not list((tmp_path / "weights").iterdir())
+
+
+def test_a_published_name_is_downloaded_once(yolo, tmp_path, monkeypatch):
+    import ultralytics.utils.downloads as downloads
+
+    def arrive(path, **options):
+        with open(path, "wb") as file:
+            file.write(yolo.tiny_pose_file().read_bytes())
+        return path
+
+    monkeypatch.setenv("DANCEPIPE_CACHE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(downloads, "attempt_download_asset", arrive)
+    YoloPoseFinder("video", say=quiet)
+    told = []
+    YoloPoseFinder("video", say=told.append)
+    assert not any("downloading" in line for line in told)
+    assert [path.name for path in (tmp_path / "weights").iterdir()] == ["yolo11n-pose.pt"]
+
+
+def test_the_licence_is_named_once(yolo, monkeypatch):
+    monkeypatch.setattr(pose_yolo, "_notice_given", False)
+    told = []
+    for _ in range(2):
+        YoloPoseFinder("photo", weights=yolo.tiny_pose_file(), say=told.append)
+    assert sum("AGPL-3.0" in line for line in told) == 1
+
+
+def test_a_device_that_is_not_there_is_a_config_error(yolo):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    with pytest.raises(ConfigError, match="cuda"):
+        YoloPoseFinder("photo", weights=yolo.tiny_pose_file(), device="cuda:0", say=quiet)
+
+
+def test_without_the_package_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "ultralytics", None)
+    (tmp_path / "some.pt").write_bytes(b"")
+    with pytest.raises(MissingExtraError, match=r"dancepipe\[yolo\]"):
+        YoloPoseFinder("photo", weights=tmp_path / "some.pt", say=quiet)
