@@ -26,6 +26,7 @@ class BodyTraits:
     ideal_proportions: float
     relaxed_hands: float
     smile: float
+    brow_lift: float  # of the inner ends: > 0 takes the frown out of a face
     details: tuple[tuple[str, float], ...]  # face and torso morphs with their weights
 
 
@@ -42,6 +43,7 @@ def draw_body_traits(rng: np.random.Generator, assets: DancerAssets) -> BodyTrai
         ideal_proportions=float(rng.uniform(0.1, 0.8)),
         relaxed_hands=float(rng.uniform(0.35, 1.2)),
         smile=float(np.clip(rng.normal(0.8, 0.5), -0.1, 1.7)),
+        brow_lift=float(np.clip(rng.normal(0.7, 0.5), -0.3, 1.6)),
         details=_draw_details(rng, assets.morph_names),
     )
 
@@ -55,12 +57,12 @@ def _draw_details(rng: np.random.Generator, names: tuple[str, ...]) -> tuple[tup
         partner = _opposite(name)
         if partner is not None and partner < name and partner in known:
             continue  # the pair was drawn when its first name came
-        amount = rng.normal(0, 0.3) if rng.random() < 0.55 else 0.0
+        amount = rng.normal(0, 0.24) if rng.random() < 0.55 else 0.0
         spread = rng.normal(0, 0.04)
         if not amount:
             continue
         picked = name if amount > 0 or partner not in known else partner
-        limit = 0.3 if picked.startswith(("d-torso", "d-hip", "d-stomach")) else 0.65
+        limit = 0.3 if picked.startswith(("d-torso", "d-hip", "d-stomach", "d-head", "d-chin")) else 0.55
         amount = min(abs(amount), limit)
         chosen.append((picked, float(amount)))
         mirrored = picked.replace("-l-", "-r-")
@@ -99,7 +101,7 @@ def shape_body(assets: DancerAssets, traits: BodyTraits) -> np.ndarray:
     add("x-curl", traits.relaxed_hands)
     for name, amount in traits.details:
         add(name, amount)
-    _smile(assets, points, traits.smile)
+    _set_expression(assets, points, traits.smile, traits.brow_lift)
     return points
 
 
@@ -107,8 +109,8 @@ def _low_middle_high(value: float) -> tuple[tuple[str, float], ...]:
     return (("min", max(0.0, 1 - 2 * value)), ("average", 1 - abs(2 * value - 1)), ("max", max(0.0, 2 * value - 1)))
 
 
-def _smile(assets: DancerAssets, points: np.ndarray, amount: float) -> None:
-    """Move the corners of the mouth out, up and back and lift the cheeks (the pack has no expressions)."""
+def _set_expression(assets: DancerAssets, points: np.ndarray, smile: float, brow_lift: float) -> None:
+    """Move the corners of the mouth out, up and back, lift the cheeks and the inner brows (the pack has no expressions)."""
     base = assets.body.points_dm
     corner = mouth_corner(assets)
     head = assets.body.bone_share("head") > 0.5
@@ -117,8 +119,11 @@ def _smile(assets: DancerAssets, points: np.ndarray, amount: float) -> None:
         near_corner = np.exp(-(away**2).sum(1) / (2 * 0.11**2)) * head
         cheek = away - np.array([side * 0.16, 0.3, 0.0], np.float32)
         near_cheek = np.exp(-(cheek**2).sum(1) / (2 * 0.17**2)) * head
-        points += np.float32(amount) * near_corner[:, None] * np.array([side * 0.055, 0.05, -0.03], np.float32)
-        points += np.float32(amount) * near_cheek[:, None] * np.array([side * 0.01, 0.025, 0.012], np.float32)
+        points += np.float32(smile) * near_corner[:, None] * np.array([side * 0.055, 0.05, -0.03], np.float32)
+        points += np.float32(smile) * near_cheek[:, None] * np.array([side * 0.01, 0.025, 0.012], np.float32)
+        inner_brow = base - np.array([side * 0.13, 7.5, 1.42], np.float32)
+        near_brow = np.exp(-(inner_brow**2 / (2 * np.array([0.1, 0.09, 0.2], np.float32) ** 2)).sum(1)) * head
+        points += np.float32(brow_lift) * near_brow[:, None] * np.array([0, 0.06, 0], np.float32)
 
 
 def mouth_corner(assets: DancerAssets) -> np.ndarray:

@@ -132,7 +132,7 @@ def _marl(rng, a, b, c):
 def _denim(rng, a, b, c):
     x, y = _grid()
     blue = linear(*(np.array([58, 76, 116]) * rng.uniform(0.45, 1.5)))
-    worn = np.clip(0.5 + 0.35 * fractal_noise(rng, SIDE, 2, 5), 0, 1) * rng.uniform(0, 0.3)
+    worn = np.clip(0.5 + 0.3 * fractal_noise(rng, SIDE, 2, 5), 0, 1) * rng.uniform(0, 0.18)
     twill = 1 + 0.05 * np.sin((x + y) * 2 * np.pi * 128) + 0.1 * fractal_noise(rng, SIDE, 60, 220, falloff=0.1, stretch=4)
     return _where(worn, linear(150, 164, 190), blue) * np.clip(twill, 0.3, 1.6)[..., None]
 

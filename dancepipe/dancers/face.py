@@ -54,6 +54,6 @@ def eyebrows_part(assets: DancerAssets, rng: np.random.Generator, points_dm: np.
     texture = make_texture(np.repeat(0.7 * np.exp(0.3 * hairs)[..., None], 3, 2), strand_noise=np.clip(0.5 + 0.25 * hairs, 0, 1))
     base = fit_proxy(assets, proxy, assets.body.points_dm)
     inside = boundary_distance(base, proxy.triangles)
-    material = Material(texture, STRANDS, specular=0.01, fringe_dm=0.05)
+    material = Material(texture, STRANDS, specular=0.01, fringe_dm=0.035)
     tint = np.tile(color * min(1.2, 0.2 / color.max()), (len(base), 1))
     return Part(fit_proxy(assets, proxy, points_dm), bones, weights, proxy.triangles, proxy.texture_points * 2, material, "face", tint, inside, pull_dm=0.03)

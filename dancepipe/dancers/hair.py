@@ -12,6 +12,7 @@ from dancepipe.dancers.texture import Texture, fractal_noise, linear, make_textu
 
 SHORT = ("short01", "short02", "short03", "short04", "afro01")
 LONG = ("bob01", "bob02", "braid01", "long01", "ponytail01", "afro01", "short01")
+LONG_SHARES = (0.08, 0.2, 0.12, 0.22, 0.2, 0.08, 0.1)  # bob01 hides half of the face
 BUZZ, BALD = "buzz", "bald"
 
 # sRGB of roots to tips; the share of people with it.
@@ -43,7 +44,7 @@ def draw_hair(rng: np.random.Generator, is_female: bool, age: float, african: fl
     name = names[rng.choice(len(names), p=shares / shares.sum())]
     color = linear(*rng.integers(30, 220, 3)) if name == "dyed" else linear(*_COLORS[name][0]) * rng.uniform(0.75, 1.3)
     if is_female:
-        style = str(rng.choice(LONG))
+        style = str(rng.choice(LONG, p=LONG_SHARES))
     else:
         style = str(rng.choice([*SHORT, BUZZ, BALD], p=[0.21, 0.19, 0.19, 0.19, 0.06, 0.11, 0.05]))
     if style == "afro01" and african < 0.3 and rng.random() < 0.7:
@@ -74,7 +75,7 @@ def hair_part(assets: DancerAssets, rng: np.random.Generator, hair: HairTraits, 
     fitted = fit_proxy(assets, proxy, points_dm)
     base = fit_proxy(assets, proxy, assets.body.points_dm)
     bones, weights = proxy_skin(assets, proxy)
-    edge = boundary_distance(base, proxy.triangles)
+    edge = boundary_distance(base, proxy.triangles, overlap_above=7.3)
     # Roots darker than tips, lengths a little sun-bleached.
     height = np.clip((base[:, 1] - 6.2) / 2.4, -1.2, 1)
     tint = hair.color[None] * (1.15 - 0.25 * height[:, None]) * 1.8
@@ -117,8 +118,11 @@ def _strand_uv(proxy: ProxyMesh, base: np.ndarray) -> np.ndarray:
     return uv.astype(np.float32)
 
 
-def boundary_distance(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """float32 (V,): distance along edges from the mesh's open boundary, at most 1 dm (closed meshes: 1 everywhere)."""
+def boundary_distance(points: np.ndarray, triangles: np.ndarray, overlap_above: float = np.inf) -> np.ndarray:
+    """float32 (V,): distance along edges from the mesh's open boundary, at most 1 dm (closed meshes: 1 everywhere).
+
+    Boundaries higher than overlap_above that lie on another piece of the mesh are seams, not ends, and do not count.
+    """
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import dijkstra
 
@@ -131,9 +135,25 @@ def boundary_distance(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     boundary = np.unique(unique[counts == 1])
     place = np.zeros((welded.max() + 1, 3))
     place[welded] = points
+    boundary = boundary[~_lies_on_other_piece(place, boundary, unique, overlap_above)]
     if not len(boundary):
         return np.ones(len(points), np.float32)
     lengths = np.linalg.norm(place[unique[:, 0]] - place[unique[:, 1]], axis=1) + 1e-6
     graph = csr_matrix((lengths, (unique[:, 0], unique[:, 1])), shape=(len(place), len(place)))
     distance = dijkstra(graph, directed=False, indices=boundary, min_only=True, limit=1.0)
     return np.minimum(distance, 1.0)[welded].astype(np.float32)
+
+
+def _lies_on_other_piece(place: np.ndarray, boundary: np.ndarray, edges: np.ndarray, above: float) -> np.ndarray:
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    piece = connected_components(csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(len(place), len(place))), directed=False)[1]
+    lies_on = np.zeros(len(boundary), bool)
+    if not np.isfinite(above) or piece.max() == 0:
+        return lies_on
+    near = cKDTree(place).query_ball_point(place[boundary], 0.22)
+    for index, neighbours in enumerate(near):
+        lies_on[index] = place[boundary[index], 1] > above and (piece[neighbours] != piece[boundary[index]]).any()
+    return lies_on

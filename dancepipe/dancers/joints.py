@@ -11,8 +11,10 @@ from dancepipe.person import skeleton
 from dancepipe.records import Pose
 
 # A joint lies inside the body: it counts as seen when what covers it is no further in front than this.
-_LIMB_DEPTH_DM, _FACE_DEPTH_DM = 1.3, 0.5
+_LIMB_DEPTH_DM, _TRUNK_DEPTH_DM, _FACE_DEPTH_DM = 1.3, 1.9, 0.7
 SEEN, HIDDEN, OUTSIDE = 2, 1, 0
+_FACE_JOINTS = (skeleton.NOSE, skeleton.R_EYE, skeleton.L_EYE, skeleton.R_EAR, skeleton.L_EAR)
+_TRUNK_JOINTS = (skeleton.NECK, skeleton.R_HIP, skeleton.L_HIP)
 
 
 @dataclass(frozen=True)
@@ -69,19 +71,24 @@ def joints_in_space(figure: Figure, landmarks: Landmarks, view: View) -> np.ndar
         (".L", skeleton.L_SHOULDER, skeleton.L_HIP),
     )
     for suffix, shoulder, hip in sides:
-        # Detectors put shoulders a little above and hips a little inside the anatomical joints.
+        # Detectors put shoulders a little above, hips a little inside, elbows, knees and ankles a little up the limb from the
+        # anatomical joints; the amounts are what tools/check_dancers.py shows them to be off by.
         joints[shoulder] = heads[bone["upperarm01" + suffix]] + upward
-        joints[shoulder + 1] = heads[bone["lowerarm01" + suffix]]
+        joints[shoulder + 1] = _moved(heads[bone["lowerarm01" + suffix]], heads[bone["upperarm01" + suffix]], 0.14)
         joints[shoulder + 2] = heads[bone["wrist" + suffix]]
         joints[hip] = heads[bone["upperleg01" + suffix]] * 0.82 + hips_middle * 0.18
-        joints[hip + 1] = heads[bone["lowerleg01" + suffix]]
-        joints[hip + 2] = heads[bone["foot" + suffix]]
+        joints[hip + 1] = _moved(heads[bone["lowerleg01" + suffix]], heads[bone["upperleg01" + suffix]], 0.1)
+        joints[hip + 2] = _moved(heads[bone["foot" + suffix]], heads[bone["lowerleg01" + suffix]], 0.28)
     joints[skeleton.NECK] = (joints[skeleton.R_SHOULDER] + joints[skeleton.L_SHOULDER]) / 2
     face = view.posed[figure.body_vertex[landmarks.vertices]].astype(np.float64)
     joints[skeleton.NOSE], joints[skeleton.R_EYE], joints[skeleton.L_EYE] = face[0], face[1], face[2]
-    joints[skeleton.R_EAR] = 0.83 * face[3] + 0.17 * face[4]
-    joints[skeleton.L_EAR] = 0.83 * face[4] + 0.17 * face[3]
+    joints[skeleton.R_EAR] = 0.72 * face[3] + 0.28 * face[4]
+    joints[skeleton.L_EAR] = 0.72 * face[4] + 0.28 * face[3]
     return joints
+
+
+def _moved(point: np.ndarray, towards: np.ndarray, distance_dm: float) -> np.ndarray:
+    return point + (towards - point) * (distance_dm / np.linalg.norm(towards - point))
 
 
 def find_joints(figure: Figure, landmarks: Landmarks, view: View) -> tuple[Pose, np.ndarray]:
@@ -96,7 +103,7 @@ def find_joints(figure: Figure, landmarks: Landmarks, view: View) -> tuple[Pose,
         column, row = int((x + 0.5) * view.samples), int((y + 0.5) * view.samples)
         if x < -0.5 or y < -0.5 or column >= width or row >= height:
             continue
-        tolerance = _FACE_DEPTH_DM if index in (skeleton.NOSE, *range(skeleton.R_EYE, skeleton.L_EAR + 1)) else _LIMB_DEPTH_DM
+        tolerance = _FACE_DEPTH_DM if index in _FACE_JOINTS else _TRUNK_DEPTH_DM if index in _TRUNK_JOINTS else _LIMB_DEPTH_DM
         cover = view.depth[row, column]
         visibility[index] = SEEN if cover > 0 and 1 / cover > depth - tolerance else HIDDEN
     confidence = np.array([0.0, 0.5, 1.0], np.float32)[visibility]

@@ -6,6 +6,7 @@ from dancepipe.dancers.assets import DancerAssets, MotionClip
 from dancepipe.dancers.posture import MOTION_PARENT, Posture, Rig, multiply_quaternions, quaternion_matrices
 
 RATE_HZ = 30
+NECK_LIMIT_RADIANS = 0.55  # of the neck against the chest, and of the head against the neck
 
 
 def clip_by_name(assets: DancerAssets, name: str) -> MotionClip:
@@ -30,7 +31,18 @@ def posture_at(assets: DancerAssets, rig: Rig, clip: MotionClip, frame: float, m
     root = root * scale - rig.bone_heads[0] * np.array([0, 1, 0])
     if mirrored:
         quaternions, root = mirror_quaternions(assets, quaternions), root * np.array([-1, 1, 1])
-    return Posture(quaternions, root)
+    return _with_bounded_head(assets, Posture(quaternions, root))
+
+
+def _with_bounded_head(assets: DancerAssets, posture: Posture) -> Posture:
+    """Takes have frames in which the head turns further than necks can."""
+    quaternions = posture.quaternions.copy()
+    index = assets.motion_joints.index
+    for joint, parent in (("neck", "chest"), ("head", "neck")):
+        before = posture.quaternions[index(parent)]
+        local = limit_angle(multiply_quaternions(conjugate(before), posture.quaternions[index(joint)]), NECK_LIMIT_RADIANS)
+        quaternions[index(joint)] = multiply_quaternions(quaternions[index(parent)], local)
+    return Posture(quaternions, posture.root_dm)
 
 
 def mirror_quaternions(assets: DancerAssets, quaternions: np.ndarray) -> np.ndarray:
@@ -92,7 +104,7 @@ def disturb(assets: DancerAssets, posture: Posture, local_turns: np.ndarray) -> 
         local = multiply_quaternions(conjugate(posture.quaternions[parent]), own)
         local = multiply_quaternions(local, local_turns[joint])
         if assets.motion_joints[joint] in ("neck", "head"):
-            local = limit_angle(local, np.radians(32))
+            local = limit_angle(local, NECK_LIMIT_RADIANS)
         quaternions[joint] = multiply_quaternions(quaternions[parent], local)
     return Posture(quaternions, posture.root_dm)
 

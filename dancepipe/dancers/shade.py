@@ -94,9 +94,11 @@ def shade_samples(
             open_sky = occlusion[a] * w0 + occlusion[b] * w1 + occlusion[c] * w2
 
             # Shadow of the key light, softened over 3 x 3 cells.
-            sx = shadow_axes[0, 0] * px + shadow_axes[0, 1] * py + shadow_axes[0, 2] * pz
-            sy = shadow_axes[1, 0] * px + shadow_axes[1, 1] * py + shadow_axes[1, 2] * pz
-            sz = shadow_axes[2, 0] * px + shadow_axes[2, 1] * py + shadow_axes[2, 2] * pz
+            # The point is lifted off its surface, so that coarse cells do not shade the surface they lie on.
+            lx, ly, lz = px + nx * shadow_bias, py + ny * shadow_bias, pz + nz * shadow_bias
+            sx = shadow_axes[0, 0] * lx + shadow_axes[0, 1] * ly + shadow_axes[0, 2] * lz
+            sy = shadow_axes[1, 0] * lx + shadow_axes[1, 1] * ly + shadow_axes[1, 2] * lz
+            sz = shadow_axes[2, 0] * lx + shadow_axes[2, 1] * ly + shadow_axes[2, 2] * lz
             cell_x, cell_y = int(shadow_place[1] + shadow_place[0] * sx), int(shadow_place[2] - shadow_place[0] * sy)
             lit = 0
             for row in range(cell_y - 1, cell_y + 2):

@@ -76,19 +76,24 @@ def sew_top(assets: DancerAssets, shell: Shell, top: Top, under_ease_dm: float, 
     bow = 1 - np.abs(shell.points[:, 0]) / width if top.neck_is_pointed else 1 - (shell.points[:, 0] / width) ** 2
     front = np.clip((shell.points[:, 2] - shell.axis_point[:, 2]) / 0.35, 0, 1)
     collar_y = shell.neck_y - 0.05 - top.neck_depth_dm * (0.25 + 0.75 * front) * np.clip(bow, 0, 1)
-    inside = np.where(on_arm, (sleeve - shell.arm) * upper_arm_dm, np.minimum(y - shell.hip_y - top.hem_dm, collar_y - y))
-    if top.opening_dm > 0:
-        gap = top.opening_dm * (0.6 + 0.5 * np.clip((shell.neck_y - y) / 4, 0, 1.2))
-        inside = np.where(on_arm | (front <= 0), inside, np.minimum(inside, np.abs(shell.points[:, 0]) - gap))
     arm_ease = top.sleeve_ease_dm * np.clip(0.35 + 0.65 * shell.arm * 1.3, 0, 1)
-    ease = np.where(on_arm, arm_ease, top.ease_dm) + under_ease_dm
+    # Cloth rests on the shoulders; its air is lower down.
+    resting = np.clip((shell.chest_y + 0.75 - y) / 1.3, 0.15, 1)
+    ease = np.where(on_arm, np.minimum(arm_ease, 0.05 + 0.6 * shell.arm), top.ease_dm * resting) + under_ease_dm
     if top.tucked:
         ease = ease * np.clip((y - shell.hip_y - 1.6) / 1.2, 0.15, 1)
-    sleeve_radius = np.where(on_arm, (0.46 + top.sleeve_ease_dm * 0.9 + under_ease_dm) * np.clip(0.55 + 0.9 * shell.arm, 0, 1), 0) if top.sleeve_ease_dm > 0.12 else None
+    sleeve_radius = np.where(on_arm, (0.46 + top.sleeve_ease_dm * 0.9 + under_ease_dm) * np.clip(0.35 + 1.1 * shell.arm, 0, 1), 0) if top.sleeve_ease_dm > 0.12 else None
     points = inflate(
         shell, ease, smoothing=int(np.clip(ease.max() * 30, 1, 10)), least_dm=0.035 + under_ease_dm * 0.7, limb_radius_dm=sleeve_radius,
         drape=0.0 if top.tucked else top.drape,
     )  # fmt: skip
+    # The hem is cut where the cloth has come to lie, so that it runs level.
+    inside = np.where(on_arm, (sleeve - shell.arm) * upper_arm_dm, np.minimum(points[:, 1] - shell.hip_y - top.hem_dm, collar_y - y))
+    if top.opening_dm > 0:
+        gap = top.opening_dm * (0.6 + 0.5 * np.clip((shell.neck_y - y) / 4, 0, 1.2))
+        # Behind the neck the jacket is whole: there the cut line moves out of reach, smoothly.
+        behind = np.clip((shell.axis_point[:, 2] + 0.2 - shell.points[:, 2]) * 6, -1, 3)
+        inside = np.where(on_arm, inside, np.minimum(inside, np.maximum(np.abs(shell.points[:, 0]) - gap, behind)))
     pull = PULL_JACKET if top.opening_dm > 0 else PULL_BOTTOM - 0.02 if top.tucked else PULL_TOP
     hides = inside if top.opening_dm == 0 else np.full(len(inside), -1.0)
     return _cloth(assets, shell, points, inside, hides, top.fabric, "upper_clothes", pull, skin_to_shell)

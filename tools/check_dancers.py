@@ -1,0 +1,69 @@
+"""Does a detector trained on photographs see rendered dancers as people, with joints and masks where the truth has them?
+
+    python tools/check_dancers.py --assets DIR [--frames 500] [--size 256] [--seed 9] [--hard]
+
+Prints the share of renders in which mediapipe finds a person, the joint error in pixels (joints that are seen in the render and found
+by the detector), and the overlap of the detector's mask with the exact one. Exit code 1 when a figure misses its bar.
+"""
+
+import argparse
+import sys
+
+import numpy as np
+
+from dancepipe.dancers.assets import load_assets
+from dancepipe.dancers.frames import FrameOptions, dancer_frames
+from dancepipe.dancers.joints import SEEN
+from dancepipe.person.finder import open_person_finder
+from dancepipe.person.skeleton import JOINTS
+
+FRAMES_A_PERSON = 10
+LEAST_FOUND, LARGEST_ERROR_PX_AT_256, LEAST_IOU = 0.99, 3.0, 0.95
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--assets", help="the asset pack; default: environment variable DANCEPIPE_DANCERS")
+    parser.add_argument("--frames", type=int, default=500)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--seed", type=int, default=9)
+    parser.add_argument("--hard", action="store_true", help="only hard poses")
+    options = parser.parse_args()
+    assets = load_assets(options.assets)
+    settings = FrameOptions(size_px=options.size, **({"hard_share": 1.0} if options.hard else {}))
+    rng = np.random.default_rng(options.seed)
+    errors = [[] for _ in JOINTS]
+    offsets = [[] for _ in JOINTS]
+    overlaps, found, total = [], 0, 0
+    with open_person_finder("mediapipe", "mediapipe", mode="photo") as finder:
+        for number in range(-(-options.frames // FRAMES_A_PERSON)):
+            wall = rng.uniform(60, 235, 3)
+            for frame in dancer_frames(assets, options.seed, number, FRAMES_A_PERSON, settings):
+                if total == options.frames:
+                    break
+                total += 1
+                seen = finder.find(frame.view.over(wall))
+                if seen is None:
+                    continue
+                found += 1
+                both = seen.pose.present & (frame.visibility == SEEN)
+                away = (seen.pose.points_px - frame.pose.points_px) * 256 / options.size
+                for joint in np.flatnonzero(both):
+                    errors[joint].append(float(np.hypot(*away[joint])))
+                    offsets[joint].append(away[joint])
+                mask, truth = seen.mask > 127, frame.mask > 127
+                overlaps.append((mask & truth).sum() / max((mask | truth).sum(), 1))
+    everything = np.concatenate([np.array(values) for values in errors])
+    print(f"found {found} of {total} ({found / total:.1%}; bar {LEAST_FOUND:.0%})")
+    print(f"joint error, px of 256: median {np.median(everything):.2f} (bar {LARGEST_ERROR_PX_AT_256}), 90 % {np.percentile(everything, 90):.1f}")
+    print(f"mask IoU: mean {np.mean(overlaps):.3f}, median {np.median(overlaps):.3f} (bar {LEAST_IOU})")
+    for name, values, shifts in zip(JOINTS, errors, offsets):
+        if values:
+            x, y = np.median(shifts, axis=0)
+            print(f"  {name:15s} median {np.median(values):5.2f} px, detector lies {x:+.1f}, {y:+.1f} px beside it, {len(values)} seen")
+    met = found / total >= LEAST_FOUND and np.median(everything) <= LARGEST_ERROR_PX_AT_256 and np.mean(overlaps) >= LEAST_IOU
+    sys.exit(0 if met else 1)
+
+
+if __name__ == "__main__":
+    main()
