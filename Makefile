@@ -28,7 +28,7 @@ demo: .venv/installed-core
 	$(BIN)/python tools/demo.py
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 clean:
 	rm -rf .venv demo

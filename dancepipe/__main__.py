@@ -1,5 +1,3 @@
-import sys
+from dancepipe.cli import run
 
-from dancepipe.cli import main
-
-sys.exit(main())
+run()

@@ -34,6 +34,15 @@ def main(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def run() -> None:
+    """What the installed command and `python -m dancepipe` call: main, and the exit."""
+    code = main()
+    if code == INTERRUPTED:
+        sys.stderr.flush()
+        os._exit(code)  # native threads that were just being started would abort an ordinary exit
+    sys.exit(code)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dancepipe", allow_abbrev=False, description="One photo and one dance video in, a video of that person dancing out.")
     parser.add_argument("--version", action="version", version=f"dancepipe {__version__}")
@@ -157,7 +166,3 @@ def _doctor(parsed) -> int:
 
     print(doctor(parsed.weights))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,9 @@
 """The stage: reference + driver -> video. Decoding, pose, rendering and encoding overlap; memory stays flat."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,7 +20,7 @@ from dancepipe.animate.overlap import in_thread
 from dancepipe.animate.reference import read_reference
 from dancepipe.animate.render import Renderer
 from dancepipe.device import pick_device
-from dancepipe.errors import BadVideoError, WeightsMissingError
+from dancepipe.errors import BadVideoError, OutputError, WeightsError, WeightsMissingError
 from dancepipe.media.probe import probe_video
 from dancepipe.media.read import VideoReader
 from dancepipe.model.networks import load_networks
@@ -68,12 +70,17 @@ def animate(
     started = time.monotonic()
     if weights is None:
         raise WeightsMissingError("no weights given; train some (dancepipe train) and pass --weights RUN/weights.safetensors")
+    _check_out(Path(out), ref, driver)
     info = probe_video(driver)
     size_wh = _output_size(info.size_wh, options.max_side_px)
     decoded_side_px = None if options.background == "driver" else _ANALYSIS_SIDE_PX
     device = pick_device(options.device, say=say)
     networks = load_networks(weights)
-    size_px = networks.dims.size_hw[0]
+    if networks.enhancer is None:
+        say(f"{weights}: stage 1 only; the coarse picture is the result, no enhancer")
+    height_px, size_px = networks.dims.size_hw
+    if height_px != size_px:
+        raise WeightsError(f"{weights} is for pictures of {size_px} x {height_px}; animate needs weights for square ones")
 
     with _finder(options, "photo", options.mask, device, say) as finder:
         reference = read_reference(ref, finder, size_px, say=say)
@@ -93,21 +100,18 @@ def animate(
         _finder(options, "video", options.mask if options.background == "driver" else None, device, say) as finder,
         _writer(options, out, size_wh, info, say) as result,
         tqdm(total=info.declared_frames, desc="frames", unit="frame", disable=None) as progress,
+        # Closed from the last to the first, so that each thread is gone before what it reads from is closed.
+        closing(in_thread(video, _QUEUE_FRAMES, "decode")) as frames,
+        closing(in_thread(find_people(frames, finder), _QUEUE_FRAMES, "pose")) as people,
+        closing(in_thread(render_batches(targets(people, plan, survey, smooth_radius), renderer, batch), _QUEUE_FRAMES, "render")) as rendered,
     ):
-        frames = in_thread(video, _QUEUE_FRAMES, "decode")
-        people = in_thread(find_people(frames, finder), _QUEUE_FRAMES, "pose")
-        rendered = in_thread(render_batches(targets(people, plan, survey, smooth_radius), renderer, batch), _QUEUE_FRAMES, "render")
-        try:
-            for target, person in rendered:
-                picture = background(target)
-                scale = size_wh[0] / target.frame.image.shape[1]
-                x0, y0, x1, y1 = ((edge + 0.5) * scale - 0.5 for edge in target.box_xyxy_px)
-                paste(picture, person, (x0, y0, x1, y1))
-                result.write(picture, target.frame.time_seconds)
-                held += target.is_held
-                progress.update()
-        finally:
-            rendered.close()
+        for target, person in rendered:
+            picture = background(target)
+            scale = size_wh[0] / target.frame.image.shape[1]
+            paste(picture, person, tuple((edge + 0.5) * scale - 0.5 for edge in target.box_xyxy_px))
+            result.write(picture, target.frame.time_seconds)
+            held += target.is_held
+            progress.update()
         if result.frames_written != video.frames_read:
             raise AssertionError(f"{video.frames_read} frames read, {result.frames_written} written")
         if not result.frames_written:
@@ -132,6 +136,14 @@ def render_batches(stream: Iterable[Target], renderer: Renderer, batch: int) -> 
         pictures, mattes = renderer.render([target.pose for target in group])
         for target, picture, matte in zip(group, pictures, mattes, strict=True):
             yield target, premultiplied(picture, matte)
+
+
+def _check_out(out: Path, *inputs: Path) -> None:
+    """Before any work: the result must not replace what it is made from, and must have a folder that can be written."""
+    if any(out.exists() and Path(path).exists() and out.samefile(path) for path in inputs):
+        raise OutputError(f"the result {out} would replace an input; choose another --out")
+    if not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
+        raise OutputError(f"cannot write to the folder {out.parent}; create it, or choose one that you may write to")
 
 
 def _output_size(size_wh: tuple[int, int], max_side_px: int) -> tuple[int, int]:
@@ -163,7 +175,7 @@ def _finder(options: AnimateOptions, mode: str, mask: str | None, device: str, s
 
 def _writer(options: AnimateOptions, out: Path, size_wh, info, say):
     if options.writer == "ffmpeg":
-        from dancepipe.media.write_ffmpeg import VideoWriter
+        from dancepipe.media.write_ffmpeg import FfmpegVideoWriter as VideoWriter
     else:
         from dancepipe.media.write import VideoWriter
     return VideoWriter(

@@ -41,8 +41,8 @@ def in_thread(items: Iterable[T], depth: int, name: str) -> Iterator[T]:
                 iterator.close()
 
     thread = threading.Thread(target=produce, name=name, daemon=True)
-    thread.start()
     try:
+        thread.start()
         while True:
             item, error = waiting.get()
             if error is not None:
@@ -52,4 +52,5 @@ def in_thread(items: Iterable[T], depth: int, name: str) -> Iterator[T]:
             yield item
     finally:
         stop.set()
-        thread.join()
+        if thread.ident is not None:
+            thread.join()

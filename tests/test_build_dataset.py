@@ -1,0 +1,194 @@
+"""build-dataset: clips are whole or absent, failures are written down and do not stop the run, reruns cost nothing."""
+
+import http.server
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+from drawn import write_test_sound, write_test_video
+from people import write_dance
+
+from dancepipe.build_dataset.build import build_dataset, clip_path
+from dancepipe.build_dataset.options import BuildDatasetOptions
+from dancepipe.build_dataset.sources import Source, read_sources, shard_of, split_of
+from dancepipe.dataset.store import clip_files, read_clip
+from dancepipe.errors import ConfigError, OutputError
+from dancepipe.media.read import VideoReader
+from dancepipe.person.crop import pose_from_box
+from dancepipe.records import GREY
+
+SMALL = BuildDatasetOptions(size_px=64, fps=0, min_frames=4, test_share=0.0)
+
+
+def quiet(text: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("built")
+    write_dance(folder / "dance.mp4", frames=14, empty=(5,))
+    said = []
+    summary = build_dataset([str(folder / "dance.mp4")], folder / "data", SMALL, say=said.append)
+    return folder, summary, said
+
+
+def test_every_frame_with_a_person_is_a_row_with_its_time_and_place(built):
+    folder, summary, _ = built
+    assert (summary.clips_written, summary.failures) == (1, 0)
+    rows = list(read_clip(clip_files(folder / "data")[0]))
+    assert summary.frames_written == len(rows)
+    assert set(range(14)) - {5} - {row.frame_index for row in rows} <= {0, 6}  # a tracker may need a frame to find someone
+    with VideoReader(folder / "dance.mp4") as video:
+        frames = {frame.index: frame for frame in video}
+    for row in rows:
+        frame = frames[row.frame_index]
+        assert row.time_seconds == float(frame.time_seconds) and row.source.endswith("dance.mp4")
+        assert row.image.shape == (64, 64, 3) and row.mask.shape == (64, 64)
+        x0, y0, x1, y1 = row.box_xyxy_px
+        assert x1 - x0 == pytest.approx(y1 - y0, rel=1e-3)
+        in_frame = pose_from_box(row.pose, row.box_xyxy_px, 64)
+        assert in_frame.points_px[row.pose.present, 1].min() > 0 and in_frame.points_px[row.pose.present, 1].max() < frame.image.shape[0]
+
+
+def test_the_background_is_gone_and_the_person_is_not(built):
+    folder, _, _ = built
+    rows = list(read_clip(clip_files(folder / "data")[0]))
+    for row in rows:
+        outside, inside = row.mask < 5, row.mask > 250
+        assert np.abs(row.image[outside].astype(int) - GREY).mean() < 3
+        assert 0.08 < inside.mean() < 0.5
+        torso = row.pose.points_px[1] * 0.5 + row.pose.points_px[[8, 11]].mean(0) * 0.5
+        assert row.mask[int(torso[1]), int(torso[0])] > 200
+        assert row.image[inside].astype(int).std() > 15
+
+
+def test_the_person_keeps_one_scale(built):
+    folder, _, _ = built
+    sides = [row.box_xyxy_px[2] - row.box_xyxy_px[0] for row in read_clip(clip_files(folder / "data")[0])]
+    assert max(sides) / min(sides) < 1.1
+
+
+def test_a_second_run_writes_nothing(built):
+    folder, _, _ = built
+    path = clip_files(folder / "data")[0]
+    before = path.stat().st_mtime_ns
+    summary = build_dataset([str(folder / "dance.mp4")], folder / "data", SMALL, say=quiet)
+    assert (summary.clips_written, summary.clips_already_there) == (0, 1) and path.stat().st_mtime_ns == before
+
+
+def test_fewer_pictures_a_second(built, tmp_path):
+    folder, _, _ = built
+    build_dataset([str(folder / "dance.mp4")], tmp_path / "data", BuildDatasetOptions(size_px=64, fps=10, min_frames=2, test_share=0.0), say=quiet)
+    kept = [row.frame_index for row in read_clip(clip_files(tmp_path / "data")[0])]
+    assert kept == [0, 3, 6, 9, 12] or kept == [3, 6, 9, 12]
+
+
+def test_failures_are_written_down_with_stage_and_reason_and_the_run_goes_on(tmp_path):
+    write_dance(tmp_path / "good.mp4", frames=8)
+    write_test_video(tmp_path / "nobody.mp4", frames=8)
+    write_test_sound(tmp_path / "sound.mp4")
+    (tmp_path / "text.mp4").write_text("not a video\n" * 50)
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "list.txt").write_text("# dances\nnobody.mp4\nsound.mp4\ntext.mp4\nempty.mp4\nmissing.mp4\nfile:///etc/passwd\ngood.mp4\n")
+    said = []
+    summary = build_dataset([str(tmp_path / "list.txt")], tmp_path / "data", SMALL, say=said.append)
+    assert (summary.sources, summary.clips_written, summary.failures) == (7, 1, 6)
+    ledger = {line["source"].rsplit("/", 1)[-1]: line for line in map(json.loads, (tmp_path / "data" / "failures.jsonl").read_text().splitlines())}
+    assert {name: line["stage"] for name, line in ledger.items()} == {
+        "missing.mp4": "fetch", "passwd": "fetch", "nobody.mp4": "label", "sound.mp4": "fetch", "text.mp4": "fetch", "empty.mp4": "fetch",
+    }  # fmt: skip
+    assert "0 of 8 frames (8 without a person" in ledger["nobody.mp4"]["reason"]
+    assert "file:// is not fetched" in ledger["passwd"]["reason"]
+    assert len(clip_files(tmp_path / "data")) == 1 and not list(tmp_path.rglob("*.part"))
+    again = build_dataset([str(tmp_path / "list.txt")], tmp_path / "data", SMALL, say=quiet)
+    assert (again.clips_already_there, again.failures) == (1, 6)
+
+
+def test_a_truncated_clip_is_used_and_said(tmp_path):
+    write_dance(tmp_path / "whole.mp4", frames=60, container_options={"movflags": "faststart"})
+    data = (tmp_path / "whole.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: int(len(data) * 0.6)])
+    said = []
+    summary = build_dataset([str(tmp_path / "cut.mp4")], tmp_path / "data", SMALL, say=said.append)
+    assert summary.clips_written == 1 and any("truncated, the last" in line for line in said)
+
+
+def test_a_clip_from_the_web(tmp_path):
+    write_dance(tmp_path / "dance.mp4", frames=8)
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    handler.log_message = lambda *arguments: None
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/dance.mp4"
+        summary = build_dataset([url, url.replace("dance", "gone")], tmp_path / "data", SMALL, say=quiet)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert (summary.clips_written, summary.failures) == (1, 1)
+    assert next(read_clip(clip_files(tmp_path / "data")[0])).source == url
+
+
+def test_named_people_share_an_identity_and_a_split(tmp_path):
+    for name in ("a.mp4", "b.mp4", "c.mp4"):
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "list.txt").write_text("a.mp4\tann\nb.mp4\tann\nc.mp4\n")
+    sources, failures = read_sources([str(tmp_path / "list.txt")], say=quiet)
+    assert [source.identity for source in sources][:2] == ["ann", "ann"] and sources[2].identity == sources[2].key
+    assert not failures
+    paths = {clip_path(tmp_path, source, 0.5).parent for source in sources[:2]}
+    assert len(paths) == 1
+
+
+def test_the_split_takes_its_share_and_never_moves(tmp_path):
+    names = [f"person {number}" for number in range(2000)]
+    share = sum(split_of(name, 0.1) == "test" for name in names) / len(names)
+    assert 0.08 < share < 0.12
+    assert all(split_of(name, 0.0) == "train" for name in names)
+    assert {name for name in names if split_of(name, 0.1) == "test"} <= {name for name in names if split_of(name, 0.2) == "test"}
+
+
+def test_shards_cover_everything_once():
+    sources = [Source(f"https://example.org/{number}", str(number)) for number in range(100)]
+    shards = [[source for source in sources if shard_of(source, 4) == index] for index in range(4)]
+    assert sorted(source.location for shard in shards for source in shard) == sorted(source.location for source in sources)
+    assert all(10 < len(shard) < 40 for shard in shards)
+
+
+def test_refusals(tmp_path):
+    (tmp_path / "empty.txt").write_text("# nothing\n")
+    summary = build_dataset([str(tmp_path / "empty.txt")], tmp_path / "data", SMALL, say=quiet)
+    assert summary.failures == summary.sources == 1
+    (tmp_path / "folder").mkdir()
+    summary = build_dataset([str(tmp_path / "folder")], tmp_path / "data", SMALL, say=quiet)
+    assert summary.failures == summary.sources == 1
+    with pytest.raises(ConfigError, match="shard_index 3 must be below num_shards 2"):
+        build_dataset(["x.mp4"], tmp_path / "data", BuildDatasetOptions(num_shards=2, shard_index=3), say=quiet)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="choose a folder"):
+        build_dataset(["x.mp4"], tmp_path / "file", SMALL, say=quiet)
+
+
+def test_sigkill_in_the_middle_then_the_same_command_completes(tmp_path):
+    for name in ("one", "two"):
+        write_dance(tmp_path / f"{name}.mp4", frames=24, first=10 if name == "two" else 0)
+    command = [sys.executable, "-m", "dancepipe", "build-dataset", str(tmp_path / "one.mp4"), str(tmp_path / "two.mp4"), "--out", str(tmp_path / "data")]
+    command += ["--size-px", "64", "--fps", "0", "--test-share", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 90
+    while not list(tmp_path.glob("data/train/*.parquet")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    whole = [(path, path.read_bytes()) for path in (tmp_path / "data" / "train").glob("*.parquet")]
+    assert whole and all(list(read_clip(path)) for path, _ in whole)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "already there" in done.stdout
+    assert len(clip_files(tmp_path / "data")) == 2 and all(path.read_bytes() == data for path, data in whole)

@@ -1,0 +1,195 @@
+"""Training: resumed equals straight, killed loses nothing, stage 2 leaves stage 1 alone, and every refusal names itself."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+import yaml
+from test_store import write
+
+from dancepipe.config import as_plain
+from dancepipe.errors import ConfigError, DatasetError, TrainingDivergedError, WeightsError
+from dancepipe.model.loss_weights import LossWeights
+from dancepipe.model.networks import load_networks
+from dancepipe.model.weights import read_tensors
+from dancepipe.train.checkpoint import checkpoints
+from dancepipe.train.options import TrainOptions
+from dancepipe.train.train import train
+
+QUICK = TrainOptions(
+    preset="tiny",
+    height_px=32,
+    width_px=32,
+    stage1_steps=6,
+    stage2_steps=4,
+    batch=2,
+    learning_rate=1e-3,
+    perceptual="none",
+    weights=LossWeights(adversarial=0.1),
+    device="cpu",
+    workers=0,
+    log_every=1,
+    sample_every=4,
+    save_every=2,
+    keep_checkpoints=2,
+)
+
+
+def quiet(text: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    write(folder / "train" / "a.parquet", 12, identity="ann")
+    write(folder / "train" / "b.parquet", 8, identity="bob")
+    write(folder / "test" / "c.parquet", 5, identity="cid", split="test")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def straight(data, tmp_path_factory):
+    out = tmp_path_factory.mktemp("straight") / "run"
+    train(data, out, QUICK, say=quiet)
+    return out
+
+
+def logged(out) -> dict:
+    """{(stage, step, name): value} without the times; a resumed run may log a step twice, the last one counts."""
+    values = {}
+    for line in (out / "log.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        for name, value in record.items():
+            if name not in ("stage", "step", "seconds"):
+                values[record["stage"], record["step"], name] = value
+    return values
+
+
+def same_weights(left, right) -> bool:
+    left, right = (read_tensors(path / "weights.safetensors")[0] for path in (left, right))
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_a_run_leaves_everything_that_one_looks_for(straight):
+    names = {path.name for path in straight.iterdir()}
+    assert {"config.yaml", "run.json", "log.jsonl", "weights.safetensors", "stage1.safetensors", "samples", "checkpoints"} <= names
+    assert any(name.startswith("events.out.tfevents") for name in names)
+    assert sorted(path.name for path in (straight / "samples").iterdir()) == [
+        "stage1-0000004.png", "stage1-0000006.png", "stage2-0000004.png",
+    ]  # fmt: skip
+    assert [path.name for path in checkpoints(straight)] == ["stage2-0000002", "stage2-0000004"]
+    networks = load_networks(straight / "weights.safetensors")
+    assert networks.dims.size_hw == (32, 32) and networks.enhancer is not None
+    assert json.loads((straight / "run.json").read_text())["facts"]["held_out_identities"] == 1
+    values = logged(straight)
+    for name in ("flow_image", "l1", "adversarial", "matte", "total", "M_8_mean", "A_4_max", "D_real"):
+        assert (1, 6, name) in values
+    for name in ("l1", "face_l1", "adversarial", "adversarial_face", "matte", "D_f_made", "held_out_l1"):
+        assert (2, 4, name) in values
+
+
+def test_the_configuration_that_was_written_gives_the_same_options(straight):
+    assert yaml.safe_load((straight / "config.yaml").read_text()) == as_plain(QUICK)
+
+
+@pytest.mark.parametrize("stage, step", [(1, 2), (1, 6), (2, 2)])
+def test_a_killed_and_resumed_run_equals_a_straight_one_bit_for_bit(data, straight, tmp_path, stage, step):
+    out = tmp_path / "run"
+    config = tmp_path / "quick.yaml"
+    config.write_text(yaml.safe_dump(as_plain(QUICK)))
+    command = [sys.executable, "-m", "dancepipe", "train", "--config", str(config), "--data", str(data), "--out", str(out)]
+    wanted = out / "checkpoints" / f"stage{stage}-{step:07d}"
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 120
+        while not wanted.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert checkpoints(out)
+    for unfinished in (out / "checkpoints").glob("*.part"):
+        assert unfinished not in checkpoints(out)
+    train(data, out, QUICK, resume=True, say=quiet)
+    assert same_weights(out, straight)
+    assert logged(out) == logged(straight)
+
+
+def test_stage_2_leaves_the_flow_attention_network_bit_identical(straight):
+    first, _ = read_tensors(straight / "stage1.safetensors")
+    final, _ = read_tensors(straight / "weights.safetensors")
+    assert all(torch.equal(tensor, final[name]) for name, tensor in first.items())
+    assert any(name.startswith("enhancer.") for name in final)
+
+
+def test_stage_1_weights_alone_can_be_loaded(straight):
+    assert load_networks(straight / "stage1.safetensors").enhancer is None
+
+
+def test_the_loss_falls_on_a_data_set_of_drawn_people(data, tmp_path):
+    options = TrainOptions(**{**vars(QUICK), "stage1_steps": 60, "stage2_steps": 1, "batch": 8, "log_every": 5, "sample_every": 1000, "save_every": 1000})
+    train(data, tmp_path / "run", options, say=quiet)
+    values = logged(tmp_path / "run")
+    early = [values[1, step, "l1"] for step in (5, 10, 15)]
+    late = [values[1, step, "l1"] for step in (50, 55, 60)]
+    assert sum(late) < 0.7 * sum(early)
+
+
+def test_a_dry_run_shows_and_writes_nothing(data, tmp_path, capsys):
+    train(data, tmp_path / "run", QUICK, dry_run=True)
+    shown = capsys.readouterr().out
+    assert '"preset": "tiny"' in shown and "20 pictures of 2 people; held out: 1 people" in shown
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_term_that_is_not_finite_stops_by_name_and_keeps_the_last_checkpoint(data, tmp_path, monkeypatch):
+    from dancepipe.train import stages
+
+    real, calls = stages.stage1_terms, []
+
+    def poisoned(*arguments):
+        terms = real(*arguments)
+        calls.append(1)
+        return {**terms, "matte": terms["matte"] * float("nan")} if len(calls) == 4 else terms
+
+    monkeypatch.setattr(stages, "stage1_terms", poisoned)
+    with pytest.raises(TrainingDivergedError, match="matte is nan"):
+        train(data, tmp_path / "run", QUICK, say=quiet)
+    assert [path.name for path in checkpoints(tmp_path / "run")] == ["stage1-0000002"]
+    assert not (tmp_path / "run" / "weights.safetensors").exists()
+
+
+def test_refusals(data, straight, tmp_path):
+    with pytest.raises(ConfigError, match="already holds a run; go on with --resume"):
+        train(data, straight, QUICK, say=quiet)
+    with pytest.raises(ConfigError, match="nothing to resume"):
+        train(data, tmp_path / "empty", QUICK, resume=True, say=quiet)
+    changed = TrainOptions(**{**vars(QUICK), "batch": 4})
+    with pytest.raises(ConfigError, match="batch was 2, now 4"):
+        train(data, straight, changed, resume=True, say=quiet)
+    with pytest.raises(ConfigError, match="multiples of 16"):
+        train(data, tmp_path / "x", TrainOptions(**{**vars(QUICK), "height_px": 40}), say=quiet)
+    with pytest.raises(DatasetError, match="no data set at"):
+        train(tmp_path / "nowhere", tmp_path / "x", QUICK, say=quiet)
+    with pytest.raises(ConfigError, match="torch sees no CUDA GPU|there are . GPUs"):
+        train(data, tmp_path / "x", TrainOptions(**{**vars(QUICK), "device": "cuda:9"}), say=quiet)
+    with pytest.raises(WeightsError, match="no VGG-19 weights at .*nope.pth"):
+        train(data, tmp_path / "x", TrainOptions(**{**vars(QUICK), "perceptual": "vgg19:nope.pth"}), say=quiet)
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_damaged_checkpoint_is_named(data, straight, tmp_path):
+    import shutil
+
+    out = tmp_path / "run"
+    shutil.copytree(straight, out)
+    file = checkpoints(out)[-1] / "networks.safetensors"
+    file.write_bytes(file.read_bytes()[: os.path.getsize(file) // 2])
+    with pytest.raises(WeightsError, match="checkpoint .*stage2-0000004 does not fit this run"):
+        train(data, out, QUICK, resume=True, say=quiet)
