@@ -5,14 +5,25 @@ import pytest
 
 pytest.importorskip("numba")
 
-from dancepipe.dancers.raster import SOLID, STRANDS, TWO_SIDED, project_perspective, rasterise, rasterise_depth, skin_vertices, vertex_normals
+from dancepipe.dancers.raster import (
+    SOLID,
+    STRANDS,
+    TWO_SIDED,
+    project_perspective,
+    rasterise,
+    rasterise_depth,
+    skin_vertices,
+    vertex_normals,
+)
 
 SIDE = 24
 
 
 def drawn_mesh(seed: int, triangles: int = 14):
     rng = np.random.default_rng(seed)
-    projected = np.stack([rng.uniform(-4, SIDE + 4, 3 * triangles), rng.uniform(-4, SIDE + 4, 3 * triangles), rng.uniform(0.02, 0.1, 3 * triangles)], 1)
+    projected = np.stack(
+        [rng.uniform(-4, SIDE + 4, 3 * triangles), rng.uniform(-4, SIDE + 4, 3 * triangles), rng.uniform(0.02, 0.1, 3 * triangles)], 1
+    )
     return projected.astype(np.float32), rng.permutation(3 * triangles).reshape(-1, 3).astype(np.int32), rng
 
 
@@ -23,7 +34,20 @@ def run_kernel(projected, triangles, kinds, inside):
     uv = np.zeros((len(triangles), 3, 2), np.float32)
     material = np.arange(len(triangles), dtype=np.int32)
     places = np.tile(np.array([[0, 4]], np.int32), (len(triangles), 1))
-    rasterise(projected, triangles, uv, material, kinds, np.zeros(len(triangles), np.float32), places, np.zeros((16, 4), np.uint8), inside, depth, winner, weights)
+    rasterise(
+        projected,
+        triangles,
+        uv,
+        material,
+        kinds,
+        np.zeros(len(triangles), np.float32),
+        places,
+        np.zeros((16, 4), np.uint8),
+        inside,
+        depth,
+        winner,
+        weights,
+    )
     return depth, winner, weights
 
 
@@ -42,7 +66,9 @@ def literal(projected, triangles, kinds, inside):
                 share = np.linalg.solve(system, [x + 0.5, y + 0.5, 1])
                 edge = share @ inside[triangle]
                 z = share @ corners[:, 2]
-                if min(share.min(), 1 - share.max()) > -1e-4 and (np.abs(share).min() < 1e-4 or abs(edge) < 1e-4 or abs(z - depth[y, x]) < 1e-6):
+                if min(share.min(), 1 - share.max()) > -1e-4 and (
+                    np.abs(share).min() < 1e-4 or abs(edge) < 1e-4 or abs(z - depth[y, x]) < 1e-6
+                ):
                     unsure[y, x] = True
                 if share.min() >= 0 and edge >= 0 and z > depth[y, x]:
                     depth[y, x], winner[y, x] = z, index
@@ -77,8 +103,8 @@ def test_strand_noise_frays_only_the_edge():
     for inside in (2.0, 0.05):
         depth, winner = np.zeros((SIDE, SIDE), np.float32), np.full((SIDE, SIDE), -1, np.int32)
         rasterise(
-            projected, triangles, uv, np.zeros(1, np.int32), np.array([STRANDS], np.int32), np.full(1, 0.1, np.float32), np.array([[0, 4]], np.int32), texels,
-            np.full(3, inside, np.float32), depth, winner, np.zeros((SIDE, SIDE, 2), np.float32),
+            projected, triangles, uv, np.zeros(1, np.int32), np.array([STRANDS], np.int32), np.full(1, 0.1, np.float32),
+            np.array([[0, 4]], np.int32), texels, np.full(3, inside, np.float32), depth, winner, np.zeros((SIDE, SIDE, 2), np.float32),
         )  # fmt: skip
         shares.append((winner >= 0).mean())
     assert shares[0] == 1.0 and 0.2 < shares[1] < 0.8
@@ -98,7 +124,11 @@ def test_skinning_equals_the_weighted_sum_of_the_bones():
     rng = np.random.default_rng(3)
     rest, bones = rng.normal(size=(40, 3)).astype(np.float32), rng.integers(0, 5, (40, 4)).astype(np.uint8)
     weight = rng.dirichlet([1.0] * 4, 40).astype(np.float32)
-    rotation, shift, bend = rng.normal(size=(5, 3, 3)).astype(np.float32), rng.normal(size=(5, 3)).astype(np.float32), rng.random(5).astype(np.float32)
+    rotation, shift, bend = (
+        rng.normal(size=(5, 3, 3)).astype(np.float32),
+        rng.normal(size=(5, 3)).astype(np.float32),
+        rng.random(5).astype(np.float32),
+    )
     posed, crease = np.empty_like(rest), np.empty(40, np.float32)
     skin_vertices(rest, bones, weight, rotation, shift, bend, posed, crease)
     wanted = np.einsum("vk,vkij,vj->vi", weight, rotation[bones], rest) + np.einsum("vk,vki->vi", weight, shift[bones])

@@ -1,6 +1,6 @@
 """How fast dancers are rendered on this machine.
 
-    python tools/bench_dancers.py --assets DIR [--identities 12] [--frames 24]
+python tools/bench_dancers.py --assets DIR [--identities 12] [--frames 24]
 """
 
 import argparse
@@ -42,7 +42,8 @@ def main() -> None:
             exact_flow(person.figure, frame.view, made[0].view)
     per_flow = (time.process_time() - started) / count
     print(f"one core, {options.size} px, 2 x 2 samples: {1e3 * per_frame:.1f} ms a frame = {1 / per_frame:.0f} frames a second")
-    print(f"a person is drawn in {per_person:.2f} s; with {options.frames} frames each that makes {1 / (per_frame + per_person / options.frames):.0f} frames a second")
+    together = 1 / (per_frame + per_person / options.frames)
+    print(f"a person is drawn in {per_person:.2f} s; with {options.frames} frames each that makes {together:.0f} frames a second")
     print(f"exact flow and visibility: {1e3 * per_flow:.1f} ms a frame more")
     del frames, people
 
@@ -50,7 +51,12 @@ def main() -> None:
     for workers in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
             made = RenderDancersOptions(
-                identities=4 * options.identities, frames=options.frames, size_px=options.size, seed=1, assets=str(assets.folder), workers=workers
+                identities=4 * options.identities,
+                frames=options.frames,
+                size_px=options.size,
+                seed=1,
+                assets=str(assets.folder),
+                workers=workers,
             )
             seconds[workers] = render_dancers(Path(folder), made, say=lambda line: None).seconds
     total = 4 * count

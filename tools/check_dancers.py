@@ -55,13 +55,14 @@ def main() -> None:
                 overlaps.append((mask & truth).sum() / max((mask | truth).sum(), 1))
     everything = np.concatenate([np.array(values) for values in errors])
     print(f"found {found} of {total} ({found / total:.1%}; bar {LEAST_FOUND:.0%})")
-    print(f"joint error, px of 256: median {np.median(everything):.2f} (bar {LARGEST_ERROR_PX_AT_256}), 90 % {np.percentile(everything, 90):.1f}")
+    middle, nine_tenths = np.percentile(everything, [50, 90])
+    print(f"joint error, px of 256: median {middle:.2f} (bar {LARGEST_ERROR_PX_AT_256}), 90 % {nine_tenths:.1f}")
     print(f"mask IoU: mean {np.mean(overlaps):.3f}, median {np.median(overlaps):.3f} (bar {LEAST_IOU})")
     for name, values, shifts in zip(JOINTS, errors, offsets):
         if values:
             x, y = np.median(shifts, axis=0)
             print(f"  {name:15s} median {np.median(values):5.2f} px, detector lies {x:+.1f}, {y:+.1f} px beside it, {len(values)} seen")
-    met = found / total >= LEAST_FOUND and np.median(everything) <= LARGEST_ERROR_PX_AT_256 and np.mean(overlaps) >= LEAST_IOU
+    met = found / total >= LEAST_FOUND and middle <= LARGEST_ERROR_PX_AT_256 and np.mean(overlaps) >= LEAST_IOU
     sys.exit(0 if met else 1)
 
 

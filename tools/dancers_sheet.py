@@ -1,6 +1,6 @@
 """A contact sheet of rendered people, dancing and close up.
 
-    python tools/dancers_sheet.py --assets DIR [--out docs/dancers.jpg] [--identities 48] [--seed 5]
+python tools/dancers_sheet.py --assets DIR [--out docs/dancers.jpg] [--identities 48] [--seed 5]
 """
 
 import argparse

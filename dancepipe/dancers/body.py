@@ -9,8 +9,26 @@ from dancepipe.dancers.assets import DancerAssets, ProxyMesh
 ETHNICITIES = ("caucasian", "asian", "african")
 
 # Face and torso morphs are drawn as opposite pairs; these move or deform more than a natural body allows.
-_UNNATURAL = ("-trans-", "pregnant", "navel", "pointed", "jaw-drop", "head-scale", "ear-shape-triangle", "chin-cleft", "septumangle", "prognathism")
-_OPPOSITES = (("-decr", "-incr"), ("-down", "-up"), ("-in", "-out"), ("-concave", "-convex"), ("-backward", "-forward"), ("-compress", "-uncompress"))
+_UNNATURAL = (
+    "-trans-",
+    "pregnant",
+    "navel",
+    "pointed",
+    "jaw-drop",
+    "head-scale",
+    "ear-shape-triangle",
+    "chin-cleft",
+    "septumangle",
+    "prognathism",
+)
+_OPPOSITES = (
+    ("-decr", "-incr"),
+    ("-down", "-up"),
+    ("-in", "-out"),
+    ("-concave", "-convex"),
+    ("-backward", "-forward"),
+    ("-compress", "-uncompress"),
+)
 
 
 @dataclass(frozen=True)

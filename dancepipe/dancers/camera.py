@@ -56,11 +56,20 @@ def draw_light(rng: np.random.Generator, facing_yaw: float = 0.0) -> Light:
     key = rng.uniform(0.3, 1.1)
     around = rng.uniform(0.45, 0.9)
     level = rng.uniform(0.9, 1.25) / (key * 0.75 + around * 0.85)
-    return make_light(azimuth, elevation, key * level, around * level, back, rng.uniform(0, 0.3), warmth=rng.normal(0, 0.08), ground=rng.uniform(0.4, 0.8))
+    return make_light(
+        azimuth, elevation, key * level, around * level, back, rng.uniform(0, 0.3), warmth=rng.normal(0, 0.08), ground=rng.uniform(0.4, 0.8)
+    )
 
 
 def make_light(
-    azimuth: float, elevation: float, key: float, around: float, back_azimuth: float = 2.6, back: float = 0.15, warmth: float = 0.0, ground: float = 0.6
+    azimuth: float,
+    elevation: float,
+    key: float,
+    around: float,
+    back_azimuth: float = 2.6,
+    back: float = 0.15,
+    warmth: float = 0.0,
+    ground: float = 0.6,
 ) -> Light:
     """A light by hand: angles in radians, linear strengths, warmth > 0 reddens the key and the sky alike."""
     balance = np.array([1 + warmth, 1.0, 1 - warmth])

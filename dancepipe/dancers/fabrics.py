@@ -75,7 +75,14 @@ def _plaid(rng, a, b, c):
     x, y = _grid()
     count = int(rng.integers(5, 14))
     cloth = np.broadcast_to(a, (SIDE, SIDE, 3))
-    for position, color, share in ((x, b, 0.4), (y, b, 0.4), (x + 0.03, c, 0.07), (y + 0.03, c, 0.07), (x - 0.04, c, 0.05), (y - 0.04, c, 0.05)):
+    for position, color, share in (
+        (x, b, 0.4),
+        (y, b, 0.4),
+        (x + 0.03, c, 0.07),
+        (y + 0.03, c, 0.07),
+        (x - 0.04, c, 0.05),
+        (y - 0.04, c, 0.05),
+    ):
         cloth = _where(0.55 * _stripe(position, count, share), color, cloth)
     return cloth
 
@@ -145,7 +152,9 @@ _TOP_SHARES = (0.30, 0.12, 0.06, 0.05, 0.08, 0.06, 0.04, 0.08, 0.05, 0.05, 0.11,
 _BOTTOM_SHARES = (0.45, 0.01, 0.05, 0.03, 0.05, 0.02, 0.05, 0.03, 0.0, 0.0, 0.06, 0.25)
 
 
-def draw_fabric(rng: np.random.Generator, for_top: bool, print_allowed: bool = False, pattern: str | None = None, photos: tuple[Path, ...] = ()) -> Fabric:
+def draw_fabric(
+    rng: np.random.Generator, for_top: bool, print_allowed: bool = False, pattern: str | None = None, photos: tuple[Path, ...] = ()
+) -> Fabric:
     """Draw a fabric; `pattern` (a name of PATTERNS) may be given. Where there are photos, half of the fabrics are patches of them."""
     if photos and pattern is None and rng.random() < 0.5:
         return finish_fabric(rng, photo_patch(rng, photos[rng.choice(len(photos))]), "photo")
@@ -169,7 +178,12 @@ def finish_fabric(rng: np.random.Generator, cloth: np.ndarray, pattern: str) -> 
     creases = np.abs(fractal_noise(rng, SIDE, 5, 30, falloff=0.8, stretch=float(rng.uniform(0.5, 1.6))))
     height = 6.0 * folds - 1.2 * creases + 0.2 * grain
     stiff = pattern == "denim"
-    return Fabric(make_texture(cloth, height=height), pattern, float(rng.uniform(0.35, 0.75) * (1.1 if stiff else 1)), float(rng.uniform(0, 0.04) ** 1.5))
+    return Fabric(
+        make_texture(cloth, height=height),
+        pattern,
+        float(rng.uniform(0.35, 0.75) * (1.1 if stiff else 1)),
+        float(rng.uniform(0, 0.04) ** 1.5),
+    )
 
 
 def _print_chest(rng: np.random.Generator, cloth: np.ndarray, ground: np.ndarray) -> np.ndarray:
@@ -193,7 +207,9 @@ def _print_chest(rng: np.random.Generator, cloth: np.ndarray, ground: np.ndarray
     elif kind == 3:
         shape = np.minimum(size - np.abs(dx) - np.abs(dy), 1)
     else:
-        shape = np.minimum(np.minimum(size * 1.5 - np.abs(dx), size - np.abs(dy)), size * 0.16 - np.abs((dy + size) % (size * 0.6) - size * 0.3))
+        shape = np.minimum(
+            np.minimum(size * 1.5 - np.abs(dx), size - np.abs(dy)), size * 0.16 - np.abs((dy + size) % (size * 0.6) - size * 0.3)
+        )
     printed = _where(shape * SIDE, ink, cloth)
     inner = np.minimum(shape, 0.45 * size - np.hypot(dx - 0.2 * size, dy))
     return _where(inner * SIDE, second, printed) if rng.random() < 0.6 else printed
@@ -223,7 +239,9 @@ def photo_patch(rng: np.random.Generator, photo: Path) -> np.ndarray:
     top, left = int(rng.integers(picture.shape[0] - side + 1)), int(rng.integers(picture.shape[1] - side + 1))
     repeats = int(rng.choice([1, 2, 4]))
     half = SIDE // 2 // repeats
-    patch = Image.fromarray(picture[top : top + side, left : left + side]).resize((half, half), Image.Resampling.BOX if side > half else Image.Resampling.BICUBIC)
+    patch = Image.fromarray(picture[top : top + side, left : left + side]).resize(
+        (half, half), Image.Resampling.BOX if side > half else Image.Resampling.BICUBIC
+    )
     tile = np.asarray(patch)
     tile = np.concatenate([tile, tile[:, ::-1]], 1)
     tile = np.concatenate([tile, tile[::-1]], 0)

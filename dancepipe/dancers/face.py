@@ -56,4 +56,15 @@ def eyebrows_part(assets: DancerAssets, rng: np.random.Generator, points_dm: np.
     inside = boundary_distance(base, proxy.triangles)
     material = Material(texture, STRANDS, specular=0.01, fringe_dm=0.035)
     tint = np.tile(color * min(1.2, 0.2 / color.max()), (len(base), 1))
-    return Part(fit_proxy(assets, proxy, points_dm), bones, weights, proxy.triangles, proxy.texture_points * 2, material, "face", tint, inside, pull_dm=0.03)
+    return Part(
+        fit_proxy(assets, proxy, points_dm),
+        bones,
+        weights,
+        proxy.triangles,
+        proxy.texture_points * 2,
+        material,
+        "face",
+        tint,
+        inside,
+        pull_dm=0.03,
+    )

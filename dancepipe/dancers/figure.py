@@ -72,7 +72,8 @@ class Figure:
 def join_parts(body_part: Part, others: list[Part], bone_heads: np.ndarray, keep_vertices: np.ndarray) -> Figure:
     """Join the body (always first) and everything on it. keep_vertices: body vertices kept although no triangle shows them."""
     columns: dict[str, list[np.ndarray]] = {
-        name: [] for name in ("rest", "skin_bone", "skin_weight", "pull", "crease_gain", "inside", "tint", "triangles", "uv", "label", "material")
+        name: []
+        for name in ("rest", "skin_bone", "skin_weight", "pull", "crease_gain", "inside", "tint", "triangles", "uv", "label", "material")
     }
     materials: list[Material] = []
     body_vertex = np.full(len(body_part.points_dm), -1, np.int64)
@@ -141,7 +142,7 @@ def view_axes(backward: np.ndarray) -> np.ndarray:
 
 
 def sky_share(points: np.ndarray, triangles: np.ndarray, directions: int = 24, samples: int = 192) -> np.ndarray:
-    """float32 (V,) in [0.2, 1]: the cosine-weighted share of a sphere of directions that each vertex sees past the mesh."""
+    """float32 (V,) in [0.2, 1]: the cosine-weighted share of directions that each vertex sees past the mesh."""
     normals = np.empty_like(points)
     vertex_normals(points, triangles, normals)
     center = (points.min(0) + points.max(0)) / 2

@@ -8,7 +8,7 @@ from numba import njit
 from dancepipe.dancers.figure import LABELS, Figure
 from dancepipe.dancers.render import View
 
-# A surface point counts as visible when nothing lies further than this before it (dm): thinner than a limb, thicker than depth's rounding.
+# A surface point counts as visible when nothing lies further than this before it (dm): thinner than a limb, more than rounding.
 VISIBLE_DEPTH_DM = 0.2
 _SAME_SURFACE_DM = 0.4
 
@@ -31,7 +31,9 @@ def exact_flow(figure: Figure, start: View, end: View) -> tuple[np.ndarray, np.n
 
 
 @njit(cache=True, nogil=True)
-def _flow(winner, weights, depth, projected, triangles, end_projected, end_depth, samples, end_samples, tolerance, same_surface, flow, visible):
+def _flow(
+    winner, weights, depth, projected, triangles, end_projected, end_depth, samples, end_samples, tolerance, same_surface, flow, visible
+):
     height, width = visible.shape
     end_height, end_width = end_depth.shape
     for y in range(height):
@@ -82,12 +84,12 @@ def _flow(winner, weights, depth, projected, triangles, end_projected, end_depth
 
 
 def part_labels(figure: Figure, view: View) -> np.ndarray:
-    """uint8 (H, W): index into figure.LABELS of what covers most of each pixel, 0 where the background covers half or more."""
+    """uint8 (H, W): index into figure.LABELS of the part that covers most of each pixel, 0 where the person covers less than half."""
     height, width = view.alpha.shape
     labels = np.zeros(view.winner.shape, np.uint8)
     covered = view.winner >= 0
     labels[covered] = figure.label[view.winner[covered]]
     blocks = labels.reshape(height, view.samples, width, view.samples).transpose(0, 2, 1, 3).reshape(height, width, -1)
     counts = np.stack([(blocks == label).sum(-1) for label in range(len(LABELS))], -1)
-    counts[..., 0] += counts[..., 0] * 2 >= blocks.shape[-1]  # ties go to the background
-    return counts.argmax(-1).astype(np.uint8)
+    parts = 1 + counts[..., 1:].argmax(-1)
+    return np.where(2 * counts[..., 0] <= blocks.shape[-1], parts, 0).astype(np.uint8)

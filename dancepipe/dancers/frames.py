@@ -56,7 +56,9 @@ def dancer_frames(assets: DancerAssets, seed: int, number: int, frames: int, opt
     yield from frames_of_person(assets, person, seed, number, frames, options)
 
 
-def frames_of_person(assets: DancerAssets, person: Person, seed: int, number: int, frames: int, options: FrameOptions) -> Iterator[DancerFrame]:
+def frames_of_person(
+    assets: DancerAssets, person: Person, seed: int, number: int, frames: int, options: FrameOptions
+) -> Iterator[DancerFrame]:
     """The frames of an identity whose person has been drawn."""
     made = 0
     shot = 0
@@ -67,9 +69,15 @@ def frames_of_person(assets: DancerAssets, person: Person, seed: int, number: in
         room = rng.uniform(40, 230, 3)
         for index, scene in enumerate(scenes):
             view = render_figure(person.figure, scene.bones, scene.camera, scene.light, options.samples)
-            image, mask = _recorded(rng, person, scenes, index, view, damage, room) if options.degraded else (on_grey(view.image, view.alpha), view.alpha)
+            image, mask = (
+                _recorded(rng, person, scenes, index, view, damage, room)
+                if options.degraded
+                else (on_grey(view.image, view.alpha), view.alpha)
+            )
             pose, visibility = find_joints(person.figure, person.landmarks, view)
-            yield DancerFrame(identity_name(seed, number), shot, made, shot * 100.0 + scene.time_seconds, image, mask, pose, visibility, scene, view)
+            yield DancerFrame(
+                identity_name(seed, number), shot, made, shot * 100.0 + scene.time_seconds, image, mask, pose, visibility, scene, view
+            )
             made += 1
         shot += 1
 
@@ -86,7 +94,9 @@ def _recorded(
     return on_grey(recorded, mask), mask
 
 
-def _motion_blurred(person: Person, scenes: list[Scene], index: int, exposed: np.ndarray, shutter_seconds: float, samples: int, room: np.ndarray) -> np.ndarray:
+def _motion_blurred(
+    person: Person, scenes: list[Scene], index: int, exposed: np.ndarray, shutter_seconds: float, samples: int, room: np.ndarray
+) -> np.ndarray:
     """The mean of the frame and of two more, half a shutter time before and after."""
     scene = scenes[index]
     other = scenes[index + 1] if index + 1 < len(scenes) else scenes[index - 1]

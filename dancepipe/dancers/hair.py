@@ -81,7 +81,13 @@ def hair_part(assets: DancerAssets, rng: np.random.Generator, hair: HairTraits, 
     tint = hair.color[None] * (1.15 - 0.25 * height[:, None]) * 1.8
     fringe = hair.fringe_dm * (1.6 if hair.style == "afro01" else 1.0)
     material = Material(
-        texture=hair_texture(rng, hair), kind=STRANDS, bump=0.9, specular=0.07 if hair.style != "afro01" else 0.02, shininess=18.0, scatter=0.2, fringe_dm=fringe
+        texture=hair_texture(rng, hair),
+        kind=STRANDS,
+        bump=0.9,
+        specular=0.07 if hair.style != "afro01" else 0.02,
+        shininess=18.0,
+        scatter=0.2,
+        fringe_dm=fringe,
     )
     return Part(
         points_dm=fitted,
@@ -149,7 +155,9 @@ def _lies_on_other_piece(place: np.ndarray, boundary: np.ndarray, edges: np.ndar
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
 
-    piece = connected_components(csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(len(place), len(place))), directed=False)[1]
+    piece = connected_components(
+        csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(len(place), len(place))), directed=False
+    )[1]
     lies_on = np.zeros(len(boundary), bool)
     if not np.isfinite(above) or piece.max() == 0:
         return lies_on

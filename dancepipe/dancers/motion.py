@@ -47,7 +47,10 @@ def _with_bounded_head(assets: DancerAssets, posture: Posture) -> Posture:
 
 def mirror_quaternions(assets: DancerAssets, quaternions: np.ndarray) -> np.ndarray:
     """Swap left and right: reflect at the plane x = 0."""
-    partner = [assets.motion_joints.index({"l": "r", "r": "l"}[name[0]] + name[1:] if name[1:2].isupper() else name) for name in assets.motion_joints]
+    partner = [
+        assets.motion_joints.index({"l": "r", "r": "l"}[name[0]] + name[1:] if name[1:2].isupper() else name)
+        for name in assets.motion_joints
+    ]
     return quaternions[partner] * np.array([1, -1, -1, 1])
 
 

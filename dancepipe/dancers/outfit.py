@@ -14,7 +14,9 @@ from dancepipe.dancers.texture import linear
 from dancepipe.dancers.wardrobe import Bottom, Cloth, Skirt, Top, cloth_material, map_skin_to_shell, sew_bottom, sew_skirt, sew_top
 
 
-def draw_cut_outfit(rng: np.random.Generator, assets: DancerAssets, shell: Shell, points_dm: np.ndarray, is_female: bool, photos: tuple[Path, ...]) -> list[Cloth]:
+def draw_cut_outfit(
+    rng: np.random.Generator, assets: DancerAssets, shell: Shell, points_dm: np.ndarray, is_female: bool, photos: tuple[Path, ...]
+) -> list[Cloth]:
     """Draw parametric clothes and sew them: always something above and below."""
     to_shell = map_skin_to_shell(assets, shell)
     wears_dress = is_female and rng.random() < 0.16
@@ -71,7 +73,9 @@ MALE_SUITS = tuple(f"male_casualsuit0{number}" for number in range(1, 7)) + ("ma
 FEMALE_SUITS = ("female_casualsuit01", "female_casualsuit02", "female_elegantsuit01", "female_sportsuit01")
 
 
-def draw_mesh_outfit(rng: np.random.Generator, assets: DancerAssets, shell: Shell, points_dm: np.ndarray, is_female: bool, photos: tuple[Path, ...]) -> list[Cloth]:
+def draw_mesh_outfit(
+    rng: np.random.Generator, assets: DancerAssets, shell: Shell, points_dm: np.ndarray, is_female: bool, photos: tuple[Path, ...]
+) -> list[Cloth]:
     """One of the pack's modelled suits, its pieces in drawn fabrics."""
     name = str(rng.choice(FEMALE_SUITS if is_female else MALE_SUITS))
     proxy = assets.proxies["clothes"][name]

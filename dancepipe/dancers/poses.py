@@ -55,7 +55,9 @@ def _head(rng: np.random.Generator) -> Angles:
 
 
 def _feet(rng: np.random.Generator) -> Angles:
-    return leg("l", rng.uniform(-8, 14), rng.uniform(2, 10), rng.uniform(2, 14), 12) | leg("r", rng.uniform(-8, 14), rng.uniform(2, 10), rng.uniform(2, 14), 12)
+    return leg("l", rng.uniform(-8, 14), rng.uniform(2, 10), rng.uniform(2, 14), 12) | leg(
+        "r", rng.uniform(-8, 14), rng.uniform(2, 10), rng.uniform(2, 14), 12
+    )
 
 
 def standing(rng: np.random.Generator) -> Angles:
@@ -89,8 +91,12 @@ def arms_before_torso(rng: np.random.Generator) -> Angles:
 
 def crossed_legs(rng: np.random.Generator) -> Angles:
     """One leg before the other across the middle."""
-    front = leg("l", rng.uniform(10, 20), rng.uniform(-16, -8), rng.uniform(0, 20)) | leg("r", rng.uniform(-14, -4), rng.uniform(-10, -4), rng.uniform(0, 10))
-    arms = arm("l", rng.uniform(0, 60), rng.uniform(0, 30), rng.uniform(10, 80)) | arm("r", rng.uniform(0, 60), rng.uniform(0, 30), rng.uniform(10, 80))
+    front = leg("l", rng.uniform(10, 20), rng.uniform(-16, -8), rng.uniform(0, 20)) | leg(
+        "r", rng.uniform(-14, -4), rng.uniform(-10, -4), rng.uniform(0, 10)
+    )
+    arms = arm("l", rng.uniform(0, 60), rng.uniform(0, 30), rng.uniform(10, 80)) | arm(
+        "r", rng.uniform(0, 60), rng.uniform(0, 30), rng.uniform(10, 80)
+    )
     return front | arms | _spine(0, rng.normal(0, 14), rng.normal(0, 6)) | _head(rng)
 
 
@@ -100,7 +106,9 @@ def squat(rng: np.random.Generator) -> Angles:
     legs: Angles = {}
     for side in "lr":
         legs |= leg(side, depth * rng.uniform(0.85, 1.0), rng.uniform(8, 30), depth * rng.uniform(1.1, 1.3), rng.uniform(5, 25))
-    arms = arm("l", rng.uniform(0, 60), rng.uniform(20, 70), rng.uniform(10, 90)) | arm("r", rng.uniform(0, 60), rng.uniform(20, 70), rng.uniform(10, 90))
+    arms = arm("l", rng.uniform(0, 60), rng.uniform(20, 70), rng.uniform(10, 90)) | arm(
+        "r", rng.uniform(0, 60), rng.uniform(20, 70), rng.uniform(10, 90)
+    )
     return legs | arms | _spine(rng.uniform(5, 35), rng.normal(0, 10)) | _head(rng)
 
 
@@ -108,20 +116,37 @@ def leg_raise(rng: np.random.Generator) -> Angles:
     """A kick or a raised knee."""
     up = rng.uniform(35, 95)
     kick = leg("l", up, rng.uniform(-5, 35), rng.choice([rng.uniform(0, 20), rng.uniform(60, 110)]))
-    arms = arm("l", rng.uniform(-30, 50), rng.uniform(0, 40), rng.uniform(0, 60)) | arm("r", rng.uniform(-30, 50), rng.uniform(0, 40), rng.uniform(0, 60))
-    return kick | leg("r", rng.uniform(-6, 4), 3, rng.uniform(2, 18)) | arms | _spine(rng.uniform(-10, 5), rng.normal(0, 8), rng.normal(0, 6)) | _head(rng)
+    arms = arm("l", rng.uniform(-30, 50), rng.uniform(0, 40), rng.uniform(0, 60)) | arm(
+        "r", rng.uniform(-30, 50), rng.uniform(0, 40), rng.uniform(0, 60)
+    )
+    return (
+        kick
+        | leg("r", rng.uniform(-6, 4), 3, rng.uniform(2, 18))
+        | arms
+        | _spine(rng.uniform(-10, 5), rng.normal(0, 8), rng.normal(0, 6))
+        | _head(rng)
+    )
 
 
 def lunge(rng: np.random.Generator) -> Angles:
     """A long step."""
-    legs = leg("l", rng.uniform(35, 65), rng.uniform(5, 20), rng.uniform(40, 75)) | leg("r", rng.uniform(-30, -12), rng.uniform(5, 20), rng.uniform(5, 25))
-    arms = arm("l", rng.uniform(-40, 60), rng.uniform(0, 60), rng.uniform(0, 60)) | arm("r", rng.uniform(-40, 60), rng.uniform(-20, 60), rng.uniform(0, 60))
+    legs = leg("l", rng.uniform(35, 65), rng.uniform(5, 20), rng.uniform(40, 75)) | leg(
+        "r", rng.uniform(-30, -12), rng.uniform(5, 20), rng.uniform(5, 25)
+    )
+    arms = arm("l", rng.uniform(-40, 60), rng.uniform(0, 60), rng.uniform(0, 60)) | arm(
+        "r", rng.uniform(-40, 60), rng.uniform(-20, 60), rng.uniform(0, 60)
+    )
     return legs | arms | _spine(rng.uniform(0, 20), rng.normal(0, 15)) | _head(rng)
 
 
 HARD_POSES: dict[str, Callable[[np.random.Generator], Angles]] = {
-    "raised_arms": raised_arms, "arms_before_torso": arms_before_torso, "crossed_legs": crossed_legs, "squat": squat, "leg_raise": leg_raise, "lunge": lunge,
-}  # fmt: skip
+    "raised_arms": raised_arms,
+    "arms_before_torso": arms_before_torso,
+    "crossed_legs": crossed_legs,
+    "squat": squat,
+    "leg_raise": leg_raise,
+    "lunge": lunge,
+}
 
 
 def draw_hard_posture(rng: np.random.Generator, assets: DancerAssets, kind: str | None = None) -> Posture:

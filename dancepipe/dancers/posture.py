@@ -9,8 +9,10 @@ from dancepipe.dancers.assets import DancerAssets
 # Parent of each motion joint, in the pack's order.
 MOTION_PARENT = {
     "hip": None, "abdomen": "hip", "chest": "abdomen", "neck": "chest", "head": "neck",
-    "lCollar": "chest", "lShldr": "lCollar", "lForeArm": "lShldr", "lHand": "lForeArm", "lThigh": "hip", "lShin": "lThigh", "lFoot": "lShin",
-    "rCollar": "chest", "rShldr": "rCollar", "rForeArm": "rShldr", "rHand": "rForeArm", "rThigh": "hip", "rShin": "rThigh", "rFoot": "rShin",
+    "lCollar": "chest", "lShldr": "lCollar", "lForeArm": "lShldr", "lHand": "lForeArm",
+    "lThigh": "hip", "lShin": "lThigh", "lFoot": "lShin",
+    "rCollar": "chest", "rShldr": "rCollar", "rForeArm": "rShldr", "rHand": "rForeArm",
+    "rThigh": "hip", "rShin": "rThigh", "rFoot": "rShin",
 }  # fmt: skip
 
 # Body bone -> motion joint (or two joints, halfway between).

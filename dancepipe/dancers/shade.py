@@ -120,7 +120,14 @@ def shade_samples(
                 glint = _blend4(texels, place, size, u, v, 3) * np.float32(1 / 255)
             else:
                 peak = max(np.float32(0), (nx * hx + ny * hy + nz * hz) * length)
-            shine = glint * glint * look[m, SPECULAR] * np.float32(peak ** look[m, SHININESS]) * lit_share * max(np.float32(0), min(one, key * 4 + np.float32(0.2)))
+            shine = (
+                glint
+                * glint
+                * look[m, SPECULAR]
+                * np.float32(peak ** look[m, SHININESS])
+                * lit_share
+                * max(np.float32(0), min(one, key * 4 + np.float32(0.2)))
+            )
             edge = one - facing
             sheen = look[m, SHEEN] * edge * edge * edge
             upward = np.float32(0.5) + np.float32(0.5) * ny
@@ -128,16 +135,22 @@ def shade_samples(
                 stored = _blend4(texels, place, size, u, v, k) * np.float32(1 / 255)
                 albedo = stored * stored * (tint[a, k] * w0 + tint[b, k] * w1 + tint[c, k] * w2)
                 # Light bleeds round the terminator, red the furthest: skin.
-                wrap = np.float32(0.1) + look[m, SCATTER] * (np.float32(0.4) if k == 0 else np.float32(0.14) if k == 1 else np.float32(0.08))
+                wrap = np.float32(0.1) + look[m, SCATTER] * (
+                    np.float32(0.4) if k == 0 else np.float32(0.14) if k == 1 else np.float32(0.08)
+                )
                 direct = max(np.float32(0), (key + wrap) / (one + wrap)) * lit_share
                 around = (sky[0, k] * upward + sky[1, k] * (one - upward)) * open_sky
-                light = around * (one + sheen) + direct * light_colors[0, k] + fill * light_colors[1, k] * (np.float32(0.5) + np.float32(0.5) * open_sky)
+                light = (
+                    around * (one + sheen)
+                    + direct * light_colors[0, k]
+                    + fill * light_colors[1, k] * (np.float32(0.5) + np.float32(0.5) * open_sky)
+                )
                 color[y, x, k] = albedo * light + shine * light_colors[0, k] + sheen * np.float32(0.03) * around
 
 
 @njit(cache=True, nogil=True)
 def resolve_samples(winner, color, samples, exposure, image, alpha):
-    """Average samples x samples into one pixel: image uint8 (h, w, 3), straight colour with a soft highlight shoulder; alpha uint8 (h, w)."""
+    """Average samples x samples into one pixel: image uint8 (h, w, 3), straight colour; alpha uint8 (h, w)."""
     height, width = alpha.shape
     for y in range(height):
         for x in range(width):
@@ -158,7 +171,9 @@ def resolve_samples(winner, color, samples, exposure, image, alpha):
             for k in range(3):
                 light = exposure * (red if k == 0 else green if k == 1 else blue) / covered
                 light = light * np.float32(1.12) / (one_plus(light))
-                image[y, x, k] = int(min(max(light, np.float32(0)), np.float32(1)) ** np.float32(1 / 2.2) * np.float32(255) + np.float32(0.5))
+                image[y, x, k] = int(
+                    min(max(light, np.float32(0)), np.float32(1)) ** np.float32(1 / 2.2) * np.float32(255) + np.float32(0.5)
+                )
 
 
 @njit(cache=True, nogil=True)

@@ -59,7 +59,10 @@ def measure_shell(assets: DancerAssets, points_dm: np.ndarray, bone_heads: np.nd
     for suffix, sign in ((".L", 1), (".R", -1)):
         on_arm = body.bone_share("upperarm01" + suffix, "lowerarm01" + suffix, "wrist" + suffix)[vertices] > 0.5
         on_leg = (points[:, 0] * sign > 0) & (points[:, 1] < head["upperleg01" + suffix][1])
-        for names, place, chosen in ((("upperarm01", "lowerarm01", "wrist"), arm, on_arm), (("upperleg01", "lowerleg01", "foot"), leg, on_leg)):
+        for names, place, chosen in (
+            (("upperarm01", "lowerarm01", "wrist"), arm, on_arm),
+            (("upperleg01", "lowerleg01", "foot"), leg, on_leg),
+        ):
             a, b, c = (head[name + suffix] for name in names)
             progress, middle, turn, distance = _along_limb(points[chosen], a, b, c)
             place[chosen] = progress
@@ -69,7 +72,19 @@ def measure_shell(assets: DancerAssets, points_dm: np.ndarray, bone_heads: np.nd
     chest_y = head["upperarm01.L"][1] - 0.75
     uv = _fabric_uv(points, triangles, region, around, along, chest_y)
     return Shell(
-        vertices, points, normals, triangles, neighbours, arm, leg, axis_point, region, uv, float(head["upperleg01.L"][1]), float(head["neck01"][1]), float(chest_y)
+        vertices,
+        points,
+        normals,
+        triangles,
+        neighbours,
+        arm,
+        leg,
+        axis_point,
+        region,
+        uv,
+        float(head["upperleg01.L"][1]),
+        float(head["neck01"][1]),
+        float(chest_y),
     )
 
 
@@ -118,7 +133,9 @@ def _fabric_uv(points, triangles, region, around, along, chest_y) -> np.ndarray:
     return uv.astype(np.float32)
 
 
-def inflate(shell: Shell, ease_dm: np.ndarray, smoothing: int, least_dm: float, limb_radius_dm: np.ndarray | None = None, drape: float = 0.0) -> np.ndarray:
+def inflate(
+    shell: Shell, ease_dm: np.ndarray, smoothing: int, least_dm: float, limb_radius_dm: np.ndarray | None = None, drape: float = 0.0
+) -> np.ndarray:
     """float32 (V, 3): the shell as a garment.
 
     ease_dm (V,): air between body and cloth; limb_radius_dm (V,): cloth hangs at least this far from the middle of its limb
@@ -143,8 +160,6 @@ def inflate(shell: Shell, ease_dm: np.ndarray, smoothing: int, least_dm: float, 
 def _fall(shell: Shell) -> np.ndarray:
     """(V, 3): horizontal moves that let cloth hang straight down from the widest place above, on the trunk below the chest."""
     trunk = (shell.arm < 0) & (shell.points[:, 1] < shell.chest_y + 0.3)
-    away = (shell.points - shell.axis_point) * np.array([1, 0, 1])
-    radius = np.linalg.norm(away, axis=1) + 1e-6
     angle = np.arctan2(shell.points[:, 0], shell.points[:, 2] - shell.axis_point[:, 2])
     sectors, levels = 24, 28
     heights = np.linspace(shell.chest_y + 0.3, shell.hip_y - 1.2, levels)

@@ -25,7 +25,9 @@ class Scene:
     light: Light
 
 
-def draw_shot(rng: np.random.Generator, assets: DancerAssets, person: Person, frames: int, size_px: int, hard_share: float = HARD_SHARE) -> list[Scene]:
+def draw_shot(
+    rng: np.random.Generator, assets: DancerAssets, person: Person, frames: int, size_px: int, hard_share: float = HARD_SHARE
+) -> list[Scene]:
     """Draw a shot of `frames` frames, square pictures of size_px. One light; the camera stays on one side and follows the person."""
     postures = _hard_postures(rng, assets, frames) if rng.random() < hard_share else _motion_postures(rng, assets, person, frames)
     light_yaw = facing_yaw(assets, postures[len(postures) // 2][1])
@@ -50,7 +52,9 @@ def draw_shot(rng: np.random.Generator, assets: DancerAssets, person: Person, fr
         seen = camera.project(outline)[:, :2]
         off = (seen.max(0) + seen.min(0)) / 2 - (size_px - 1) / 2 - shift * size_px
         center = (camera.center_px[0] - float(off[0]), camera.center_px[1] - float(off[1]))
-        scenes.append(Scene(time_seconds, posture, bones, Camera(camera.eye_dm, camera.axes, camera.focal_px, center, camera.size_wh), light))
+        scenes.append(
+            Scene(time_seconds, posture, bones, Camera(camera.eye_dm, camera.axes, camera.focal_px, center, camera.size_wh), light)
+        )
     return scenes
 
 
@@ -71,7 +75,9 @@ def _motion_postures(rng: np.random.Generator, assets: DancerAssets, person: Per
     for index in range(frames):
         posture = posture_at(assets, person.rig, assets.clips[first], starts[0] + stride * index, mirrored[0])
         if mixed:
-            posture = mix_postures(assets, posture, posture_at(assets, person.rig, assets.clips[second], starts[1] + stride * index, mirrored[1]))
+            posture = mix_postures(
+                assets, posture, posture_at(assets, person.rig, assets.clips[second], starts[1] + stride * index, mirrored[1])
+            )
         postures.append((index * stride / speed / RATE_HZ, disturb(assets, posture, style)))
     return postures
 

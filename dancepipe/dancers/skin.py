@@ -117,7 +117,7 @@ def _near(points: np.ndarray, vertices: np.ndarray, radius: float) -> np.ndarray
     from scipy.spatial import cKDTree
 
     distance, _ = cKDTree(points[vertices]).query(points, distance_upper_bound=radius * 4)
-    return np.exp(-np.minimum(distance, 1e3) ** 2 / (2 * radius**2))
+    return np.exp(-(np.minimum(distance, 1e3) ** 2) / (2 * radius**2))
 
 
 def _beard_area(base: np.ndarray, corner: np.ndarray, head: np.ndarray) -> np.ndarray:
@@ -131,7 +131,9 @@ def _scalp_area(base: np.ndarray, head: np.ndarray) -> np.ndarray:
     """Where hair grows: behind a hairline that runs from the forehead over the temples behind the ears to the nape."""
     x, y, z = base[:, 0], base[:, 1], base[:, 2]
     # The line rises from the nape (z = -0.6, y = 6.5) to the forehead (z = 1.2, y = 8.0).
-    hairline = 6.55 + np.interp(z, [-0.8, 0.2, 0.45, 0.8, 1.15, 1.5], [0.0, 0.55, 0.95, 1.1, 1.37, 1.75]) + 0.12 * np.clip(np.abs(x) - 0.4, 0, 1)
+    hairline = (
+        6.55 + np.interp(z, [-0.8, 0.2, 0.45, 0.8, 1.15, 1.5], [0.0, 0.55, 0.95, 1.1, 1.37, 1.75]) + 0.12 * np.clip(np.abs(x) - 0.4, 0, 1)
+    )
     ear = (np.abs(x) > 0.74) & (y < 7.6)
     return np.clip((y - hairline) / 0.1, 0, 1) * (head > 0.5) * ~ear
 

@@ -36,7 +36,12 @@ class DancerPairs:
     """
 
     def __init__(
-        self, assets: Path | str | None, seed: int, frame_options: FrameOptions = FrameOptions(), stream: StreamOptions = StreamOptions(), with_flow: bool = False
+        self,
+        assets: Path | str | None,
+        seed: int,
+        frame_options: FrameOptions = FrameOptions(),
+        stream: StreamOptions = StreamOptions(),
+        with_flow: bool = False,
     ):
         self.folder = load_assets(assets).folder
         self.seed, self.frame_options, self.stream, self.with_flow = seed, frame_options, stream, with_flow
@@ -65,7 +70,9 @@ class DancerPairs:
         key = (identity, generation)
         if key not in self._rendered:
             seed = self.seed * 1_000_003 + generation  # other movements each time the person is on
-            self._rendered[key] = list(frames_of_person(load_assets(self.folder), self._person(identity), seed, identity, self.stream.frames, self.frame_options))
+            self._rendered[key] = list(
+                frames_of_person(load_assets(self.folder), self._person(identity), seed, identity, self.stream.frames, self.frame_options)
+            )
             if len(self._rendered) > self.stream.cast:
                 self._rendered.popitem(last=False)
         self._rendered.move_to_end(key)

@@ -23,7 +23,9 @@ def linear(red: float, green: float, blue: float) -> np.ndarray:
     return (np.array([red, green, blue], np.float32).clip(0, 255) / 255) ** np.float32(2.2)
 
 
-def fractal_noise(rng: np.random.Generator, side: int, coarsest: float, finest: float, falloff: float = 1.0, stretch: float = 1.0) -> np.ndarray:
+def fractal_noise(
+    rng: np.random.Generator, side: int, coarsest: float, finest: float, falloff: float = 1.0, stretch: float = 1.0
+) -> np.ndarray:
     """float32 (side, side): tileable noise of mean 0 and deviation 1.
 
     Frequencies from `coarsest` to `finest` cycles a tile, amplitude ~ 1 / frequency ** falloff. stretch > 1 draws it out along v

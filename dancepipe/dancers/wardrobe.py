@@ -82,7 +82,11 @@ def sew_top(assets: DancerAssets, shell: Shell, top: Top, under_ease_dm: float, 
     ease = np.where(on_arm, np.minimum(arm_ease, 0.05 + 0.6 * shell.arm), top.ease_dm * resting) + under_ease_dm
     if top.tucked:
         ease = ease * np.clip((y - shell.hip_y - 1.6) / 1.2, 0.15, 1)
-    sleeve_radius = np.where(on_arm, (0.46 + top.sleeve_ease_dm * 0.9 + under_ease_dm) * np.clip(0.35 + 1.1 * shell.arm, 0, 1), 0) if top.sleeve_ease_dm > 0.12 else None
+    sleeve_radius = (
+        np.where(on_arm, (0.46 + top.sleeve_ease_dm * 0.9 + under_ease_dm) * np.clip(0.35 + 1.1 * shell.arm, 0, 1), 0)
+        if top.sleeve_ease_dm > 0.12
+        else None
+    )
     points = inflate(
         shell, ease, smoothing=int(np.clip(ease.max() * 30, 1, 10)), least_dm=0.035 + under_ease_dm * 0.7, limb_radius_dm=sleeve_radius,
         drape=0.0 if top.tucked else top.drape,
@@ -154,7 +158,9 @@ def sew_skirt(assets: DancerAssets, skirt: Skirt, points_dm: np.ndarray, hip_y: 
     grow = (1.05 + skirt.flare * down / max(skirt.length, 0.3)) * pleats
     points += away * (grow - 1)[:, None]
     inside = (skirt.length - down) * (top - bottom)
-    uv = np.stack([np.arctan2(points[:, 0], points[:, 2] - middle[2]) / (2 * np.pi), CHEST_V + (points[:, 1] - chest_y) / TILE_DM], 1)[triangles]
+    uv = np.stack([np.arctan2(points[:, 0], points[:, 2] - middle[2]) / (2 * np.pi), CHEST_V + (points[:, 1] - chest_y) / TILE_DM], 1)[
+        triangles
+    ]
     uv[..., 0] -= np.round(uv[..., 0] - uv[:, :1, 0])
     kept = inside[triangles].max(1) > 0
     part = Part(

@@ -1,0 +1,81 @@
+"""The stage: bytes do not depend on the number of workers, a second run does nothing, training can read what was written."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from dancer_pack import dancer_pack  # noqa: F401
+
+pytest.importorskip("numba")
+
+from dancepipe.dancers.assets import ASSETS_VARIABLE, AssetsError
+from dancepipe.dataset.pairs import PairSource, collate
+from dancepipe.dataset.store import read_clip
+from dancepipe.render_dancers.options import RenderDancersOptions
+from dancepipe.render_dancers.render_dancers import render_dancers, split_of_identity
+
+
+def digests(folder):
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*.parquet")}
+
+
+@pytest.fixture(scope="module")
+def written(dancer_pack, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dancers")
+    options = RenderDancersOptions(
+        identities=3, frames=4, seed=11, size_px=64, assets=str(dancer_pack), workers=1, test_share=0.0, truth=True
+    )
+    lines = []
+    return folder, options, render_dancers(folder, options, say=lines.append), lines
+
+
+def test_the_number_of_workers_changes_no_byte(written, dancer_pack, tmp_path):
+    folder, _, _, _ = written
+    options = RenderDancersOptions(identities=3, frames=4, seed=11, size_px=64, assets=str(dancer_pack), workers=2, test_share=0.0)
+    render_dancers(tmp_path, options, say=lambda line: None)
+    assert digests(tmp_path) == digests(folder) and len(digests(folder)) == 3
+
+
+def test_a_second_run_writes_nothing_and_a_lost_file_comes_back(written):
+    folder, options, summary, _ = written
+    assert (summary.identities_written, summary.frames_written) == (3, 12)
+    before = digests(folder)
+    again = render_dancers(folder, options, say=lambda line: None)
+    assert (again.identities_written, again.identities_already_there) == (0, 3)
+    next(folder.rglob("*.parquet")).unlink()
+    assert render_dancers(folder, options, say=lambda line: None).identities_written == 1
+    assert digests(folder) == before
+
+
+def test_training_reads_the_pairs(written):
+    folder, _, _, _ = written
+    pairs = PairSource(folder, "train", (64, 64), seed=0)
+    assert (pairs.identities, pairs.frames) == (3, 12)
+    batch = collate([pairs[number] for number in range(4)])
+    assert batch.reference_image.shape == (4, 64, 64, 3) and (batch.target_joints[..., 2] > 0).float().mean() > 0.8
+
+
+def test_the_truth_lies_beside_the_clips(written):
+    folder, _, _, _ = written
+    for path in folder.glob("train/*.parquet"):
+        rows = list(read_clip(path))
+        with np.load(folder / "truth" / f"{path.stem}.npz") as truth:
+            assert (
+                truth["flow"].shape == (4, 64, 64, 2) and truth["parts"].shape == (4, 64, 64) and truth["joint_visibility"].shape == (4, 18)
+            )
+            assert np.abs(truth["flow"][0].astype(float)).max() < 0.01 and truth["flow_visible"][0].any()
+            for row, parts in zip(rows, truth["parts"]):
+                np.testing.assert_array_equal(parts > 0, row.mask > 127)
+
+
+def test_splits_are_by_person_and_independent_of_the_count():
+    splits = [split_of_identity(5, number, 0.25) for number in range(400)]
+    assert 0.15 < splits.count("test") / 400 < 0.35
+    assert {split_of_identity(5, number, 0.0) for number in range(50)} == {"train"}
+
+
+def test_without_a_pack_nothing_is_written(monkeypatch, tmp_path):
+    monkeypatch.delenv(ASSETS_VARIABLE, raising=False)
+    with pytest.raises(AssetsError, match="--assets"):
+        render_dancers(tmp_path / "out", RenderDancersOptions())
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,43 @@
+"""The stream: pair n depends on (seed, n) alone, whoever renders it and in whatever order."""
+
+import numpy as np
+import pytest
+from dancer_pack import dancer_pack  # noqa: F401
+
+pytest.importorskip("numba")
+
+from dancepipe.dancers.frames import FrameOptions
+from dancepipe.dancers.stream import DancerPairs, StreamOptions
+from dancepipe.dataset.pairs import pair_batches
+
+STREAM = StreamOptions(block=4, lanes=2, cast=2, fresh=1, frames=2)
+
+
+def pairs_of(pack, **settings):
+    return DancerPairs(pack, seed=4, frame_options=FrameOptions(size_px=48), stream=STREAM, **settings)
+
+
+def test_pairs_do_not_depend_on_the_order_they_are_asked_for(dancer_pack):
+    forwards, backwards = pairs_of(dancer_pack), pairs_of(dancer_pack)
+    numbers = [0, 3, 5, 8]
+    first = [forwards[number] for number in numbers]
+    second = [backwards[number] for number in reversed(numbers)][::-1]
+    for one, other in zip(first, second):
+        for name in one:
+            np.testing.assert_array_equal(one[name], other[name])
+    assert (first[0]["target_image"] != first[2]["target_image"]).any()
+
+
+def test_a_loader_with_workers_gives_the_same_batches(dancer_pack):
+    pairs = pairs_of(dancer_pack)
+    alone, shared = (list(pair_batches(pairs, 4, 0, 8, workers)) for workers in (0, 2))
+    assert len(alone) == 2
+    for one, other in zip(alone, shared):
+        for name, value in vars(one).items():
+            np.testing.assert_array_equal(value.numpy(), getattr(other, name).numpy())
+
+
+def test_flow_comes_with_the_pair(dancer_pack):
+    pair = pairs_of(dancer_pack, with_flow=True)[1]
+    assert pair["flow"].shape == (48, 48, 2) and pair["flow_visible"].shape == (48, 48)
+    assert (pair["target_mask"][pair["flow_visible"]] == 255).all()
