@@ -76,7 +76,11 @@ def test_closing_twice_is_allowed_and_a_closed_finder_says_so(open_finder):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"pose": "openpose"}, "choose from mediapipe, yolo"), ({"mask": "bria"}, "choose from mediapipe"), ({"mode": "live"}, "video or photo")],
+    [
+        ({"pose": "openpose"}, "choose from mediapipe, yolo"),
+        ({"mask": "bria"}, "choose from mediapipe"),
+        ({"mode": "live"}, "video or photo"),
+    ],
 )
 def test_unknown_names_are_config_errors(options, words):
     with pytest.raises(ConfigError, match=words):

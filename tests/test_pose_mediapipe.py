@@ -1,11 +1,12 @@
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from dancepipe.person.crop import torso_length_px
 from dancepipe.person.pose_mediapipe import MediapipePoseFinder
+from dancepipe.person.skeleton import L_EAR, L_EYE, NOSE, R_EAR, R_EYE, R_SHOULDER, torso_length_px
 from figure import draw_figure, standing_pose
 
 
@@ -48,9 +49,9 @@ def test_an_empty_picture_holds_nobody_and_the_next_one_is_read():
 
 def test_the_central_person_is_followed_past_another_and_both_are_counted():
     finder = MediapipePoseFinder("video", mask=True)
-    for t in range(16):
-        mine = standing_pose((300 + 2 * t, 60), 260)
-        other = standing_pose((490 - 4 * t, 50), 260)
+    for t in range(8):
+        mine = standing_pose((300 + 4 * t, 60), 260)
+        other = standing_pose((490 - 8 * t, 50), 260)
         image = draw_figure(mine, (640, 360), shirt=(40, 120, 60))
         image = draw_figure(other, (640, 360), onto=image)
         person = finder.find(image)
@@ -92,6 +93,41 @@ def test_a_fresh_finder_gives_the_same_clip_the_same_poses():
         runs.append([finder.find(frame).pose.as_array() for frame in frames])
         finder.close()
     np.testing.assert_array_equal(*runs)
+
+
+@pytest.mark.parametrize(("nose_depth", "is_sure"), [(-100.0, True), (0.0, True), (60.0, False)])
+def test_a_face_on_the_far_side_of_the_head_is_kept_but_not_believed(monkeypatch, nose_depth, is_sure):
+    finder = MediapipePoseFinder("photo", mask=False)
+    read_body = finder._graphs.read_body
+
+    def with_depth(image, region):
+        body = read_body(image, region)
+        body.landmarks[:, 3] = 0
+        body.landmarks[0, 3] = nose_depth
+        return body
+
+    monkeypatch.setattr(finder._graphs, "read_body", with_depth)
+    pose = finder.find(draw_figure(standing_pose((160, 20), 300), (320, 340))).pose
+    finder.close()
+    assert pose.present.all()
+    assert (pose.confidence[[NOSE, R_EYE, L_EYE]] > 0.5).all() == is_sure
+    assert (pose.confidence[[R_SHOULDER, R_EAR, L_EAR]] > 0.5).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_is_told_to_open_its_own():
+    finder = MediapipePoseFinder("photo", mask=False)
+    image = draw_figure(standing_pose((160, 20), 300), (320, 340))
+    child = os.fork()
+    if child == 0:
+        try:
+            finder.find(image)
+        except RuntimeError as error:
+            os._exit(7 if "forked child" in str(error) else 8)
+        os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert finder.find(image) is not None  # the parent's goes on
+    finder.close()
 
 
 def test_nothing_is_written_to_stderr():

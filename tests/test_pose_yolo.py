@@ -19,6 +19,7 @@ def yolo():
     pytest.importorskip("ultralytics", reason="needs the extra yolo")
     import yolo_networks
 
+    yolo_networks.tiny_pose_file()
     return yolo_networks
 
 

@@ -1,6 +1,9 @@
 """YOLO networks for tests: untrained files made on the spot, and one that sees what it is told."""
 
+import atexit
 import functools
+import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -17,9 +20,6 @@ COCO = (
 
 @functools.cache
 def _folder() -> Path:
-    import atexit
-    import shutil
-
     folder = Path(tempfile.mkdtemp(prefix="dancepipe-yolo-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
@@ -30,6 +30,7 @@ def tiny_pose_file(task_yaml: str = "yolo11n-pose.yaml") -> Path:
     """A .pt file with random weights; without anything downloaded."""
     import torch
 
+    os.environ.setdefault("YOLO_CONFIG_DIR", str(_folder()))  # before the first import of ultralytics
     _prepare_environment(offline=True)
     from ultralytics import YOLO
 

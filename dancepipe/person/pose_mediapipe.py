@@ -12,7 +12,6 @@ from dancepipe.person.track import PersonFollower, Sighting
 from dancepipe.records import PersonFrame
 
 SURE_SCORE = 0.5  # a detection that counts as a person
-PHOTO_SCORE = 0.2  # tried in a photo when nothing is surer; the body network has the last word
 RECOUNT_FRAMES = 30  # the detector runs this often while one person is followed, to count the others
 # The body network reads a square around the whole person, and mixes the bodies of people who stand in it together. Closer
 # than this (in reaches) the detector runs on every frame and says whether the body that was read is the followed one ...
@@ -88,9 +87,7 @@ class MediapipePoseFinder:
         seen = self._graphs.detect(small)
         sure = [region for region in seen if region.score >= SURE_SCORE]
         self._count(sure)
-        # An unsure detection is good enough where the person is expected, and in a photo, which has no next frame.
-        tries = [sure, seen] if self._mode == "photo" or self._follower.last is not None else [sure]
-        for regions in tries:
+        for regions in (sure, seen):  # an unsure detection is tried too: the body network has the last word
             left = list(regions)
             while left:
                 index = self._follower.pick([region.sighting() for region in left], _size_wh(small))

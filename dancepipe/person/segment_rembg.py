@@ -100,7 +100,8 @@ def _find_or_download(model: str, say: Callable[[str], None]) -> str:
         return str(published.download_models())
     except (OSError, ValueError) as error:  # ValueError: the checksum is wrong
         raise WeightsError(
-            f"cannot download the mask network {model} ({error}): put {model}.onnx into {published.model_dir()}, or use the mask of mediapipe"
+            f"cannot download the mask network {model} ({error}): "
+            f"put {model}.onnx into {published.model_dir()}, or use the mask of mediapipe"
         ) from error
 
 
@@ -129,6 +130,7 @@ def _open_session(model: str, path: str, device: str, say: Callable[[str], None]
         say(f"mask network {model} runs on the CPU: onnxruntime here has no CUDA (pip install onnxruntime-gpu in place of onnxruntime)")
     shape = session.get_inputs()[0].shape
     side = MODELS[model].side_px
-    if len(shape) != 4 or any(isinstance(size, int) and size != expected for size, expected in zip(shape[1:], (3, side, side), strict=True)):
+    expected = (3, side, side)
+    if len(shape) != 4 or any(isinstance(got, int) and got != needs for got, needs in zip(shape[1:], expected, strict=True)):
         raise WeightsError(f"{path} reads {shape}, the network {model} reads [1, 3, {side}, {side}]: delete the file to download it again")
     return session
