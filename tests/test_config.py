@@ -95,11 +95,11 @@ def test_shipped_configurations_fit_and_say_only_what_differs(path):
 
 def test_flags_win_over_the_file(tmp_path):
     path = tmp_path / "run.yaml"
-    path.write_text("batch: 4\nseed: 7\nweights: {flow: 1.0}\n")
+    path.write_text("batch: 4\nseed: 7\nweights: {flow_image: 1.0}\n")
     line = ["train", "--data", "d", "--out", "o", "--config", str(path), "--batch", "2", "--weights-matte", "0.5", "--no-mirror"]
     options = _options(_parser().parse_args(line))
     assert (options.batch, options.seed, options.mirror) == (2, 7, False)
-    assert (options.weights.flow, options.weights.matte) == (1.0, 0.5)
+    assert (options.weights.flow_image, options.weights.matte) == (1.0, 0.5)
 
 
 def test_wrong_flag_values_are_named():

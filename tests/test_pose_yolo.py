@@ -156,3 +156,13 @@ def test_without_the_package_the_extra_is_named(tmp_path, monkeypatch):
     (tmp_path / "some.pt").write_bytes(b"")
     with pytest.raises(MissingExtraError, match=r"dancepipe\[yolo\]"):
         YoloPoseFinder("photo", weights=tmp_path / "some.pt", say=quiet)
+
+
+def test_loading_yolo_leaves_pillow_alone(tmp_path):
+    from PIL import Image
+
+    before = Image.open
+    with pytest.raises(WeightsError):
+        (tmp_path / "broken.pt").write_bytes(b"not weights")
+        YoloPoseFinder("photo", weights=tmp_path / "broken.pt", device="cpu", say=lambda text: None)
+    assert Image.open is before

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
 from dancepipe.person.skeleton import pose_from_coco
@@ -97,12 +98,15 @@ def _load(weights: Path | str, say: Callable[[str], None]):
             )
         path = _cache_folder() / path.name
     _prepare_environment(offline=path.is_file())
+    open_picture = Image.open
     try:
         from ultralytics import YOLO
         from ultralytics.nn.tasks import torch_safe_load
         from ultralytics.utils import SETTINGS
     except ImportError as error:
         raise MissingExtraError("ultralytics", "yolo", "the pose backend yolo") from error
+    finally:
+        Image.open = open_picture  # ultralytics puts its own in its place, which installs packages at a damaged picture
     if SETTINGS.get("sync"):
         SETTINGS.update({"sync": False})  # no usage reports from our users' machines
     if not path.is_file():
