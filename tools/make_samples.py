@@ -20,9 +20,9 @@ from dancepipe.dancers.posture import pose_bones
 from dancepipe.dancers.render import render_figure
 from dancepipe.media.image import save_png
 
-REFERENCE_SEED, REFERENCE_SIZE_WH = 108, (512, 768)
-DRIVER_SEED, DRIVER_SIZE_WH = 30, (448, 640)
-DRIVER_CLIP, DRIVER_FIRST_FRAME, DRIVER_MIRRORED = "salsa_05", 205, False
+REFERENCE_SEED, REFERENCE_SIZE_WH = 314, (512, 768)
+DRIVER_SEED, DRIVER_SIZE_WH = 311, (448, 640)
+DRIVER_CLIP, DRIVER_FIRST_FRAME, DRIVER_MIRRORED = "salsa_01", 944, False
 BEATS_A_SECOND = 2
 
 

@@ -2,6 +2,7 @@
 
 The pack is not part of the package (its motion has terms of its own). tools/build_dancers_pack.py makes one from the
 public MakeHuman and CMU files. Lengths are decimetres, y up, z to the front, the person's left at positive x.
+Loaded meshes compare by identity, so that what is computed from them alone can be cached.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ class AssetsError(DancepipeError):
     """The asset pack is absent, incomplete or damaged."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BodyMesh:
     """The base mesh. Groups other than "body" are shells (tights, skirt) and small parts (lashes, teeth)."""
 
@@ -43,6 +44,7 @@ class BodyMesh:
         """Index of a bone by name."""
         return self.bones.index(name)
 
+    @lru_cache(maxsize=32)  # noqa: B019 - a pack lives as long as the process
     def group_triangles(self, *names: str) -> np.ndarray:
         """int32 (T', 3): the triangles of these groups."""
         wanted = [self.groups.index(name) for name in names]
@@ -52,13 +54,14 @@ class BodyMesh:
         """float64 (B, 3): where the bones begin in a body of this topology."""
         return np.stack([points_dm[vertices].mean(0) for vertices in self.bone_head_vertices]).astype(np.float64)
 
+    @lru_cache(maxsize=64)  # noqa: B019
     def bone_share(self, *names: str) -> np.ndarray:
         """float32 (V,): how much of each vertex's skin weight belongs to these bones."""
         wanted = [self.bone(name) for name in names]
         return (self.skin_weight * np.isin(self.skin_bone, wanted)).sum(1).astype(np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ProxyMesh:
     """A mesh tied to the base mesh: each vertex is a weighted sum of three body vertices plus a scaled offset."""
 
@@ -72,7 +75,7 @@ class ProxyMesh:
     texture_points: np.ndarray  # float32 (T, 3, 2): u, v with v up
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MotionClip:
     """Global joint rotations of one motion-capture take, 30 a second."""
 
@@ -81,7 +84,7 @@ class MotionClip:
     root: np.ndarray  # float32 (F, 3), in the take's own length unit
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DancerAssets:
     """Everything in the pack, loaded."""
 
@@ -104,6 +107,7 @@ class DancerAssets:
         part = slice(self.morph_offsets[index], self.morph_offsets[index + 1])
         return self.morph_vertices[part].astype(np.int64), self.morph_deltas[part].astype(np.float32) / 1000
 
+    @lru_cache(maxsize=32)  # noqa: B019
     def morph_strength(self, *names: str) -> np.ndarray:
         """float32 (V,) in [0, 1]: how strongly these morphs move each vertex; serves as a mask of what they shape."""
         strength = np.zeros(len(self.body.points_dm), np.float32)

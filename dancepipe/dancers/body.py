@@ -1,6 +1,7 @@
 """Bodies: what a person is built like, and the base mesh morphed to it."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -159,6 +160,7 @@ def fit_proxy(assets: DancerAssets, proxy: ProxyMesh, points_dm: np.ndarray) -> 
     return (points_dm[proxy.body_vertices] * proxy.body_weights[..., None]).sum(1) + offsets
 
 
+@lru_cache(maxsize=64)
 def proxy_skin(assets: DancerAssets, proxy: ProxyMesh) -> tuple[np.ndarray, np.ndarray]:
     """Bones uint8 (V, 4) and weights float32 (V, 4) that a proxy inherits from the body vertices it is tied to."""
     body = assets.body

@@ -1,11 +1,13 @@
 """Eyes and eyebrows; eyelashes are painted with the skin."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from dancepipe.dancers.assets import DancerAssets
 from dancepipe.dancers.body import fit_proxy, proxy_skin
 from dancepipe.dancers.figure import Material, Part
-from dancepipe.dancers.hair import boundary_distance
+from dancepipe.dancers.hair import end_distance
 from dancepipe.dancers.raster import STRANDS, TWO_SIDED
 from dancepipe.dancers.texture import Texture, fractal_noise, linear, make_texture
 
@@ -14,6 +16,13 @@ IRIS_COLORS = ((66, 40, 24), (92, 62, 36), (120, 96, 56), (96, 110, 84), (104, 1
 
 def eye_texture(assets: DancerAssets, iris_color: np.ndarray) -> Texture:
     """The pack's eyes with the iris in a linear colour."""
+    albedo, iris, brightness = _eye_picture(assets)
+    return make_texture(albedo * (1 - iris) + iris * iris_color * brightness)
+
+
+@lru_cache(maxsize=2)
+def _eye_picture(assets: DancerAssets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pack's eyes: linear albedo (256, 256, 3), share of iris and its brightness (256, 256, 1)."""
     picture = (assets.eye_texture.astype(np.float32) / 255) ** 2.2
     side = 256
     rows = np.linspace(0, picture.shape[0] - 1, side).round().astype(int)
@@ -21,9 +30,7 @@ def eye_texture(assets: DancerAssets, iris_color: np.ndarray) -> Texture:
     picture = picture[rows][:, columns][::-1]  # v grows upwards
     red, blue = picture[..., 0], picture[..., 2]
     iris = np.clip((red - 2.2 * blue) / 0.03, 0, 1)[..., None]
-    brightness = red[..., None] / 0.12
-    albedo = picture * (1 - iris) + iris * iris_color * np.clip(brightness, 0.25, 2.2)
-    return make_texture(albedo * 0.95)
+    return picture * 0.95, iris, np.clip(red[..., None] / 0.12, 0.25, 2.2)
 
 
 def eyes_part(assets: DancerAssets, rng: np.random.Generator, points_dm: np.ndarray, african: float) -> Part:
@@ -52,10 +59,9 @@ def eyebrows_part(assets: DancerAssets, rng: np.random.Generator, points_dm: np.
     side = 128
     hairs = fractal_noise(rng, side, 6, 60, falloff=0.3, stretch=1.6)
     texture = make_texture(np.repeat(0.7 * np.exp(0.3 * hairs)[..., None], 3, 2), strand_noise=np.clip(0.5 + 0.25 * hairs, 0, 1))
-    base = fit_proxy(assets, proxy, assets.body.points_dm)
-    inside = boundary_distance(base, proxy.triangles)
+    inside = end_distance(assets, proxy)
     material = Material(texture, STRANDS, specular=0.01, fringe_dm=0.035)
-    tint = np.tile(color * min(1.2, 0.2 / color.max()), (len(base), 1))
+    tint = np.tile(color * min(1.2, 0.2 / color.max()), (len(inside), 1))
     return Part(
         fit_proxy(assets, proxy, points_dm),
         bones,

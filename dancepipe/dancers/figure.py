@@ -127,8 +127,8 @@ def join_parts(body_part: Part, others: list[Part], bone_heads: np.ndarray, keep
 
 
 _TYPES = {
-    "rest": np.float32, "skin_bone": np.uint8, "skin_weight": np.float32, "pull": np.float32, "crease_gain": np.float32, "inside": np.float32,
-    "tint": np.float32, "triangles": np.int32, "uv": np.float32, "label": np.uint8, "material": np.int32,
+    "rest": np.float32, "skin_bone": np.uint8, "skin_weight": np.float32, "pull": np.float32, "crease_gain": np.float32,
+    "inside": np.float32, "tint": np.float32, "triangles": np.int32, "uv": np.float32, "label": np.uint8, "material": np.int32,
 }  # fmt: skip
 
 

@@ -17,8 +17,8 @@ def exact_flow(figure: Figure, start: View, end: View) -> tuple[np.ndarray, np.n
     """(flow, visible) from the pixels of `start` to `end`.
 
     flow: float32 (H, W, 2), x and y in pixels: the surface seen at pixel p of start is at p + flow[p] in end, whether or not it
-    can be seen there; 0 where nobody is. visible: bool (H, W): all of the pixel can be seen there. To warp a reference into a target's pose,
-    start is the target and end is the reference: target[p] = reference[p + flow[p]].
+    can be seen there; 0 where nobody is. visible: bool (H, W): all of the pixel can be seen there. To warp a reference into a
+    target's pose, start is the target and end is the reference: target[p] = reference[p + flow[p]].
     """
     height, width = start.alpha.shape
     flow = np.zeros((height, width, 2), np.float32)

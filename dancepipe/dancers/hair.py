@@ -1,6 +1,7 @@
 """Hair without photographs: the pack's hair meshes with strand noise, frayed edges and highlights along the strands."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def hair_part(assets: DancerAssets, rng: np.random.Generator, hair: HairTraits, 
     fitted = fit_proxy(assets, proxy, points_dm)
     base = fit_proxy(assets, proxy, assets.body.points_dm)
     bones, weights = proxy_skin(assets, proxy)
-    edge = boundary_distance(base, proxy.triangles, overlap_above=7.3)
+    edge = end_distance(assets, proxy, overlap_above=7.3)
     # Roots darker than tips, lengths a little sun-bleached.
     height = np.clip((base[:, 1] - 6.2) / 2.4, -1.2, 1)
     tint = hair.color[None] * (1.15 - 0.25 * height[:, None]) * 1.8
@@ -122,6 +123,12 @@ def _strand_uv(proxy: ProxyMesh, base: np.ndarray) -> np.ndarray:
     uv[..., 0] -= np.round(uv[..., 0] - uv[:, :1, 0])
     uv[..., 0] *= 3
     return uv.astype(np.float32)
+
+
+@lru_cache(maxsize=32)
+def end_distance(assets: DancerAssets, proxy: ProxyMesh, overlap_above: float = np.inf) -> np.ndarray:
+    """boundary_distance of a proxy on the base mesh."""
+    return boundary_distance(fit_proxy(assets, proxy, assets.body.points_dm), proxy.triangles, overlap_above)
 
 
 def boundary_distance(points: np.ndarray, triangles: np.ndarray, overlap_above: float = np.inf) -> np.ndarray:

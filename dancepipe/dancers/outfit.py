@@ -18,7 +18,7 @@ def draw_cut_outfit(
     rng: np.random.Generator, assets: DancerAssets, shell: Shell, points_dm: np.ndarray, is_female: bool, photos: tuple[Path, ...]
 ) -> list[Cloth]:
     """Draw parametric clothes and sew them: always something above and below."""
-    to_shell = map_skin_to_shell(assets, shell)
+    to_shell = map_skin_to_shell(assets)
     wears_dress = is_female and rng.random() < 0.16
     wears_skirt = wears_dress or (is_female and rng.random() < 0.2)
     loose = rng.random() < 0.6

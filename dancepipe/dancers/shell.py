@@ -1,6 +1,7 @@
 """The tights shell of the base mesh, measured: what parametric clothes are cut from and inflated on."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -35,22 +36,12 @@ class Shell:
 
 def measure_shell(assets: DancerAssets, points_dm: np.ndarray, bone_heads: np.ndarray) -> Shell:
     """Measure the tights shell on a shaped body."""
-    from scipy.sparse import csr_matrix, diags
-
     body = assets.body
+    vertices, triangles, neighbours = _topology(assets)
     head = {name: bone_heads[index] for index, name in enumerate(body.bones)}
-    all_triangles = body.group_triangles("helper-tights")
-    vertices = np.unique(all_triangles)
-    renumbered = np.full(len(points_dm), -1, np.int64)
-    renumbered[vertices] = np.arange(len(vertices))
-    triangles = renumbered[all_triangles].astype(np.int32)
     points = points_dm[vertices].astype(np.float64)
     normals = np.empty_like(points)
     vertex_normals(points, triangles, normals)
-    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    edges = np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0)
-    adjacency = csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(len(points), len(points)))
-    neighbours = diags(1 / np.asarray(adjacency.sum(1)).ravel()) @ adjacency
 
     arm, leg = np.full(len(points), -1.0), np.full(len(points), -1.0)
     axis_point = points * np.array([0, 1, 0])
@@ -86,6 +77,20 @@ def measure_shell(assets: DancerAssets, points_dm: np.ndarray, bone_heads: np.nd
         float(head["neck01"][1]),
         float(chest_y),
     )
+
+
+@lru_cache(maxsize=2)
+def _topology(assets: DancerAssets) -> tuple[np.ndarray, np.ndarray, object]:
+    """The shell's body vertices, its triangles over them, and the matrix that averages each vertex's neighbours."""
+    from scipy.sparse import csr_matrix, diags
+
+    all_triangles = assets.body.group_triangles("helper-tights")
+    vertices = np.unique(all_triangles)
+    triangles = np.searchsorted(vertices, all_triangles).astype(np.int32)
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    edges = np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0)
+    adjacency = csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(len(vertices), len(vertices)))
+    return vertices, triangles, diags(1 / np.asarray(adjacency.sum(1)).ravel()) @ adjacency
 
 
 def _trunk_middle(points: np.ndarray, arm: np.ndarray) -> np.ndarray:

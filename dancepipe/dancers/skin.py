@@ -1,6 +1,7 @@
 """Skin without photographs: tone families, and tints of the face from the base mesh's own shapes."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -84,7 +85,7 @@ def paint_skin(assets: DancerAssets, skin: SkinTraits) -> np.ndarray:
             lid = np.exp(-(((base[:, 0] - x) / 0.17) ** 2 + ((base[:, 1] - y - 0.09) / 0.06) ** 2)) * (base[:, 2] > z - 0.1) * head
             mix(0.35 * skin.make_up * lid, shadow * np.array([0.8, 0.55, 0.6], np.float32))
     for lashes, strength in (("-eyelashes-2", 0.85), ("-eyelashes-1", 0.45)):  # upper, lower lid
-        rim = _near(base, np.unique(body.group_triangles("helper-l" + lashes, "helper-r" + lashes)), 0.02)
+        rim = _lash_line(assets, lashes)
         mix(strength * rim * (head > 0.5), skin.tone * 0.12)
 
     # Lips: where the lips' volume morphs act.
@@ -101,7 +102,7 @@ def paint_skin(assets: DancerAssets, skin: SkinTraits) -> np.ndarray:
 
     if skin.stubble > 0:
         beard = _beard_area(base, corner, head) * (1 - np.clip((lips - 0.1) / 0.2, 0, 1))
-        mix(0.55 * skin.stubble * beard, skin.hair_color * 0.6 + skin.tone * 0.12)
+        mix(0.55 * skin.stubble * beard, np.minimum(skin.hair_color * 0.6 + skin.tone * 0.12, skin.tone * 0.55))
     scalp = _scalp_area(base, head)
     mix((1 - skin.bald) * 0.92 * scalp, skin.hair_color * 0.8)
     mix(0.15 * skin.bald * scalp, skin.hair_color)
@@ -112,12 +113,15 @@ def _spot(points: np.ndarray, center, radius: float) -> np.ndarray:
     return np.exp(-((points - np.asarray(center, np.float32)) ** 2).sum(1) / (2 * radius**2))
 
 
-def _near(points: np.ndarray, vertices: np.ndarray, radius: float) -> np.ndarray:
-    """1 at these vertices' places, falling off over radius."""
+@lru_cache(maxsize=4)
+def _lash_line(assets: DancerAssets, lashes: str) -> np.ndarray:
+    """1 where these eyelashes grow, falling off over 2 mm on the base mesh."""
     from scipy.spatial import cKDTree
 
-    distance, _ = cKDTree(points[vertices]).query(points, distance_upper_bound=radius * 4)
-    return np.exp(-(np.minimum(distance, 1e3) ** 2) / (2 * radius**2))
+    points = assets.body.points_dm
+    roots = np.unique(assets.body.group_triangles("helper-l" + lashes, "helper-r" + lashes))
+    distance, _ = cKDTree(points[roots]).query(points, distance_upper_bound=0.08)
+    return np.exp(-(np.minimum(distance, 1e3) ** 2) / (2 * 0.02**2))
 
 
 def _beard_area(base: np.ndarray, corner: np.ndarray, head: np.ndarray) -> np.ndarray:
@@ -135,7 +139,7 @@ def _scalp_area(base: np.ndarray, head: np.ndarray) -> np.ndarray:
         6.55 + np.interp(z, [-0.8, 0.2, 0.45, 0.8, 1.15, 1.5], [0.0, 0.55, 0.95, 1.1, 1.37, 1.75]) + 0.12 * np.clip(np.abs(x) - 0.4, 0, 1)
     )
     ear = (np.abs(x) > 0.74) & (y < 7.6)
-    return np.clip((y - hairline) / 0.1, 0, 1) * (head > 0.5) * ~ear
+    return np.clip((y - hairline) / 0.16, 0, 1) * (head > 0.5) * ~ear
 
 
 def skin_texture(rng: np.random.Generator, skin: SkinTraits, side: int = 256) -> Texture:

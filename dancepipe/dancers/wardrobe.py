@@ -1,6 +1,7 @@
 """Parametric clothes: tops, jackets, trousers, shorts, skirts and dresses cut from the shells of the base mesh."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -178,13 +179,14 @@ def sew_skirt(assets: DancerAssets, skirt: Skirt, points_dm: np.ndarray, hip_y: 
     return Cloth(part, np.zeros(0, np.int64))
 
 
-def map_skin_to_shell(assets: DancerAssets, shell: Shell) -> np.ndarray:
+@lru_cache(maxsize=2)
+def map_skin_to_shell(assets: DancerAssets) -> np.ndarray:
     """int (body vertices,): the nearest shell vertex of each skin vertex, -1 for those further than 0.6 dm (head, hands)."""
     from scipy.spatial import cKDTree
 
     base = assets.body.points_dm
     skin = np.unique(assets.body.group_triangles("body"))
-    distance, nearest = cKDTree(base[shell.body_vertices]).query(base[skin])
+    distance, nearest = cKDTree(base[np.unique(assets.body.group_triangles("helper-tights"))]).query(base[skin])
     mapped = np.full(len(base), -1, np.int64)
     mapped[skin] = np.where(distance < 0.6, nearest, -1)
     return mapped
