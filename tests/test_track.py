@@ -42,10 +42,10 @@ def test_the_person_is_followed_through_a_change_of_order_and_past_a_larger_one(
 
 
 def test_someone_else_is_not_taken_while_the_person_is_away_for_a_moment():
-    frames = [[at(320)]] + [[at(560)]] * 10 + [[at(560), at(350)]]
+    frames = [[at(320)]] * 5 + [[at(560)]] * 10 + [[at(560), at(350)]]
     chosen = follow(frames)
-    assert chosen[1:11] == [None] * 10
-    assert chosen[11].center_xy_px[0] == 350
+    assert chosen[5:15] == [None] * 10
+    assert chosen[15].center_xy_px[0] == 350
 
 
 def test_after_long_waiting_whoever_is_there_is_followed():
@@ -87,3 +87,9 @@ def test_a_neighbour_who_is_not_seen_any_more_is_forgotten():
         assert follower.pick([], SIZE) is None
         follower.miss()
     assert follower.pick([at(352)], SIZE) == 0
+
+
+def test_somebody_seen_only_once_is_not_waited_for():
+    chosen = follow([[at(100)]] + [[at(560, reach=20)]] * 8, PersonFollower(patience_frames=60))
+    assert chosen[1:4] == [None] * 3
+    assert [sighting.center_xy_px[0] for sighting in chosen[5:]] == [560] * 4

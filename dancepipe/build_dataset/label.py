@@ -80,7 +80,8 @@ def label_clip(path: Path, finder, *, fps: float, min_joints: int, tick=lambda: 
 def steadied(frames: list[LabelledFrame]) -> list[LabelledFrame]:
     """The same frames with boxes of a steady side, so that the person keeps one scale while it dances.
 
-    The side is the 90 % quantile over +-2 s, never less than the frame's own need.
+    The side is the 90 % quantile over +-2 s, never less than the frame's own need, nor
+    more than twice that: after a cut or a zoom the person is not left tiny.
     """
     if not frames:
         return []
@@ -89,7 +90,7 @@ def steadied(frames: list[LabelledFrame]) -> list[LabelledFrame]:
     result = []
     for frame, time, own in zip(frames, times, sides):
         near = np.abs(times - time) <= _SIDE_WINDOW_SECONDS
-        half = max(np.quantile(sides[near], 0.9), own) / 2
+        half = np.clip(np.quantile(sides[near], 0.9), own, 2 * own) / 2
         centre = (frame.box_xyxy_px[:2] + frame.box_xyxy_px[2:]) / 2
         box = np.concatenate([centre - half, centre + half]).astype(np.float32)
         result.append(LabelledFrame(frame.frame_index, frame.time_seconds, frame.pose, frame.mask_png, box))

@@ -13,6 +13,7 @@ MAX_GROWTH = 1.8  # nor does its size change by more than this factor
 STEP_PER_MISSED_FRAME = 0.1  # how much further the person may have gone with each frame in which nobody was found
 REMEMBER_OTHERS = 15  # for that many frames somebody else who is not seen is still thought to stand where he stood
 PATIENCE_FRAMES = 60  # after that many frames without the person, anyone may be chosen
+PATIENCE_PER_SIGHTING = 3  # and sooner for somebody who was seen in a few frames only: that may have been a mistake
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class PersonFollower:
         self._patience_frames = patience_frames
         self._last: Sighting | None = None
         self._missed = 0
+        self._seen = 0
         self._others: list[tuple[Sighting, int]] = []  # somebody else, and how many frames ago
 
     @property
@@ -66,6 +68,7 @@ class PersonFollower:
 
     def accept(self, sighting: Sighting) -> None:
         """This sighting is the followed person (a tracker went on from the last frame)."""
+        self._seen = 1 if self._out_of_patience else self._seen + 1
         self._last, self._missed = sighting, 0
         self._age_others()
 
@@ -82,16 +85,21 @@ class PersonFollower:
     def pick(self, sightings: Sequence[Sighting], size_wh: tuple[int, int]) -> int | None:
         """Index of the followed person among all who are seen in this frame, or None when none can be that person.
 
-        Chooses at the first frame with people, and again after patience_frames frames without the person. Does not
+        Chooses at the first frame with people, and again after patience_frames frames without the person
+        (fewer for somebody who was seen in a few frames only). Does not
         change the follower: tell the outcome through accept or miss.
         """
         if not sightings:
             return None
-        if self._last is None or self._missed > self._patience_frames:
+        if self._last is None or self._out_of_patience:
             return choose_person(sightings, size_wh)
         distances = [np.inf if self._is_another(sighting) else self._distance(sighting) for sighting in sightings]
         nearest = int(np.argmin(distances))
         return nearest if distances[nearest] <= 1.0 else None
+
+    @property
+    def _out_of_patience(self) -> bool:
+        return self._missed > min(self._patience_frames, PATIENCE_PER_SIGHTING * self._seen)
 
     def _distance(self, sighting: Sighting) -> float:
         """0 = same place and size; 1 = the farthest the person can have gone."""
