@@ -12,6 +12,7 @@ from dancepipe.animate.options import AnimateOptions
 from dancepipe.build_dataset.options import BuildDatasetOptions
 from dancepipe.config import merged, option_type, options_from, read_yaml
 from dancepipe.errors import ConfigError, DancepipeError
+from dancepipe.render_dancers.options import RenderDancersOptions
 from dancepipe.train.options import TrainOptions
 
 USER_ERROR = 2
@@ -69,6 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     animate.add_argument("--weights", type=Path, help="weights.safetensors of a training run")
     _add_options(animate, AnimateOptions)
     animate.set_defaults(run=_animate)
+
+    dancers = commands.add_parser("dancers", help="render people with exact truth, as a data set")
+    dancers.add_argument("--out", type=Path, required=True, help="folder of the data set")
+    _add_options(dancers, RenderDancersOptions)
+    dancers.set_defaults(run=_dancers)
 
     doctor = commands.add_parser("doctor", help="what is installed, which devices and weights are found")
     doctor.add_argument("--weights", type=Path, help="also look at these weights")
@@ -158,6 +164,18 @@ def _animate(parsed) -> int:
 
     summary = animate(parsed.ref, parsed.driver, parsed.out, parsed.weights, options)
     print(summary.text())
+    return 0
+
+
+def _dancers(parsed) -> int:
+    options = _options(parsed)
+    from dancepipe.render_dancers.render_dancers import render_dancers
+
+    summary = render_dancers(parsed.out, options)
+    print(
+        f"{parsed.out}: {summary.identities_written} people written ({summary.frames_written} pictures), "
+        f"{summary.identities_already_there} already there; {summary.seconds:.0f} s"
+    )
     return 0
 
 

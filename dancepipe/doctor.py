@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import platform
-import shutil
 from pathlib import Path
 
 from dancepipe import __version__
@@ -64,7 +63,11 @@ def _backends() -> list[str]:
         lines.append("  pose and mask            mediapipe works (its weights come with the package)")
     except Exception as error:  # a report must name whatever is wrong, of whatever kind
         lines.append(f"  pose and mask            mediapipe does NOT work: {type(error).__name__}: {error}")
-    lines.append(f"  system ffmpeg            {shutil.which('ffmpeg') or 'not found (only --writer ffmpeg needs it)'}")
+    from dancepipe.media.encoders import usable_encoders
+    from dancepipe.media.ffmpeg_program import find_ffmpeg
+
+    lines.append(f"  video encoders           {', '.join(usable_encoders())}")
+    lines.append(f"  ffmpeg program           {find_ffmpeg() or 'not found (only --writer ffmpeg and merged downloads need it)'}")
     return lines
 
 

@@ -17,22 +17,8 @@ from dancepipe.model.enhancer import EnhancerOutput
 from dancepipe.model.face import crop_faces, face_boxes
 from dancepipe.model.flow_attention import FlowAttentionOutput
 from dancepipe.model.local_attention import warp
+from dancepipe.model.loss_weights import LossWeights
 from dancepipe.model.perceptual import RELU3_1, RELU4_1, Vgg19Taps
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """Eq. 10, which gives no numbers: these follow GFLA's. One field per term."""
-
-    flow_feature: float = 5.0  # eq. 3; its floor is exp(-1) = 0.368, not 0
-    flow_image: float = 5.0  # eq. 5
-    l1: float = 5.0  # eq. 7
-    perceptual: float = 0.5  # eq. 7; a tenth of l1
-    face_l1: float = 5.0  # eq. 8
-    face_perceptual: float = 0.5  # eq. 8
-    adversarial: float = 2.0  # eq. 9, D
-    adversarial_face: float = 2.0  # eq. 9, D_f
-    matte: float = 1.0  # ours, not the paper's: the fourth channel
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
