@@ -9,6 +9,7 @@ from dancepipe.model.dims import PRESETS, FlowAttentionDims
 from dancepipe.model.flow_attention import FlowAttentionNetwork, fuse
 from dancepipe.model.flow_attention_module import FlowAttentionBlock
 from dancepipe.model.local_attention import literal_local_attention
+from dancepipe.model.prior import LimbPrior
 
 SIZE_HW = (48, 64)
 
@@ -20,6 +21,12 @@ def inputs(batch=1, seed=0, size_hw=SIZE_HW):
     return [I_r * 2 - 1, *maps]
 
 
+def drawn_prior(size_hw=SIZE_HW):
+    random = torch.Generator().manual_seed(5)
+    picture, matte, flow = (torch.rand(1, channels, *size_hw, generator=random) for channels in (3, 1, 2))
+    return LimbPrior(picture * 2 - 1, matte, flow * 20 - 10)
+
+
 def lively(network):
     """Heads that start at zero say nothing: draw them, so that flows, masks and attention differ from place to place."""
     torch.manual_seed(3)
@@ -29,19 +36,26 @@ def lively(network):
     return network.eval()
 
 
-def spelled_out(network, I_r, S_r, S_t, J_r, J_t):
+def spelled_out(network, I_r, S_r, S_t, J_r, J_t, prior=None):
     """The coarse picture as the paper's section 3.2 reads: nothing cached, whole inputs, literal local attention."""
     flow_network, module = network.flow_network, network.attention_module
-    F_f, flows = flow_network.after_entry(flow_network.entry.part(torch.cat((I_r, S_r, S_t), 1), 0))
+    known = (prior.inputs(),) if prior else ()
+    F_f, flows = flow_network.after_entry(flow_network.entry.part(torch.cat((I_r, S_r, S_t, *known), 1), 0))
+    if prior:
+        flows = [flow + prior.flow_at(shrink) for flow, shrink in zip(flows, (8, 4))]
     masks, _ = module.after_entry(module.encoder.entry.part(torch.cat((J_r, J_t), 1), 0), F_f)
     _, F_r_4, F_r_8 = network.appearance_encoder(I_r)
-    x = network.pose_encoder(torch.cat((S_t, J_t), 1))[2]
+    x = network.pose_encoder(torch.cat((S_t, J_t, *known), 1))[2]
     for M, F_r, flow, attention, decode in (
         (masks[0], F_r_8, flows[0], network.local_attention_8, network.decode_8),
         (masks[1], F_r_4, flows[1], network.local_attention_4, network.decode_4),
     ):
         x = decode(M * literal_local_attention(attention, F_r, x, flow) + (1 - M) * x)
-    return torch.tanh(network.picture(torch.nn.functional.leaky_relu(x, 0.1))[:, :3])
+    x = torch.nn.functional.leaky_relu(x, 0.1)
+    picture = network.picture(x)
+    if prior:
+        return network.copy(x, prior, torch.tanh(picture[:, :3]), picture[:, 3:])[0]
+    return torch.tanh(picture[:, :3])
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -50,11 +64,12 @@ def test_cached_frame_is_the_frame_spelled_out(preset, attention):
     dims = PRESETS[preset].flow_attention
     network = lively(FlowAttentionNetwork(replace(dims, nf=min(dims.nf, 16), attention=attention)))
     I_r, S_r, S_t, J_r, J_t = inputs()
+    prior = drawn_prior() if network.has_prior else None
     with torch.inference_mode():
         reference = network.encode_reference(I_r, S_r, J_r)
-        network.render(reference, S_t.flip(3), J_t.flip(3))  # another frame in between leaves no trace
-        cached = network.render(reference, S_t, J_t)
-        assert (cached.coarse - spelled_out(network, I_r, S_r, S_t, J_r, J_t)).abs().max() < 1e-5
+        network.render(reference, S_t.flip(3), J_t.flip(3), prior)  # another frame in between leaves no trace
+        cached = network.render(reference, S_t, J_t, prior)
+        assert (cached.coarse - spelled_out(network, I_r, S_r, S_t, J_r, J_t, prior)).abs().max() < 1e-5
     assert cached.flows[0].abs().max() > 0.1 and cached.masks[0].std() > 1e-3
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import torch
 
 from dancepipe.animate.reference import Reference
-from dancepipe.model.tensors import to_network, to_picture
 from dancepipe.model.networks import Networks
+from dancepipe.model.prior import limb_prior
+from dancepipe.model.tensors import mask_to_network, to_network, to_picture
 from dancepipe.person.draw import heat_maps, joint_map
 from dancepipe.records import Pose
 
@@ -22,23 +23,29 @@ class Renderer:
             if network is not None:
                 network.to(memory_format=torch.channels_last)  # 1.3 to 4 times faster transposed convolutions on the CPU
         with torch.inference_mode(), self._autocast():
-            image = to_network(reference.image[None], self._device)
-            self._encoded = self._flow_attention.encode_reference(image, *self._maps([reference.pose]))
+            self._image = to_network(reference.image[None], self._device)
+            self._matte = mask_to_network(reference.mask[None], self._device)
+            self._joints = self._joints_of([reference.pose])
+            self._encoded = self._flow_attention.encode_reference(self._image, *self._maps(self._joints))
 
     def render(self, poses: list[Pose]) -> tuple[np.ndarray, np.ndarray]:
         """(uint8 RGB (B, S, S, 3) on grey, uint8 matte (B, S, S)) for B poses in canvas pixels."""
         with torch.inference_mode(), self._autocast():
-            heat, joints = self._maps(poses)
-            made = self._flow_attention.render(self._encoded, heat, joints)
+            joints = self._joints_of(poses)
+            S_t, J_t = self._maps(joints)
+            prior = limb_prior(self._image, self._matte, self._joints, joints) if self._flow_attention.has_prior else None
+            made = self._flow_attention.render(self._encoded, S_t, J_t, prior)
             picture, matte_logits = made.coarse, made.matte_logits
             if self._enhancer is not None:
-                refined = self._enhancer(made.coarse, made.matte_logits, joints)
+                refined = self._enhancer(made.coarse, made.matte_logits, J_t)
                 picture, matte_logits = refined.final, refined.matte_logits
             matte = (torch.sigmoid(matte_logits.float())[:, 0] * 255).round().to(torch.uint8)
             return to_picture(picture.float()).cpu().numpy(), matte.cpu().numpy()
 
-    def _maps(self, poses: list[Pose]) -> tuple[torch.Tensor, torch.Tensor]:
-        joints = torch.from_numpy(np.stack([pose.as_array() for pose in poses])).to(self._device)  # (B, 18, 3)
+    def _joints_of(self, poses: list[Pose]) -> torch.Tensor:
+        return torch.from_numpy(np.stack([pose.as_array() for pose in poses])).to(self._device)  # (B, 18, 3)
+
+    def _maps(self, joints: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return heat_maps(joints, *self._size_hw), joint_map(joints, *self._size_hw)
 
     def _autocast(self):

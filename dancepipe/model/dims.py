@@ -11,6 +11,7 @@ from dancepipe.errors import ConfigError
 
 Attention = Literal["spatial", "gate"]
 EnhancerNorm = Literal["batch", "instance"]
+Prior = Literal["none", "limbs"]
 
 SIZE_STEP = 16  # both generators shrink four times by two
 SMALLEST_SIDE = 32  # below it the innermost maps have one position and nothing to normalise over
@@ -32,10 +33,12 @@ class FlowAttentionDims:
 
     nf: int = 64  # channels at half size; the appearance and pose encoders reach 4 * nf, the flow network starts at nf / 2
     attention: Attention = "spatial"  # A of eq. 2: softmax over positions with mean 1, or a bounded two-way gate
+    prior: Prior = "none"  # ours: "limbs" starts from the limb warp and copies its pixels through a gate (prior.py)
 
     def __post_init__(self):
         _check_width("nf", self.nf, 2)
         _check_choice("attention", self.attention, Attention)
+        _check_choice("prior", self.prior, Prior)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class EnhancerDims:
     n: int = 32  # channels of the last block; the first starts from 16 * n
     h: int = 64  # hidden channels of each modulation
     norm: EnhancerNorm = "batch"  # what is modulated; batch uses running statistics at test, so frames do not flicker
+    keep: bool = False  # ours: a gate, open at first, that keeps the coarse picture's own pixels
 
     def __post_init__(self):
         _check_width("n", self.n, 1)
@@ -86,8 +90,8 @@ PRESETS: dict[str, ModelDims] = {
     dims.preset: dims
     for dims in (
         ModelDims("paper", (256, 256), FlowAttentionDims(64), EnhancerDims(64, 128)),
-        ModelDims("base", (256, 256), FlowAttentionDims(64), EnhancerDims(32, 64)),
-        ModelDims("live", (256, 256), FlowAttentionDims(16), EnhancerDims(8, 32)),
-        ModelDims("tiny", (64, 64), FlowAttentionDims(12), EnhancerDims(8, 16)),
+        ModelDims("base", (256, 256), FlowAttentionDims(64, prior="limbs"), EnhancerDims(32, 64, keep=True)),
+        ModelDims("live", (256, 256), FlowAttentionDims(16, prior="limbs"), EnhancerDims(8, 32, keep=True)),
+        ModelDims("tiny", (64, 64), FlowAttentionDims(12, prior="limbs"), EnhancerDims(8, 16, keep=True)),
     )
 }

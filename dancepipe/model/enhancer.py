@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dancepipe.model.blocks import conv3x3
+from dancepipe.model.blocks import conv3x3, in_float32
 from dancepipe.model.dims import SIZE_STEP, EnhancerDims, EnhancerNorm
+from dancepipe.model.prior import OPEN, blend
 
 JOINT_MAP = 3
 MODULATION = 3 + 1 + JOINT_MAP  # I_coarse, its matte, J_t
@@ -62,6 +63,19 @@ class ModulatedBlock(nn.Module):
         return self.shortcut(self.modulate_shortcut(x, modulation)) + inner
 
 
+class KeepGate(nn.Module):
+    """Ours: how much of the coarse pixel stays. Open at first, so that detail is lost only where something better is learnt."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.gate = conv3x3(channels, 1)
+        nn.init.normal_(self.gate.weight, 0, 1e-3)
+        nn.init.constant_(self.gate.bias, OPEN)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(in_float32(self.gate, x))  # (B, 1, H, W)
+
+
 class Enhancer(nn.Module):
     """I_coarse, its matte, J_t -> EnhancerOutput. "Four SPADE residual blocks with up-sampling layers" (section 4.3)."""
 
@@ -71,6 +85,7 @@ class Enhancer(nn.Module):
         self.entry = conv3x3(JOINT_MAP, widths[0])
         self.blocks = nn.ModuleList(ModulatedBlock(i, o, dims.h, dims.norm) for i, o in zip(widths, widths[1:]))
         self.picture = conv3x3(dims.n, 3 + 1)
+        self.keep = KeepGate(dims.n) if dims.keep else None
 
     def forward(self, coarse: Tensor, matte_logits: Tensor, J_t: Tensor) -> EnhancerOutput:
         """coarse (B, 3, H, W) in [-1, 1], matte_logits (B, 1, H, W), J_t (B, 3, H, W) in [0, 1]. H, W multiples of 16."""
@@ -83,5 +98,9 @@ class Enhancer(nn.Module):
         x = self.entry(scales.pop()[:, -JOINT_MAP:])  # (B, 16 n, H/16, W/16)
         for block in self.blocks:
             x = block(F.interpolate(x, scale_factor=2, mode="nearest"), scales.pop())  # (B, 8 n, H/8, W/8) ... (B, n, H, W)
-        picture = self.picture(_activate(x)).float()  # (B, 4, H, W)
-        return EnhancerOutput(torch.tanh(picture[:, :3]), picture[:, 3:])
+        x = _activate(x)
+        picture = self.picture(x).float()  # (B, 4, H, W)
+        final, final_matte = torch.tanh(picture[:, :3]), picture[:, 3:]
+        if self.keep is not None:
+            final, final_matte = blend(self.keep(x), coarse, torch.sigmoid(matte_logits.float()), final, torch.sigmoid(final_matte))
+        return EnhancerOutput(final, final_matte)

@@ -16,6 +16,7 @@ from dancepipe.model.dims import SIZE_STEP, FlowAttentionDims
 from dancepipe.model.flow_attention_module import JOINT_MAP, FlowAttentionModule
 from dancepipe.model.flow_network import HEAT_MAPS, FlowNetwork
 from dancepipe.model.local_attention import LocalAttention
+from dancepipe.model.prior import CHANNELS, GatedCopy, LimbPrior
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class FlowAttentionOutput:
     flows: tuple[Tensor, Tensor]  # (B, 2, h, w), in pixels of its own map
     masks: tuple[Tensor, Tensor]  # M (B, 1, h, w) in [0, 1]: share of the warped features
     attention: tuple[Tensor, Tensor]  # A of eq. 2 (B, 1, h, w), mean 1 when spatial
+    gate: Tensor | None  # (B, 1, H, W), share of the copied limb warp; None without a prior
 
 
 def fuse(M: Tensor, warped: Tensor, pose: Tensor) -> Tensor:
@@ -56,10 +58,10 @@ class FlowAttentionNetwork(nn.Module):
 
     def __init__(self, dims: FlowAttentionDims):
         super().__init__()
-        nf = dims.nf
+        nf, more = dims.nf, CHANNELS if dims.prior == "limbs" else 0
         self.appearance_encoder = Encoder(3, nf)  # G_ea
-        self.pose_encoder = Encoder(HEAT_MAPS + JOINT_MAP, nf)  # G_ep
-        self.flow_network = FlowNetwork(nf)
+        self.pose_encoder = Encoder(HEAT_MAPS + JOINT_MAP + more, nf)  # G_ep
+        self.flow_network = FlowNetwork(nf, HEAT_MAPS + more)
         self.attention_module = FlowAttentionModule(nf, dims.attention)
         self.local_attention_8 = LocalAttention(4 * nf, 2 * nf, window=3)
         self.local_attention_4 = LocalAttention(2 * nf, 2 * nf, window=5)
@@ -67,10 +69,18 @@ class FlowAttentionNetwork(nn.Module):
         self.decode_8 = nn.Sequential(Residual(4 * nf), Up(4 * nf, 2 * nf, 4 * nf))
         self.decode_4 = nn.Sequential(Residual(2 * nf), Up(2 * nf, nf, 2 * nf), Residual(nf), Up(nf, nf, nf))
         self.picture = nn.Conv2d(nf, 3 + 1, 3, 1, 1, padding_mode="reflect")
+        self.copy = GatedCopy(nf) if dims.prior == "limbs" else None
 
-    def forward(self, I_r: Tensor, S_r: Tensor, S_t: Tensor, J_r: Tensor, J_t: Tensor) -> FlowAttentionOutput:
-        """I_r (B, 3, H, W) in [-1, 1]; S_r, S_t (B, 18, H, W) and J_r, J_t (B, 3, H, W) in [0, 1]. H, W multiples of 16."""
-        return self.render(self.encode_reference(I_r, S_r, J_r), S_t, J_t)
+    def forward(self, I_r: Tensor, S_r: Tensor, S_t: Tensor, J_r: Tensor, J_t: Tensor, prior: LimbPrior | None = None) -> FlowAttentionOutput:
+        """I_r (B, 3, H, W) in [-1, 1]; S_r, S_t (B, 18, H, W) and J_r, J_t (B, 3, H, W) in [0, 1]. H, W multiples of 16.
+
+        prior: for networks with a prior, and for those only.
+        """
+        return self.render(self.encode_reference(I_r, S_r, J_r), S_t, J_t, prior)
+
+    @property
+    def has_prior(self) -> bool:
+        return self.copy is not None
 
     def encode_reference(self, I_r: Tensor, S_r: Tensor, J_r: Tensor) -> EncodedReference:
         """Everything that depends on the reference alone."""
@@ -85,21 +95,31 @@ class FlowAttentionNetwork(nn.Module):
             self.attention_module.encode_reference(J_r),
         )
 
-    def render(self, reference: EncodedReference, S_t: Tensor, J_t: Tensor, fixed_mask: float | None = None) -> FlowAttentionOutput:
+    def render(
+        self, reference: EncodedReference, S_t: Tensor, J_t: Tensor, prior: LimbPrior | None = None, fixed_mask: float | None = None
+    ) -> FlowAttentionOutput:
         """The targets S_t (B, 18, H, W), J_t (B, 3, H, W) from a reference of batch B or 1.
 
         fixed_mask puts one number in place of M when fusing: 1 decodes the warped features alone, 0 the pose features alone (figure 4).
         """
         _check_size(S_t)
-        F_f, (f_8, f_4) = self.flow_network(reference.flow_entry, S_t)
+        if self.has_prior != (prior is not None):
+            raise ValueError(f"this network {'needs a' if self.has_prior else 'takes no'} limb prior")
+        known = (prior.inputs(),) if prior else ()
+        F_f, (f_8, f_4) = self.flow_network(reference.flow_entry, torch.cat((S_t, *known), 1))
+        if prior:  # the network predicts the correction of the limbs' flow
+            f_8, f_4 = prior.flow_at(8) + f_8, prior.flow_at(4) + f_4
         (M_8, M_4), attention = self.attention_module(reference.attention_entry, J_t, F_f)
         if fixed_mask is not None:
             M_8, M_4 = torch.full_like(M_8, fixed_mask), torch.full_like(M_4, fixed_mask)
 
-        _, _, pose = self.pose_encoder(torch.cat((S_t, J_t), 1))  # F_p (B, 4 nf, H/8, W/8)
+        _, _, pose = self.pose_encoder(torch.cat((S_t, J_t, *known), 1))  # F_p (B, 4 nf, H/8, W/8)
         x = fuse(M_8, self.local_attention_8(reference.F_r_8, reference.key_8, pose, f_8), pose)
         x = self.decode_8(x)  # (B, 2 nf, H/4, W/4): the pose features of this level
         x = fuse(M_4, self.local_attention_4(reference.F_r_4, reference.key_4, x, f_4), x)
         x = self.decode_4(x)  # (B, nf, H, W)
         picture = self.picture(activate(x)).float()  # (B, 4, H, W)
-        return FlowAttentionOutput(torch.tanh(picture[:, :3]), picture[:, 3:], (f_8, f_4), (M_8, M_4), attention)
+        coarse, matte_logits, gate = torch.tanh(picture[:, :3]), picture[:, 3:], None
+        if prior:
+            coarse, matte_logits, gate = self.copy(activate(x), prior, coarse, matte_logits)
+        return FlowAttentionOutput(coarse, matte_logits, (f_8, f_4), (M_8, M_4), attention, gate)

@@ -16,10 +16,10 @@ REFERENCE_CHANNELS = 3 + HEAT_MAPS  # I_r, S_r; then S_t
 class FlowNetwork(nn.Module):
     """I_r, S_r, S_t -> features F_f and flows f, at H/8 and at H/4."""
 
-    def __init__(self, nf: int):
+    def __init__(self, nf: int, target_channels: int = HEAT_MAPS):
         super().__init__()
         half = nf // 2
-        self.entry = EntryDown(REFERENCE_CHANNELS + HEAT_MAPS, half)
+        self.entry = EntryDown(REFERENCE_CHANNELS + target_channels, half)
         self.down_4 = Down(half, 2 * half)
         self.down_8 = Down(2 * half, 4 * half)
         self.down_16 = Down(4 * half, 8 * half)
@@ -39,7 +39,9 @@ class FlowNetwork(nn.Module):
         return self.entry.part(torch.cat((I_r, S_r), 1), 0)
 
     def forward(self, reference: EntryPart, S_t: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """reference of batch B or 1, S_t (B, 18, H, W) -> (F_f at H/8, at H/4), (f at H/8, at H/4).
+        """reference of batch B or 1, S_t (B, target_channels, H, W) -> (F_f at H/8, at H/4), (f at H/8, at H/4).
+
+        S_t: the 18 heat maps, and what else is known of the target.
 
         Flows are (B, 2, h, w), float32, in pixels of their own map: x, y from a target position to its source.
         """

@@ -22,8 +22,10 @@ class NetworkPair:
     I_t: Tensor
     S_t: Tensor
     J_t: Tensor
-    matte_t: Tensor  # (B, 1, H, W) in [0, 1]
-    joints_t: Tensor  # (B, 18, 3) px
+    matte_r: Tensor  # (B, 1, H, W) in [0, 1]
+    matte_t: Tensor
+    joints_r: Tensor  # (B, 18, 3) px
+    joints_t: Tensor
 
 
 def network_pair(batch: PairBatch, device: str, *, mirror: bool = False, colour_jitter: float = 0.0, seed: tuple[int, ...] = ()) -> NetworkPair:
@@ -46,6 +48,8 @@ def network_pair(batch: PairBatch, device: str, *, mirror: bool = False, colour_
         I_t=I_t,
         S_t=heat_maps(batch.target_joints, height, width),
         J_t=joint_map(batch.target_joints, height, width),
+        matte_r=matte_r,
         matte_t=matte_t,
+        joints_r=batch.reference_joints,
         joints_t=batch.target_joints,
     )

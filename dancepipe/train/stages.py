@@ -10,6 +10,7 @@ from dancepipe.model.face import crop_faces, face_boxes
 from dancepipe.model.flow_attention import FlowAttentionNetwork, FlowAttentionOutput
 from dancepipe.model.losses import discriminator_loss, stage1_terms, stage2_terms, weighted_sum
 from dancepipe.model.perceptual import Vgg19Taps
+from dancepipe.model.prior import limb_prior
 from dancepipe.train.inputs import NetworkPair
 from dancepipe.train.options import TrainOptions
 
@@ -32,6 +33,11 @@ def _learn(optimiser: torch.optim.Adam, loss: Tensor) -> None:
     optimiser.step()
 
 
+def _coarse(network: FlowAttentionNetwork, pair: NetworkPair) -> FlowAttentionOutput:
+    prior = limb_prior(pair.I_r, pair.matte_r, pair.joints_r, pair.joints_t) if network.has_prior else None
+    return network(pair.I_r, pair.S_r, pair.S_t, pair.J_r, pair.J_t, prior)
+
+
 class Stage1:
     """Flow attention network and D. The terms in I_final do not exist yet."""
 
@@ -49,7 +55,7 @@ class Stage1:
         """One update of both; the named terms, and with_statistics the state of M, A and the flows."""
         self.flow_attention.train()
         with _autocast(self._device, self._options):
-            made = self.flow_attention(pair.I_r, pair.S_r, pair.S_t, pair.J_r, pair.J_t)
+            made = _coarse(self.flow_attention, pair)
             judged = discriminator_loss(self.D, pair.I_t, made.coarse)
         _learn(self.optimisers["D"], judged.loss)
         self.D.requires_grad_(False)  # only made pictures get gradients from here on
@@ -67,7 +73,7 @@ class Stage1:
     def show(self, pair: NetworkPair) -> tuple[FlowAttentionOutput, None, Tensor]:
         """(coarse, None, matte logits) in eval mode."""
         self.flow_attention.eval()
-        coarse = self.flow_attention(pair.I_r, pair.S_r, pair.S_t, pair.J_r, pair.J_t)
+        coarse = _coarse(self.flow_attention, pair)
         return coarse, None, coarse.matte_logits
 
 
@@ -87,16 +93,13 @@ class Stage2:
             "D_f": _adam(self.D_f, options.discriminator_rate, options),
         }
 
-    def _coarse(self, pair: NetworkPair) -> FlowAttentionOutput:
-        with torch.no_grad():
-            return self.flow_attention(pair.I_r, pair.S_r, pair.S_t, pair.J_r, pair.J_t)
-
     def step(self, pair: NetworkPair, *, with_statistics: bool) -> dict[str, float]:
         """One update of enhancer, D and D_f; the named terms."""
         self.enhancer.train()
         boxes = face_boxes(pair.joints_t, pair.I_t.shape[2])
+        with torch.no_grad(), _autocast(self._device, self._options):
+            coarse = _coarse(self.flow_attention, pair)
         with _autocast(self._device, self._options):
-            coarse = self._coarse(pair)
             made = self.enhancer(coarse.coarse, coarse.matte_logits, pair.J_t)
             judged = discriminator_loss(self.D, pair.I_t, made.final)
             faces_t, faces = crop_faces(pair.I_t, boxes), crop_faces(made.final.detach(), boxes)
@@ -120,7 +123,7 @@ class Stage2:
     def show(self, pair: NetworkPair) -> tuple[FlowAttentionOutput, Tensor, Tensor]:
         """(coarse, final, matte logits) in eval mode."""
         self.enhancer.eval()
-        coarse = self._coarse(pair)
+        coarse = _coarse(self.flow_attention, pair)
         made = self.enhancer(coarse.coarse, coarse.matte_logits, pair.J_t)
         return coarse, made.final, made.matte_logits
 
@@ -132,4 +135,6 @@ def inner_statistics(made: FlowAttentionOutput) -> dict[str, float]:
     for level, M, A, flow in zip(("8", "4"), made.masks, made.attention, made.flows):
         values[f"M_{level}_mean"], values[f"M_{level}_std"] = M.float().mean().item(), M.float().std().item()
         values[f"A_{level}_max"], values[f"flow_{level}_mean"] = A.max().item(), flow.norm(dim=1).mean().item()
+    if made.gate is not None:
+        values["gate_mean"] = made.gate.mean().item()
     return values

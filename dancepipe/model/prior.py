@@ -1,0 +1,71 @@
+"""The structural prior, our addition to the paper: the limb warp as first guess, and a gate that copies its pixels at full size.
+
+Features at H/8 and H/4 cannot carry a face or a stripe through the decoder; a copy
+at full size can. The gate starts open, so an untrained network gives the limb warp,
+and what it learns is where to correct the copy and where to make pixels of its own.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dancepipe.model.blocks import in_float32
+from dancepipe.model.limb_warp import limb_flow, limb_warp
+from dancepipe.model.local_attention import warp
+
+CHANNELS = 4  # the warped picture and its matte, as more inputs of the pose encoder and of the flow network
+OPEN = 3.0  # bias of the gate: 95 % copy
+_FINE_FLOW = 64  # the correction of the copy is in units of W / 64: a few pixels
+
+
+@dataclass(frozen=True)
+class LimbPrior:
+    """What the joints alone say about the target. Not differentiated."""
+
+    picture: Tensor  # (B, 3, H, W) in [-1, 1], the limb warp on grey
+    matte: Tensor  # (B, 1, H, W) in [0, 1]
+    flow: Tensor  # (B, 2, H, W) px, smooth: target p + flow = source
+
+    def inputs(self) -> Tensor:
+        """(B, 4, H, W) for the encoders."""
+        return torch.cat((self.picture, self.matte), 1)
+
+    def flow_at(self, shrink: int) -> Tensor:
+        """(B, 2, H / shrink, W / shrink), in pixels of that map."""
+        return F.avg_pool2d(self.flow, shrink) / shrink
+
+
+def limb_prior(I_r: Tensor, matte_r: Tensor, joints_r: Tensor, joints_t: Tensor) -> LimbPrior:
+    """I_r (B, 3, H, W) in [-1, 1] on grey, matte_r (B, 1, H, W) in [0, 1], joints (B, 18, 3); I_r and its own may have batch 1."""
+    batch, (height, width) = len(joints_t), I_r.shape[2:]
+    joints_r = joints_r.expand(batch, -1, -1)
+    warped = limb_warp(I_r.expand(batch, -1, -1, -1), matte_r.expand(batch, -1, -1, -1), joints_r, joints_t)
+    flow, _ = limb_flow(joints_r, joints_t, height, width)
+    return LimbPrior(warped.picture, warped.matte, flow)
+
+
+class GatedCopy(nn.Module):
+    """gate * moved limb warp + (1 - gate) * synthesis, for the picture and for the matte."""
+
+    def __init__(self, nf: int):
+        super().__init__()
+        self.head = nn.Conv2d(nf + CHANNELS, 3, 3, 1, 1, padding_mode="reflect")  # gate, and where the copy comes from (x, y)
+        nn.init.normal_(self.head.weight, 0, 1e-3)
+        nn.init.zeros_(self.head.bias)
+        nn.init.constant_(self.head.bias[:1], OPEN)
+
+    def forward(self, features: Tensor, prior: LimbPrior, synthesis: Tensor, matte_logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """features (B, nf, H, W), synthesis (B, 3, H, W), matte_logits (B, 1, H, W) -> picture, matte logits, gate (B, 1, H, W); float32."""
+        inputs = prior.inputs()
+        head = in_float32(self.head, torch.cat((features, inputs.to(features.dtype)), 1))  # (B, 3, H, W)
+        gate = torch.sigmoid(head[:, :1])
+        moved = warp(inputs, head[:, 1:] * (inputs.shape[3] / _FINE_FLOW))  # (B, 4, H, W)
+        return *blend(gate, moved[:, :3], moved[:, 3:], synthesis, torch.sigmoid(matte_logits)), gate
+
+
+def blend(gate: Tensor, picture: Tensor, matte: Tensor, other_picture: Tensor, other_matte: Tensor) -> tuple[Tensor, Tensor]:
+    """gate * one + (1 - gate) * other: (picture, logits of the matte)."""
+    mixed = (gate * matte + (1 - gate) * other_matte).clamp(1e-4, 1 - 1e-4)
+    return gate * picture + (1 - gate) * other_picture, torch.logit(mixed)

@@ -1,0 +1,103 @@
+"""The structural prior: an untrained network is the limb warp, and its gates decide between copy and synthesis."""
+
+import numpy as np
+import pytest
+import torch
+from figure import draw_figure, standing_pose
+
+from dancepipe.model.dims import EnhancerDims, FlowAttentionDims
+from dancepipe.model.enhancer import Enhancer
+from dancepipe.model.flow_attention import FlowAttentionNetwork
+from dancepipe.model.limb_warp import limb_warp
+from dancepipe.model.prior import limb_prior
+from dancepipe.model.tensors import to_network
+from dancepipe.person.draw import heat_maps, joint_map
+
+SIZE = 96
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """A drawn figure and the same joints moved: (I_r, matte_r, joints_r, joints_t)."""
+    pose = standing_pose((48, 8), 80)
+    image = draw_figure(pose, (SIZE, SIZE))
+    background = draw_figure(pose, (SIZE, SIZE))[0, 0]
+    mask = (np.abs(image.astype(int) - background).sum(2) > 30).astype(np.float32)
+    image = np.where(mask[..., None] > 0, image, 128).astype(np.uint8)
+    joints_r = torch.from_numpy(pose.as_array())[None]
+    joints_t = joints_r.clone()
+    joints_t[..., 0] += 6
+    return to_network(image[None]), torch.from_numpy(mask)[None, None], joints_r, joints_t
+
+
+def render(network, pair):
+    I_r, matte_r, joints_r, joints_t = pair
+    maps = [drawing(joints, SIZE, SIZE) for joints in (joints_r, joints_t) for drawing in (heat_maps, joint_map)]
+    prior = limb_prior(I_r, matte_r, joints_r, joints_t)
+    with torch.no_grad():
+        return network.eval()(I_r, maps[0], maps[2], maps[1], maps[3], prior), maps[3]
+
+
+def test_an_untrained_network_gives_nearly_the_limb_warp(pair):
+    torch.manual_seed(0)
+    made, J_t = render(FlowAttentionNetwork(FlowAttentionDims(8, prior="limbs")), pair)
+    warped = limb_warp(*pair)
+    assert (made.coarse - warped.picture).abs().mean() < 0.02
+    assert (torch.sigmoid(made.matte_logits) - warped.matte).abs().mean() < 0.04
+    assert made.gate.mean() > 0.9
+    final = Enhancer(EnhancerDims(4, 8, keep=True)).eval()(made.coarse, made.matte_logits, J_t)
+    assert (final.final - made.coarse).abs().mean() < 0.05
+
+
+@pytest.mark.parametrize("bias, is_copy", [(30.0, True), (-30.0, False)])
+def test_the_gates_at_their_ends_are_pure(pair, bias, is_copy):
+    torch.manual_seed(0)
+    network, enhancer = FlowAttentionNetwork(FlowAttentionDims(8, prior="limbs")), Enhancer(EnhancerDims(4, 8, keep=True)).eval()
+    for weights in (network.copy.head, enhancer.keep.gate):
+        torch.nn.init.zeros_(weights.weight)
+        torch.nn.init.constant_(weights.bias[:1], bias)
+    made, J_t = render(network, pair)
+    warped = limb_warp(*pair)
+    same = (made.coarse - warped.picture).abs().max() < 1e-4
+    assert bool(same) == is_copy
+    with torch.no_grad():
+        final = enhancer(made.coarse, made.matte_logits, J_t).final
+    assert bool((final - made.coarse).abs().max() < 1e-4) == is_copy
+
+
+def test_the_gate_learns_where_the_copy_is_wrong(pair):
+    torch.manual_seed(0)
+    network = FlowAttentionNetwork(FlowAttentionDims(8, prior="limbs"))
+    I_r, matte_r, joints_r, joints_t = pair
+    maps = [drawing(joints, SIZE, SIZE) for joints in (joints_r, joints_t) for drawing in (heat_maps, joint_map)]
+    prior = limb_prior(I_r, matte_r, joints_r, joints_t)
+    target = prior.picture.clone()
+    target[..., :48] = -0.8  # half of the picture is something that no copy can give
+    optimiser = torch.optim.Adam(network.parameters(), lr=5e-3)
+    for _ in range(40):
+        made = network(I_r, maps[0], maps[2], maps[1], maps[3], prior)
+        loss = (made.coarse - target).abs().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert made.gate[..., :40].mean() < made.gate[..., 56:].mean() - 0.2
+    assert loss < 0.6 * (prior.picture - target).abs().mean()
+
+
+def test_a_prior_where_there_is_none_and_none_where_there_must_be(pair):
+    I_r, matte_r, joints_r, joints_t = pair
+    maps = [drawing(joints, SIZE, SIZE) for joints in (joints_r, joints_t) for drawing in (heat_maps, joint_map)]
+    with pytest.raises(ValueError, match="takes no limb prior"):
+        render(FlowAttentionNetwork(FlowAttentionDims(8)), pair)
+    with pytest.raises(ValueError, match="needs a limb prior"):
+        FlowAttentionNetwork(FlowAttentionDims(8, prior="limbs"))(I_r, maps[0], maps[2], maps[1], maps[3])
+
+
+def test_one_reference_serves_many_targets(pair):
+    I_r, matte_r, joints_r, joints_t = pair
+    targets = torch.cat([joints_t, joints_r, joints_t + torch.tensor([3.0, -2.0, 0.0])])
+    together = limb_prior(I_r, matte_r, joints_r, targets)
+    for index in range(3):
+        alone = limb_prior(I_r, matte_r, joints_r, targets[index : index + 1])
+        torch.testing.assert_close(together.picture[index : index + 1], alone.picture)
+        torch.testing.assert_close(together.flow[index : index + 1], alone.flow)
