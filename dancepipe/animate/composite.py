@@ -1,6 +1,7 @@
 """The rendered square back into the frame, on any background, to a fraction of a pixel."""
 
 import math
+from functools import cache
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from dancepipe.records import GREY
 
 _FAINT, _FULL = 0.06, 0.94  # mattes below and above are taken as 0 and 1: networks never say exactly so
+_RIM = 1 / 64  # of the canvas: nobody stands there, but convolutions are unsure of themselves at borders
 
 
 def premultiplied(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
@@ -16,10 +18,18 @@ def premultiplied(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
     picture: uint8 RGB (S, S, 3) = m F + (1 - m) grey; matte m: uint8 (S, S).
     """
     weight = matte.astype(np.float32)[..., None] / 255
-    crisp = np.clip((weight - _FAINT) / (_FULL - _FAINT), 0, 1)
+    crisp = np.clip((weight - _FAINT) / (_FULL - _FAINT), 0, 1) * _inside(len(matte))
     coloured = picture - (1 - weight) * np.float32(GREY)  # m F
     coloured = np.clip(coloured * (crisp / np.maximum(weight, _FAINT)), 0, 255 * crisp)
     return np.concatenate([coloured, crisp], -1)
+
+
+@cache
+def _inside(size_px: int) -> np.ndarray:
+    """float32 (S, S, 1): 0 at the border of the canvas, 1 from _RIM inwards."""
+    from_border = np.minimum(np.arange(size_px), np.arange(size_px)[::-1]).astype(np.float32)
+    ramp = np.clip(from_border / (_RIM * size_px), 0, 1)
+    return np.minimum(ramp[:, None], ramp[None, :])[..., None]
 
 
 def paste(background: np.ndarray, person: np.ndarray, box_xyxy_px: tuple[float, float, float, float]) -> None:
