@@ -129,9 +129,11 @@ def test_skinning_equals_the_weighted_sum_of_the_bones():
         rng.normal(size=(5, 3)).astype(np.float32),
         rng.random(5).astype(np.float32),
     )
+    drift, sway = rng.normal(size=(5, 3)).astype(np.float32), rng.random(40).astype(np.float32)
     posed, crease = np.empty_like(rest), np.empty(40, np.float32)
-    skin_vertices(rest, bones, weight, rotation, shift, bend, posed, crease)
+    skin_vertices(rest, bones, weight, rotation, shift, bend, drift, sway, posed, crease)
     wanted = np.einsum("vk,vkij,vj->vi", weight, rotation[bones], rest) + np.einsum("vk,vki->vi", weight, shift[bones])
+    wanted += sway[:, None] * np.einsum("vk,vki->vi", weight, drift[bones])
     np.testing.assert_allclose(posed, wanted, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(crease, (weight * bend[bones]).sum(1), rtol=1e-5)
 

@@ -1,9 +1,10 @@
 """Make the asset pack of rendered dancers from public files that you have downloaded.
 
-    git clone https://github.com/makehumancommunity/makehuman            (body, morphs, skeleton, eyes; CC0)
-    git clone https://github.com/makehumancommunity/makehuman-assets     (clothes, shoes, hair, brows; CC0; needs git lfs)
+    git clone https://github.com/makehumancommunity/makehuman         (body, morphs, skeleton, eyes; CC0)
+    git clone https://github.com/makehumancommunity/makehuman-assets  (clothes, shoes, hair, brows; CC0; needs git lfs)
     git clone https://github.com/papagina/Auto_Conditioned_RNN_motion    (CMU motion capture as BVH; CMU's terms)
-    python tools/build_dancers_pack.py --makehuman makehuman --makehuman-assets makehuman-assets --bvh Auto_Conditioned_RNN_motion --out PACK
+    python tools/build_dancers_pack.py --makehuman makehuman --makehuman-assets makehuman-assets \\
+        --bvh Auto_Conditioned_RNN_motion --out PACK
 
 Then pass PACK as --assets or set DANCEPIPE_DANCERS. Read the licences of the three sources before you pass a pack on: the motion may be
 used freely, also in products, but not be resold as data. They are copied to PACK/LICENSES, and MANIFEST.json names every file's source.

@@ -16,11 +16,11 @@ from dancepipe.dancers.camera import Camera, aim_camera, make_light
 from dancepipe.dancers.motion import RATE_HZ, clip_by_name, facing_yaw, posture_at
 from dancepipe.dancers.person import draw_person
 from dancepipe.dancers.poses import posture_from_angles, standing
-from dancepipe.dancers.posture import pose_bones
+from dancepipe.dancers.posture import LAG_SECONDS, pose_bones
 from dancepipe.dancers.render import render_figure
 from dancepipe.media.image import save_png
 
-REFERENCE_SEED, REFERENCE_SIZE_WH = 314, (512, 768)
+REFERENCE_SEED, REFERENCE_SIZE_WH = 402, (512, 768)
 DRIVER_SEED, DRIVER_SIZE_WH = 311, (448, 640)
 DRIVER_CLIP, DRIVER_FIRST_FRAME, DRIVER_MIRRORED = "salsa_01", 944, False
 BEATS_A_SECOND = 2
@@ -71,8 +71,10 @@ def make_driver_frames(assets: DancerAssets, seconds: float) -> list[np.ndarray]
     person = draw_person(assets, DRIVER_SEED)
     clip = clip_by_name(assets, DRIVER_CLIP)
     count = round(seconds * RATE_HZ)
-    postures = [posture_at(assets, person.rig, clip, DRIVER_FIRST_FRAME + index, DRIVER_MIRRORED) for index in range(count)]
-    posed = [pose_bones(person.rig, posture) for posture in postures]
+    lag = round(LAG_SECONDS * RATE_HZ)
+    frames = range(DRIVER_FIRST_FRAME - lag, DRIVER_FIRST_FRAME + count)
+    postures = [posture_at(assets, person.rig, clip, frame, DRIVER_MIRRORED) for frame in frames]
+    posed = [pose_bones(person.rig, posture, earlier) for earlier, posture in zip(postures, postures[lag:])]
     reach = np.concatenate([bones.heads_dm for bones in posed])
     yaw = float(np.median(np.unwrap([facing_yaw(assets, posture) for posture in postures])))
     middle = (reach.min(0) + reach.max(0)) / 2

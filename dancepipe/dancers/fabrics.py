@@ -133,8 +133,8 @@ def _tie_dye(rng, a, b, c):
 
 
 def _marl(rng, a, b, c):
-    threads = fractal_noise(rng, SIDE, 40, 200, falloff=0.1, stretch=0.3)
-    return a * np.clip(1 + 0.22 * threads, 0.4, 1.7)[..., None]
+    threads = fractal_noise(rng, SIDE, 70, 250, falloff=0.0, stretch=0.45)
+    return a * np.clip(1 + 0.15 * threads, 0.5, 1.6)[..., None]
 
 
 def _denim(rng, a, b, c):
@@ -157,6 +157,8 @@ def draw_fabric(
     rng: np.random.Generator, for_top: bool, print_allowed: bool = False, pattern: str | None = None, photos: tuple[Path, ...] = ()
 ) -> Fabric:
     """Draw a fabric; `pattern` (a name of PATTERNS) may be given. Where there are photos, half of the fabrics are patches of them."""
+    # One number of the caller's stream, whatever is drawn here: other patterns leave the cut of the clothes alone.
+    rng = np.random.default_rng(int(rng.integers(2**62)))
     if photos and pattern is None and rng.random() < 0.5:
         return finish_fabric(rng, photo_patch(rng, photos[rng.choice(len(photos))]), "photo")
     names = list(PATTERNS)

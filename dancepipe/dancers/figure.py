@@ -41,6 +41,7 @@ class Part:
     inside: np.ndarray | None = None  # float32 (V,), the mesh is cut where it falls below 0
     pull_dm: float = 0.0  # drawn this much nearer: outer layers win over what they lie on
     crease: float = 0.0  # growth of bumps in bent joints
+    sway: np.ndarray | None = None  # float32 (V,): 0 follows the body at once .. 1 stays behind by its bones' drift
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Figure:
     skin_weight: np.ndarray
     pull: np.ndarray  # float32 (V,)
     crease_gain: np.ndarray  # float32 (V,)
+    sway: np.ndarray  # float32 (V,)
     inside: np.ndarray
     tint: np.ndarray
     occlusion: np.ndarray  # float32 (V,): share of the sky each vertex sees
@@ -73,7 +75,20 @@ def join_parts(body_part: Part, others: list[Part], bone_heads: np.ndarray, keep
     """Join the body (always first) and everything on it. keep_vertices: body vertices kept although no triangle shows them."""
     columns: dict[str, list[np.ndarray]] = {
         name: []
-        for name in ("rest", "skin_bone", "skin_weight", "pull", "crease_gain", "inside", "tint", "triangles", "uv", "label", "material")
+        for name in (
+            "rest",
+            "skin_bone",
+            "skin_weight",
+            "pull",
+            "crease_gain",
+            "sway",
+            "inside",
+            "tint",
+            "triangles",
+            "uv",
+            "label",
+            "material",
+        )
     }
     materials: list[Material] = []
     body_vertex = np.full(len(body_part.points_dm), -1, np.int64)
@@ -98,6 +113,7 @@ def join_parts(body_part: Part, others: list[Part], bone_heads: np.ndarray, keep
             ("skin_weight", part.skin_weight[kept]),
             ("pull", np.full(len(kept), part.pull_dm)),
             ("crease_gain", np.full(len(kept), part.crease)),
+            ("sway", np.zeros(len(kept)) if part.sway is None else part.sway[kept]),
             ("inside", inside[kept]),
             ("tint", tint[kept]),
             ("triangles", renumbered[part.triangles]),
@@ -128,7 +144,8 @@ def join_parts(body_part: Part, others: list[Part], bone_heads: np.ndarray, keep
 
 _TYPES = {
     "rest": np.float32, "skin_bone": np.uint8, "skin_weight": np.float32, "pull": np.float32, "crease_gain": np.float32,
-    "inside": np.float32, "tint": np.float32, "triangles": np.int32, "uv": np.float32, "label": np.uint8, "material": np.int32,
+    "sway": np.float32, "inside": np.float32, "tint": np.float32, "triangles": np.int32, "uv": np.float32,
+    "label": np.uint8, "material": np.int32,
 }  # fmt: skip
 
 

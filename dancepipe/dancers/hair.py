@@ -13,7 +13,10 @@ from dancepipe.dancers.texture import Texture, fractal_noise, linear, make_textu
 
 SHORT = ("short01", "short02", "short03", "short04", "afro01")
 LONG = ("bob01", "bob02", "braid01", "long01", "ponytail01", "afro01", "short01")
-LONG_SHARES = (0.08, 0.2, 0.12, 0.22, 0.2, 0.08, 0.1)  # bob01 hides half of the face
+LONG_SHARES = (0.08, 0.12, 0.12, 0.26, 0.24, 0.08, 0.1)  # bob01 hides half of the face
+# Styles whose pieces gape higher up: only edges below this height (dm) are ends of hair.
+_ENDS_BELOW = {"bob01": 7.5}
+HAT_BRIM_Y_DM = 7.85
 BUZZ, BALD = "buzz", "bald"
 
 # sRGB of roots to tips; the share of people with it.
@@ -68,15 +71,17 @@ def hair_texture(rng: np.random.Generator, hair: HairTraits, side: int = 256) ->
     return make_texture(albedo, height=0.6 * strands + 1.6 * locks, strand_noise=np.clip(0.5 + 0.2 * strands + 0.14 * locks, 0, 1))
 
 
-def hair_part(assets: DancerAssets, rng: np.random.Generator, hair: HairTraits, points_dm: np.ndarray) -> Part | None:
-    """The hair's mesh fitted to a body, or None for heads without one."""
+def hair_part(assets: DancerAssets, rng: np.random.Generator, hair: HairTraits, points_dm: np.ndarray, under_hat: bool) -> Part | None:
+    """The hair's mesh fitted to a body, or None for heads without one. under_hat: only what shows below a hat's brim."""
     if hair.style in (BUZZ, BALD):
         return None
     proxy = assets.proxies["hair"][hair.style]
     fitted = fit_proxy(assets, proxy, points_dm)
     base = fit_proxy(assets, proxy, assets.body.points_dm)
     bones, weights = proxy_skin(assets, proxy)
-    edge = end_distance(assets, proxy, overlap_above=7.3)
+    edge = end_distance(assets, proxy, 7.3, _ENDS_BELOW.get(proxy.name, np.inf))
+    if under_hat:
+        edge = np.minimum(edge, HAT_BRIM_Y_DM - base[:, 1])
     # Roots darker than tips, lengths a little sun-bleached.
     height = np.clip((base[:, 1] - 6.2) / 2.4, -1.2, 1)
     tint = hair.color[None] * (1.15 - 0.25 * height[:, None]) * 1.8
@@ -100,7 +105,8 @@ def hair_part(assets: DancerAssets, rng: np.random.Generator, hair: HairTraits, 
         label="hair",
         tint=tint.astype(np.float32),
         inside=edge,
-        pull_dm=0.04,
+        pull_dm=0.12,  # skulls of all shapes stay beneath
+        sway=(0.8 * np.clip((6.7 - base[:, 1]) / 4, 0, 1) ** 1.2).astype(np.float32),  # below the chin
     )
 
 
@@ -126,15 +132,16 @@ def _strand_uv(proxy: ProxyMesh, base: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=32)
-def end_distance(assets: DancerAssets, proxy: ProxyMesh, overlap_above: float = np.inf) -> np.ndarray:
+def end_distance(assets: DancerAssets, proxy: ProxyMesh, overlap_above: float = np.inf, ends_below: float = np.inf) -> np.ndarray:
     """boundary_distance of a proxy on the base mesh."""
-    return boundary_distance(fit_proxy(assets, proxy, assets.body.points_dm), proxy.triangles, overlap_above)
+    return boundary_distance(fit_proxy(assets, proxy, assets.body.points_dm), proxy.triangles, overlap_above, ends_below)
 
 
-def boundary_distance(points: np.ndarray, triangles: np.ndarray, overlap_above: float = np.inf) -> np.ndarray:
+def boundary_distance(points: np.ndarray, triangles: np.ndarray, overlap_above: float = np.inf, ends_below: float = np.inf) -> np.ndarray:
     """float32 (V,): distance along edges from the mesh's open boundary, at most 1 dm (closed meshes: 1 everywhere).
 
-    Boundaries higher than overlap_above that lie on another piece of the mesh are seams, not ends, and do not count.
+    Boundaries higher than overlap_above that lie on another piece of the mesh are seams, not ends, and do not count; nor do
+    any higher than ends_below.
     """
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import dijkstra
@@ -148,7 +155,8 @@ def boundary_distance(points: np.ndarray, triangles: np.ndarray, overlap_above: 
     boundary = np.unique(unique[counts == 1])
     place = np.zeros((welded.max() + 1, 3))
     place[welded] = points
-    boundary = boundary[~_lies_on_other_piece(place, boundary, unique, overlap_above)]
+    is_seam = _lies_on_other_piece(place, boundary, unique, overlap_above) | (place[boundary, 1] >= ends_below)
+    boundary = boundary[~is_seam]
     if not len(boundary):
         return np.ones(len(points), np.float32)
     lengths = np.linalg.norm(place[unique[:, 0]] - place[unique[:, 1]], axis=1) + 1e-6

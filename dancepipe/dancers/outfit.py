@@ -160,7 +160,7 @@ def draw_hat(rng: np.random.Generator, assets: DancerAssets, points_dm: np.ndarr
     bones, weights = proxy_skin(assets, proxy)
     fabric: Fabric = draw_fabric(rng, for_top=True, pattern="marl")
     uv = proxy.texture_points * 0.5
-    return Part(fit_proxy(assets, proxy, points_dm), bones, weights, proxy.triangles, uv, cloth_material(fabric), "hat", pull_dm=0.1)
+    return Part(fit_proxy(assets, proxy, points_dm), bones, weights, proxy.triangles, uv, cloth_material(fabric), "hat", pull_dm=0.22)
 
 
 def skin_labels(assets: DancerAssets, triangles: np.ndarray) -> np.ndarray:

@@ -70,8 +70,8 @@ def draw_person(assets: DancerAssets, seed: int | tuple[int, ...], fabrics: Path
         crease=0.0,
     )
     parts = [eyes_part(assets, streams[5], points, african), eyebrows_part(assets, streams[5], points, hair.color)]
-    head_of_hair = hair_part(assets, streams[6], hair, points)
-    wears_hat = streams[7].random() < 0.05 and hair.style in ("short02", "short03", "short04", BUZZ, BALD)
+    wears_hat = bool(streams[7].random() < 0.05) and hair.style in ("short02", "short03", "short04", BUZZ, BALD)
+    head_of_hair = hair_part(assets, streams[6], hair, points, under_hat=wears_hat)
     if head_of_hair is not None:
         parts.append(head_of_hair)
     if wears_hat:

@@ -6,6 +6,9 @@ import numpy as np
 
 from dancepipe.dancers.assets import DancerAssets
 
+# What hangs loosely follows a body with this delay, at most this far behind.
+LAG_SECONDS, LARGEST_DRIFT_DM = 0.1, 1.5
+
 # Parent of each motion joint, in the pack's order.
 MOTION_PARENT = {
     "hip": None, "abdomen": "hip", "chest": "abdomen", "neck": "chest", "head": "neck",
@@ -43,6 +46,7 @@ class PosedBones:
     shift: np.ndarray  # float32 (B, 3)
     heads_dm: np.ndarray  # float64 (B, 3)
     bend: np.ndarray  # float32 (B,): 0 straight .. 1 strongly bent against its parent
+    drift: np.ndarray  # float32 (B, 3): how far cloth and hair hanging on it stay behind its movement
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,8 @@ def make_rig(assets: DancerAssets, bone_heads: np.ndarray) -> Rig:
     )
 
 
-def pose_bones(rig: Rig, posture: Posture) -> PosedBones:
-    """Turn every bone as its motion joint says and hang it on its parent."""
+def pose_bones(rig: Rig, posture: Posture, earlier: Posture | None = None) -> PosedBones:
+    """Turn every bone as its motion joint says and hang it on its parent. earlier: the posture LAG_SECONDS ago, for what sways."""
     first = posture.quaternions[[a for a, _ in rig.drivers]]
     second = posture.quaternions[[b for _, b in rig.drivers]]
     second = second * np.where((first * second).sum(1, keepdims=True) < 0, -1, 1)
@@ -95,7 +99,13 @@ def pose_bones(rig: Rig, posture: Posture) -> PosedBones:
         cosine = (np.trace(rotation[parent].T @ rotation[bone]) - 1) / 2
         bend[bone] = np.arccos(np.clip(cosine, -1, 1)) / 1.8
     shift = heads - np.einsum("bij,bj->bi", rotation, rig.bone_heads)
-    return PosedBones(rotation.astype(np.float32), shift.astype(np.float32), heads, np.minimum(bend, 1.2).astype(np.float32))
+    drift = np.zeros_like(heads)
+    if earlier is not None:
+        drift = pose_bones(rig, earlier).heads_dm - heads
+        drift *= np.minimum(1, LARGEST_DRIFT_DM / np.maximum(np.linalg.norm(drift, axis=1, keepdims=True), 1e-6))
+    return PosedBones(
+        rotation.astype(np.float32), shift.astype(np.float32), heads, np.minimum(bend, 1.2).astype(np.float32), drift.astype(np.float32)
+    )
 
 
 def rotation_between(start: np.ndarray, end: np.ndarray) -> np.ndarray:

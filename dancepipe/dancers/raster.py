@@ -14,8 +14,8 @@ SOLID, TWO_SIDED, STRANDS = 0, 1, 2
 
 
 @njit(cache=True, nogil=True)
-def skin_vertices(rest, skin_bone, skin_weight, rotation, shift, bend, posed, crease):
-    """Linear blend skinning: posed (V, 3) = sum of weight * (rotation @ rest + shift); crease (V,) = sum of weight * bend."""
+def skin_vertices(rest, skin_bone, skin_weight, rotation, shift, bend, drift, sway, posed, crease):
+    """Linear blend skinning, sums over four bones: posed = weight * (rotation @ rest + shift + sway * drift), crease = weight * bend."""
     for i in range(rest.shape[0]):
         x, y, z = rest[i, 0], rest[i, 1], rest[i, 2]
         a = np.float32(0)
@@ -27,9 +27,9 @@ def skin_vertices(rest, skin_bone, skin_weight, rotation, shift, bend, posed, cr
             if w == 0:
                 continue
             j = skin_bone[i, slot]
-            a += w * (rotation[j, 0, 0] * x + rotation[j, 0, 1] * y + rotation[j, 0, 2] * z + shift[j, 0])
-            b += w * (rotation[j, 1, 0] * x + rotation[j, 1, 1] * y + rotation[j, 1, 2] * z + shift[j, 1])
-            c += w * (rotation[j, 2, 0] * x + rotation[j, 2, 1] * y + rotation[j, 2, 2] * z + shift[j, 2])
+            a += w * (rotation[j, 0, 0] * x + rotation[j, 0, 1] * y + rotation[j, 0, 2] * z + shift[j, 0] + sway[i] * drift[j, 0])
+            b += w * (rotation[j, 1, 0] * x + rotation[j, 1, 1] * y + rotation[j, 1, 2] * z + shift[j, 1] + sway[i] * drift[j, 1])
+            c += w * (rotation[j, 2, 0] * x + rotation[j, 2, 1] * y + rotation[j, 2, 2] * z + shift[j, 2] + sway[i] * drift[j, 2])
             d += w * bend[j]
         posed[i, 0] = a
         posed[i, 1] = b

@@ -66,7 +66,9 @@ def render_figure(figure: Figure, bones: PosedBones, camera: Camera, light: Ligh
 def _posed(figure: Figure, bones: PosedBones) -> tuple[np.ndarray, np.ndarray]:
     posed = np.empty_like(figure.rest)
     crease = np.empty(len(posed), np.float32)
-    skin_vertices(figure.rest, figure.skin_bone, figure.skin_weight, bones.rotation, bones.shift, bones.bend, posed, crease)
+    skin_vertices(
+        figure.rest, figure.skin_bone, figure.skin_weight, bones.rotation, bones.shift, bones.bend, bones.drift, figure.sway, posed, crease
+    )
     crease *= figure.crease_gain
     return posed, crease
 

@@ -9,7 +9,7 @@ from dancepipe.dancers.camera import Camera, Light, aim_camera, draw_light
 from dancepipe.dancers.motion import RATE_HZ, disturb, facing_yaw, mix_postures, posture_at, vary_joints
 from dancepipe.dancers.person import Person
 from dancepipe.dancers.poses import draw_hard_posture
-from dancepipe.dancers.posture import PosedBones, Posture, pose_bones
+from dancepipe.dancers.posture import LAG_SECONDS, PosedBones, Posture, pose_bones
 
 HARD_SHARE = 0.2  # of shots that take rule-made hard poses instead of motion capture
 
@@ -40,10 +40,10 @@ def draw_shot(
     shift = rng.normal(0, 0.015, 2)
     scenes = []
     yaw = light_yaw + side
-    posed = [pose_bones(person.rig, posture) for _, posture in postures]
+    posed = [pose_bones(person.rig, posture, earlier) for _, posture, earlier in postures]
     outlines = [outline_points(assets, bones) for bones in posed]
     focal = None
-    for (time_seconds, posture), bones, outline in zip(postures, posed, outlines):
+    for (time_seconds, posture, _), bones, outline in zip(postures, posed, outlines):
         middle = (outline.max(0) + outline.min(0)) / 2
         if focal is None:
             focal = min(_fitting_focal(points, yaw, pitch, distance, size_px * fill) for points in outlines)
@@ -58,11 +58,13 @@ def draw_shot(
     return scenes
 
 
-def _hard_postures(rng: np.random.Generator, assets: DancerAssets, frames: int) -> list[tuple[float, Posture]]:
-    return [(index / 3, draw_hard_posture(rng, assets)) for index in range(frames)]
+def _hard_postures(rng: np.random.Generator, assets: DancerAssets, frames: int) -> list[tuple[float, Posture, Posture | None]]:
+    return [(index / 3, draw_hard_posture(rng, assets), None) for index in range(frames)]
 
 
-def _motion_postures(rng: np.random.Generator, assets: DancerAssets, person: Person, frames: int) -> list[tuple[float, Posture]]:
+def _motion_postures(
+    rng: np.random.Generator, assets: DancerAssets, person: Person, frames: int
+) -> list[tuple[float, Posture, Posture | None]]:
     first, second = rng.choice(len(assets.clips), 2)
     mixed = rng.random() < 0.3
     mirrored = rng.random(2) < 0.5
@@ -71,14 +73,18 @@ def _motion_postures(rng: np.random.Generator, assets: DancerAssets, person: Per
     stride = min(rng.uniform(5, 11) * speed, (len(assets.clips[first].rotations) - 1) / max(frames, 1))
     starts = [rng.uniform(0, max(len(assets.clips[index].rotations) - 1 - stride * frames, 0)) for index in (first, second)]
     style = vary_joints(rng, assets, 3.0)
+
+    def posture_of(frame: float) -> Posture:
+        posture = posture_at(assets, person.rig, assets.clips[first], starts[0] + frame, mirrored[0])
+        if mixed:
+            posture = mix_postures(assets, posture, posture_at(assets, person.rig, assets.clips[second], starts[1] + frame, mirrored[1]))
+        return disturb(assets, posture, style)
+
     postures = []
     for index in range(frames):
-        posture = posture_at(assets, person.rig, assets.clips[first], starts[0] + stride * index, mirrored[0])
-        if mixed:
-            posture = mix_postures(
-                assets, posture, posture_at(assets, person.rig, assets.clips[second], starts[1] + stride * index, mirrored[1])
-            )
-        postures.append((index * stride / speed / RATE_HZ, disturb(assets, posture, style)))
+        frame = stride * index
+        earlier = posture_of(frame - LAG_SECONDS * RATE_HZ * speed)
+        postures.append((frame / speed / RATE_HZ, posture_of(frame), earlier))
     return postures
 
 

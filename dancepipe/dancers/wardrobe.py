@@ -101,7 +101,9 @@ def sew_top(assets: DancerAssets, shell: Shell, top: Top, under_ease_dm: float, 
         inside = np.where(on_arm, inside, np.minimum(inside, np.maximum(np.abs(shell.points[:, 0]) - gap, behind)))
     pull = PULL_JACKET if top.opening_dm > 0 else PULL_BOTTOM - 0.02 if top.tucked else PULL_TOP
     hides = inside if top.opening_dm == 0 else np.full(len(inside), -1.0)
-    return _cloth(assets, shell, points, inside, hides, top.fabric, "upper_clothes", pull, skin_to_shell)
+    # Loose hems swing a little.
+    hanging = np.clip((shell.chest_y - 1.5 - y) / 3, 0, 1) * (shell.arm < 0) * np.clip(top.ease_dm / 0.3, 0, 1) * (not top.tucked)
+    return _cloth(assets, shell, points, inside, hides, top.fabric, "upper_clothes", pull, skin_to_shell, 0.22 * hanging)
 
 
 def sew_bottom(assets: DancerAssets, shell: Shell, bottom: Bottom, skin_to_shell: np.ndarray) -> Cloth:
@@ -123,7 +125,9 @@ def sew_bottom(assets: DancerAssets, shell: Shell, bottom: Bottom, skin_to_shell
     return _cloth(assets, shell, points, inside, inside, bottom.fabric, "lower_clothes", PULL_BOTTOM, skin_to_shell)
 
 
-def _cloth(assets, shell: Shell, points, inside, hides, fabric: Fabric, label: str, pull: float, skin_to_shell: np.ndarray) -> Cloth:
+def _cloth(
+    assets, shell: Shell, points, inside, hides, fabric: Fabric, label: str, pull: float, skin_to_shell: np.ndarray, sway=None
+) -> Cloth:
     kept = inside[shell.triangles].max(1) > 0
     part = Part(
         points_dm=points,
@@ -136,6 +140,7 @@ def _cloth(assets, shell: Shell, points, inside, hides, fabric: Fabric, label: s
         inside=inside.astype(np.float32),
         pull_dm=pull,
         crease=0.9,
+        sway=sway,
     )
     covered = np.where(skin_to_shell >= 0, hides[np.maximum(skin_to_shell, 0)], -1)
     return Cloth(part, np.flatnonzero(covered > HIDE_MARGIN_DM))
@@ -175,6 +180,7 @@ def sew_skirt(assets: DancerAssets, skirt: Skirt, points_dm: np.ndarray, hip_y: 
         inside=inside.astype(np.float32),
         pull_dm=PULL_SKIRT,
         crease=0.5,
+        sway=(0.7 * down**1.5).astype(np.float32),
     )
     return Cloth(part, np.zeros(0, np.int64))
 
