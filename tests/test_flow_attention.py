@@ -23,8 +23,8 @@ def inputs(batch=1, seed=0, size_hw=SIZE_HW):
 
 def drawn_prior(size_hw=SIZE_HW):
     random = torch.Generator().manual_seed(5)
-    picture, matte, flow = (torch.rand(1, channels, *size_hw, generator=random) for channels in (3, 1, 2))
-    return LimbPrior(picture * 2 - 1, matte, flow * 20 - 10)
+    picture, matte = (torch.rand(1, channels, *size_hw, generator=random) for channels in (3, 1))
+    return LimbPrior(picture * 2 - 1, matte, torch.rand(1, 2, size_hw[0] // 4, size_hw[1] // 4, generator=random) * 10 - 5)
 
 
 def lively(network):
@@ -42,7 +42,7 @@ def spelled_out(network, I_r, S_r, S_t, J_r, J_t, prior=None):
     known = (prior.inputs(),) if prior else ()
     F_f, flows = flow_network.after_entry(flow_network.entry.part(torch.cat((I_r, S_r, S_t, *known), 1), 0))
     if prior:
-        flows = [flow + prior.flow_at(shrink) for flow, shrink in zip(flows, (8, 4))]
+        flows = [flow + first for flow, first in zip(flows, (prior.flow_8, prior.flow_4))]
     masks, _ = module.after_entry(module.encoder.entry.part(torch.cat((J_r, J_t), 1), 0), F_f)
     _, F_r_4, F_r_8 = network.appearance_encoder(I_r)
     x = network.pose_encoder(torch.cat((S_t, J_t, *known), 1))[2]

@@ -93,6 +93,15 @@ def test_a_prior_where_there_is_none_and_none_where_there_must_be(pair):
         FlowAttentionNetwork(FlowAttentionDims(8, prior="limbs"))(I_r, maps[0], maps[2], maps[1], maps[3])
 
 
+def test_the_smooth_flow_says_how_the_body_moved(pair):
+    I_r, matte_r, joints_r, joints_t = pair  # 6 px to the right: the source lies 6 px to the left
+    prior = limb_prior(I_r, matte_r, joints_r, joints_t)
+    body = torch.nn.functional.avg_pool2d(prior.matte, 4) > 0.9
+    moved = prior.flow_4[body.expand(-1, 2, -1, -1)].view(2, -1)
+    assert (moved[0] + 6 / 4).abs().max() < 0.05 and moved[1].abs().max() < 0.05
+    assert (prior.flow_8[:, 0].median() + 6 / 8).abs() < 0.05
+
+
 def test_one_reference_serves_many_targets(pair):
     I_r, matte_r, joints_r, joints_t = pair
     targets = torch.cat([joints_t, joints_r, joints_t + torch.tensor([3.0, -2.0, 0.0])])
@@ -100,4 +109,4 @@ def test_one_reference_serves_many_targets(pair):
     for index in range(3):
         alone = limb_prior(I_r, matte_r, joints_r, targets[index : index + 1])
         torch.testing.assert_close(together.picture[index : index + 1], alone.picture)
-        torch.testing.assert_close(together.flow[index : index + 1], alone.flow)
+        torch.testing.assert_close(together.flow_4[index : index + 1], alone.flow_4)

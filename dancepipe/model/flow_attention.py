@@ -108,7 +108,7 @@ class FlowAttentionNetwork(nn.Module):
         known = (prior.inputs(),) if prior else ()
         F_f, (f_8, f_4) = self.flow_network(reference.flow_entry, torch.cat((S_t, *known), 1))
         if prior:  # the network predicts the correction of the limbs' flow
-            f_8, f_4 = prior.flow_at(8) + f_8, prior.flow_at(4) + f_4
+            f_8, f_4 = prior.flow_8 + f_8, prior.flow_4 + f_4
         (M_8, M_4), attention = self.attention_module(reference.attention_entry, J_t, F_f)
         if fixed_mask is not None:
             M_8, M_4 = torch.full_like(M_8, fixed_mask), torch.full_like(M_4, fixed_mask)

@@ -26,15 +26,16 @@ class LimbPrior:
 
     picture: Tensor  # (B, 3, H, W) in [-1, 1], the limb warp on grey
     matte: Tensor  # (B, 1, H, W) in [0, 1]
-    flow: Tensor  # (B, 2, H, W) px, smooth: target p + flow = source
+    flow_4: Tensor  # (B, 2, H/4, W/4), smooth: target p + flow = source, in pixels of that map
 
     def inputs(self) -> Tensor:
         """(B, 4, H, W) for the encoders."""
         return torch.cat((self.picture, self.matte), 1)
 
-    def flow_at(self, shrink: int) -> Tensor:
-        """(B, 2, H / shrink, W / shrink), in pixels of that map."""
-        return F.avg_pool2d(self.flow, shrink) / shrink
+    @property
+    def flow_8(self) -> Tensor:
+        """(B, 2, H/8, W/8), in pixels of that map."""
+        return F.avg_pool2d(self.flow_4, 2) / 2
 
 
 def limb_prior(I_r: Tensor, matte_r: Tensor, joints_r: Tensor, joints_t: Tensor) -> LimbPrior:
@@ -42,8 +43,14 @@ def limb_prior(I_r: Tensor, matte_r: Tensor, joints_r: Tensor, joints_t: Tensor)
     batch, (height, width) = len(joints_t), I_r.shape[2:]
     joints_r = joints_r.expand(batch, -1, -1)
     warped = limb_warp(I_r.expand(batch, -1, -1, -1), matte_r.expand(batch, -1, -1, -1), joints_r, joints_t)
-    flow, _ = limb_flow(joints_r, joints_t, height, width)
-    return LimbPrior(warped.picture, warped.matte, flow)
+    # Smooth, and read at H/4 and H/8 only: drawn there, which costs a sixteenth.
+    flow_4, _ = limb_flow(_shrunk(joints_r, 4), _shrunk(joints_t, 4), height // 4, width // 4)
+    return LimbPrior(warped.picture, warped.matte, flow_4)
+
+
+def _shrunk(joints: Tensor, factor: int) -> Tensor:
+    """The joints in the pixels of a picture shrunk by factor; pixel centres are at integers."""
+    return torch.cat(((joints[..., :2] + 0.5) / factor - 0.5, joints[..., 2:]), -1)
 
 
 class GatedCopy(nn.Module):
