@@ -64,6 +64,7 @@ def test_the_truth_lies_beside_the_clips(written):
                 truth["flow"].shape == (4, 64, 64, 2) and truth["parts"].shape == (4, 64, 64) and truth["joint_visibility"].shape == (4, 18)
             )
             assert np.abs(truth["flow"][0].astype(float)).max() < 0.01 and truth["flow_visible"][0].any()
+            np.testing.assert_array_equal(truth["joints"], [row.pose.as_array() for row in rows])
             for row, parts in zip(rows, truth["parts"]):
                 np.testing.assert_array_equal(parts > 0, row.mask > 127)
 

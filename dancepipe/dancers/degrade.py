@@ -1,9 +1,12 @@
-"""What cameras, codecs and matting do to pictures: noise, blur, compression, ragged masks. For training data; truth stays exact."""
+"""What cameras, codecs, matting and pose detectors do: noise, blur, compression, ragged masks, joints a little off. For training data."""
 
 import io
 from dataclasses import dataclass
 
 import numpy as np
+
+from dancepipe.person import skeleton
+from dancepipe.records import Pose
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,31 @@ def degrade_mask(rng: np.random.Generator, mask: np.ndarray, degradation: Degrad
     wander *= 0.22 / max(float(wander.std()), 1e-6)
     edge = (soft - 0.5 + wander.clip(-0.4, 0.4) * (soft > 0.02) * (soft < 0.98)) * 3.0 + 0.5
     return (edge.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+# Errors of mediapipe on real dance videos, in shares of the picture's side: deviations of seen and of hidden joints, how often a
+# hidden joint is far off, how often elbows and wrists are missed, how often left and right shoulder change places.
+SEEN_ERROR, HIDDEN_ERROR, FAR_OFF_SHARE, FAR_OFF_FACTOR = 0.009, 0.016, 0.1, 3.0
+MISSED_SEEN, MISSED_HIDDEN, SWAPPED_SHOULDERS = 0.04, 0.4, 0.015
+_OFTEN_MISSED = (skeleton.R_ELBOW, skeleton.R_WRIST, skeleton.L_ELBOW, skeleton.L_WRIST)
+
+
+def degrade_pose(rng: np.random.Generator, pose: Pose, size_px: int) -> Pose:
+    """A pose as a detector might report it: joints with confidence 1 a little off, hidden ones (0.5) further, some missing."""
+    hidden = pose.confidence < 1
+    error = rng.standard_normal((18, 2)) * size_px * np.where(hidden, HIDDEN_ERROR, SEEN_ERROR)[:, None]
+    error[hidden & (rng.random(18) < FAR_OFF_SHARE)] *= FAR_OFF_FACTOR
+    points = pose.points_px + error.astype(np.float32)
+    confidence = pose.confidence.copy()
+    missed = rng.random(18) < np.where(hidden, MISSED_HIDDEN, MISSED_SEEN)
+    for joint in _OFTEN_MISSED:
+        if missed[joint]:
+            confidence[joint] = 0
+    if rng.random() < SWAPPED_SHOULDERS:
+        pair = [skeleton.R_SHOULDER, skeleton.L_SHOULDER]
+        points[pair] = points[pair[::-1]]
+    points[skeleton.NECK] = (points[skeleton.R_SHOULDER] + points[skeleton.L_SHOULDER]) / 2
+    return Pose(points, confidence)
 
 
 def compress_video(frames: list[np.ndarray], crf: int) -> list[np.ndarray]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dancepipe.dancers.assets import DancerAssets
-from dancepipe.dancers.degrade import Degradation, degrade_mask, degrade_picture, draw_degradation
+from dancepipe.dancers.degrade import Degradation, degrade_mask, degrade_picture, degrade_pose, draw_degradation
 from dancepipe.dancers.joints import find_joints
 from dancepipe.dancers.motion import blend_postures
 from dancepipe.dancers.person import Person, draw_person
@@ -29,7 +29,8 @@ class DancerFrame:
     time_seconds: float
     image: np.ndarray  # uint8 RGB (S, S, 3), the person on neutral grey
     mask: np.ndarray  # uint8 (S, S), 255 = person
-    pose: Pose  # confidence 1 seen, 0.5 hidden, 0 outside
+    pose: Pose  # confidence 1 seen, 0.5 hidden, 0 outside; with degradations, as a detector might report it
+    true_pose: Pose  # always exact
     visibility: np.ndarray  # uint8 (18,): joints.SEEN, HIDDEN, OUTSIDE
     scene: Scene
     view: View
@@ -42,7 +43,7 @@ class FrameOptions:
     size_px: int = 256
     samples: int = 2  # samples x samples per pixel
     hard_share: float = HARD_SHARE  # of shots with hard poses; 1: the hard subset for evaluation
-    degraded: bool = False  # camera noise, blur, compression, ragged masks
+    degraded: bool = False  # camera noise, blur, compression, ragged masks, joints as detectors find them
 
 
 def identity_name(seed: int, number: int) -> str:
@@ -75,8 +76,19 @@ def frames_of_person(
                 else (on_grey(view.image, view.alpha), view.alpha)
             )
             pose, visibility = find_joints(person.figure, person.landmarks, view)
+            reported = degrade_pose(rng, pose, options.size_px) if options.degraded else pose
             yield DancerFrame(
-                identity_name(seed, number), shot, made, shot * 100.0 + scene.time_seconds, image, mask, pose, visibility, scene, view
+                identity_name(seed, number),
+                shot,
+                made,
+                shot * 100.0 + scene.time_seconds,
+                image,
+                mask,
+                reported,
+                pose,
+                visibility,
+                scene,
+                view,
             )
             made += 1
         shot += 1

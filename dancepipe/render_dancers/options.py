@@ -14,8 +14,10 @@ class RenderDancersOptions:
     assets: str | None = option(None, "folder of the asset pack; without it the environment variable DANCEPIPE_DANCERS")
     fabrics: str | None = option(None, "folder of photographs whose patches are used as fabrics beside the computed ones")
     hard: bool = option(False, "only hard poses: raised and crossed arms, crossed legs, squats, kicks, lunges")
-    degraded: bool = option(False, "camera noise, blur, compression and ragged masks, as training data; off: exact truth")
-    truth: bool = option(False, "also write flow to the first picture, its visibility and part labels to truth/NAME.npz")
+    degraded: bool = option(
+        False, "camera noise, blur, compression, ragged masks and joints as detectors find them, for training; off: exact"
+    )
+    truth: bool = option(False, "also write exact joints, flow to the first picture, its visibility and part labels to truth/NAME.npz")
     test_share: float = option(0.1, "share of the identities that goes to the test split", minimum=0)
     lossless: bool = option(False, "PNG pictures instead of JPEG (five times larger)")
     samples: int = option(2, "samples per pixel along each side", minimum=1)

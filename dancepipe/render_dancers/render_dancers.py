@@ -92,7 +92,7 @@ def _render_identity(task: tuple[Path, RenderDancersOptions, Path, int]) -> int:
     settings = FrameOptions(options.size_px, options.samples, **({"hard_share": 1.0} if options.hard else {}), degraded=options.degraded)
     path = clip_path(out, options, number)
     split = split_of_identity(options.seed, number, options.test_share)
-    truth: dict[str, list[np.ndarray]] = {"flow": [], "flow_visible": [], "parts": [], "joint_visibility": []}
+    truth: dict[str, list[np.ndarray]] = {"flow": [], "flow_visible": [], "parts": [], "joints": [], "joint_visibility": []}
     first = None
     with ClipWriter(path, lossless=options.lossless) as clip:
         for frame in frames_of_person(assets, person, options.seed, number, options.frames, settings):
@@ -109,6 +109,7 @@ def _render_identity(task: tuple[Path, RenderDancersOptions, Path, int]) -> int:
                 for name, value in (("flow", flow.astype(np.float16)), ("flow_visible", visible)):
                     truth[name].append(value)
                 truth["parts"].append(part_labels(person.figure, frame.view))
+                truth["joints"].append(frame.true_pose.as_array())
                 truth["joint_visibility"].append(frame.visibility)
         if options.truth:
             _write_truth(_truth_path(out, path), truth)
