@@ -67,3 +67,7 @@ class DatasetError(DancepipeError):
 
 class TrainingDivergedError(DancepipeError):
     """A loss term that is no longer finite; the message names it."""
+
+
+class StudyError(DancepipeError):
+    """A study with volunteers that cannot be held or reported: folders that do not match, port in use, another study's votes."""

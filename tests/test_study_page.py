@@ -1,0 +1,220 @@
+"""A whole small study in a real browser: clicked, typed and tapped through, killed in the middle, gone on with, reported."""
+
+import json
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+from browser import open_browser
+from study_pictures import write_folders
+
+from dancepipe.study.report import study_report
+from dancepipe.study.votes import read_votes
+
+SERVE = """
+import sys
+from pathlib import Path
+from dancepipe.study.options import StudyOptions
+from dancepipe.study.study import study
+folder, port = Path(sys.argv[1]), int(sys.argv[2])
+options = StudyOptions(port=port, pictures=3, checks=2, show_seconds=0.4, rest_after=4)
+study(folder / "real", {"ours": folder / "ours", "other": folder / "other"}, folder / "votes.sqlite", options)
+"""
+TOTAL = 8  # three pairs of two methods, two checks
+# Which side a careful eye would take, from the pixels: made pictures are red or blue; of two green ones the blurred has many colours.
+LOOK = """
+const looked = ["left", "right"].map((side) => {
+  const image = document.querySelector(`#${side} img`), canvas = document.createElement("canvas");
+  canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  const data = context.getImageData(0, 0, canvas.width, canvas.height).data, sum = [0, 0, 0], colours = new Set();
+  for (let i = 0; i < data.length; i += 4) {
+    for (let c = 0; c < 3; c++) sum[c] += data[i + c];
+    colours.add(data.slice(i, i + 3).join());
+  }
+  return { kind: sum[0] > sum[1] ? "ours" : sum[2] > sum[1] ? "other" : colours.size > 2 ? "check" : "real" };
+});
+return { real: looked[0].kind === "real" ? "left" : "right", made: looked.find((one) => one.kind !== "real").kind,
+         reals: looked.filter((one) => one.kind === "real").length };
+"""
+SHOWN = "document.querySelectorAll('.side.shown').length === 2 && getComputedStyle(document.querySelector('#left img')).visibility === 'visible'"
+AWAITED = "pair && pair.number === arguments[0]"
+
+
+@contextmanager
+def serving(folder, port):
+    """The study in a process of its own; gives the process."""
+    command = [sys.executable, "-u", "-c", SERVE, str(folder), str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                if "the study is at" in line:
+                    break
+            assert process.poll() is None, lines
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def enter(browser, port, name):
+    browser.open(f"http://127.0.0.1:{port}/")
+    browser.wait("!document.getElementById('start').hidden && document.activeElement.id === 'name'")
+    browser.type("#name", name)
+    browser.press("enter")
+    browser.wait("!document.getElementById('ready').hidden && document.activeElement.id === 'begin'")
+
+
+def test_a_study_clicked_through_killed_and_gone_on_with(tmp_path, port):
+    write_folders(tmp_path, 8, ("ours", "other"))
+    with open_browser(tmp_path) as browser:
+        with serving(tmp_path, port) as process:
+            enter(browser, port, "<img src=x onerror=document.title=1> Zoë")
+            assert browser.run("return document.querySelector('#ready h1').textContent") == "Welcome, <img src=x onerror=document.title=1> Zoë"
+            assert "8 pairs" in browser.run("return document.getElementById('ready-where').textContent")
+            browser.press("enter")
+
+            # 0: shown for 0.4 s, then hidden, and still answered, by key
+            browser.wait(f"{AWAITED} && {SHOWN}", 0)
+            assert browser.run("return document.getElementById('count').textContent") == "1 of 8"
+            looked = browser.run(LOOK)
+            assert looked["reals"] == 1
+            browser.wait(f"!({SHOWN})")
+            assert browser.run("return pair.hiddenAt - pair.shownAt") == pytest.approx(400, abs=150)
+            answer(browser, looked, ("a", "d"))
+
+            # 1: a key that is held down from the last pair, and two clicks at once
+            browser.wait(AWAITED, 1)
+            browser.run("dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowLeft', repeat: true}))")
+            assert browser.run(f"return {AWAITED}", 1)
+            side = wanted_side(browser.run(LOOK))
+            browser.run("const b = document.getElementById(arguments[0]); b.click(); b.click();", side)
+
+            # 2: reached by tabulator, chosen by enter
+            browser.wait(AWAITED, 2)
+            side = wanted_side(browser.run(LOOK))
+            browser.run("document.querySelector('#trial h1').focus()")
+            for _ in range(1 if side == "left" else 2):
+                browser.press("tab")
+            assert browser.run("return document.activeElement.id") == side
+            browser.press("enter")
+            browser.wait(AWAITED, 3)
+            third = browser.run(LOOK)
+            assert browser.console() == []
+            process.kill()  # SIGKILL, with a pair on the screen
+            process.wait()
+
+        # 3: answered while nobody listens
+        answer(browser, third, ("left", "right"))
+        browser.wait("document.getElementById('trouble').textContent.includes('Nothing is lost')")
+        assert [len(volunteer.votes) for volunteer in read_votes(tmp_path / "votes.sqlite")[1]] == [3]
+
+        with serving(tmp_path, port):
+            browser.wait("!document.getElementById('rest').hidden")  # the page went on by itself; four pairs, so a rest is offered
+            assert browser.run("return document.getElementById('rest-where').textContent") == "4 of 8 pairs are answered."
+            assert browser.run("return document.getElementById('trouble').hidden")
+            browser.press("enter")
+
+            # 4: reloaded with the pair on the screen
+            browser.wait(AWAITED, 4)
+            browser.reload()
+            browser.wait("!document.getElementById('ready').hidden")
+            assert browser.run("return document.querySelector('#ready h1').textContent").startswith("Welcome back, <img")
+            assert "4 of 8 pairs" in browser.run("return document.getElementById('ready-where').textContent")
+            browser.click("#begin")
+            for number in range(4, TOTAL):
+                browser.wait(AWAITED, number)
+                answer(browser, browser.run(LOOK), ("left", "right"))
+            browser.wait("!document.getElementById('done').hidden")
+            assert browser.run("return document.title") == "Which one is the real photograph?"
+            origin = f"http://127.0.0.1:{port}/"
+            assert all(name.startswith(origin) for name in browser.run("return performance.getEntriesByType('resource').map((entry) => entry.name)"))
+
+    report = study_report(tmp_path / "votes.sqlite")
+    assert {row.method: (row.jnd, row.votes) for row in report.methods} == {"ours": (0, 3), "other": (1, 3)}
+    (zoe,) = report.volunteers
+    assert (zoe.counted, zoe.answered, zoe.checks_right, zoe.checks_answered, zoe.shown_again) == (True, 8, 2, 2, 1)
+    (votes,) = [volunteer.votes for volunteer in read_votes(tmp_path / "votes.sqlite")[1]]
+    assert votes[0].shown_seconds == pytest.approx(0.4, abs=0.15) and votes[0].response_seconds > votes[0].shown_seconds
+    assert all(0 < vote.response_seconds < 60 and vote.picture_width_px == 80 for vote in votes)  # 40 px, enlarged twice
+    assert json.loads(report.json())["protocol"]["show_seconds"] == 0.4
+
+
+def test_on_a_phone(tmp_path, port):
+    """Tapped through by somebody who always takes the upper picture: everything fits, and the report does not count him."""
+    write_folders(tmp_path, 8, ("ours", "other"), size_wh=(256, 256))
+    with serving(tmp_path, port), open_browser(tmp_path, phone=True) as browser:
+        enter(browser, port, "Tom")
+        assert contrasts(browser) > 4.5
+        browser.tap("#begin")
+        for number in range(TOTAL):
+            browser.wait(f"!document.getElementById('rest').hidden || ({AWAITED})", number)
+            if not browser.run("return document.getElementById('rest').hidden"):
+                browser.tap("#go-on")
+                browser.wait(AWAITED, number)
+            if number == 0:
+                assert contrasts(browser) > 4.5
+                boxes = browser.run(BOXES)
+                assert all(0 <= box["left"] and box["right"] <= 390 and 0 <= box["top"] and box["bottom"] <= 844 for box in boxes), boxes
+                assert boxes[0]["width"] == boxes[1]["width"] > 300  # one above the other: side by side they would be 180 px
+                assert boxes[0]["bottom"] <= boxes[1]["top"]
+                assert browser.run("return document.documentElement.scrollWidth") <= 390
+                labels = [browser.call("GET", f"element/{browser.find(f'#{side}')}/computedlabel") for side in ("left", "right")]
+                assert labels == ["The upper picture is real", "The lower picture is real"]
+            if number == 1:  # a pause lets the pair on the screen be answered first
+                browser.tap("#pause")
+                browser.tap("#left")
+                browser.wait("!document.getElementById('rest').hidden")
+                browser.tap("#go-on")
+                continue
+            browser.tap("#left")
+        browser.wait("!document.getElementById('done').hidden")
+        assert browser.console() == []
+        browser.tap("#next-volunteer")
+        browser.wait("document.activeElement.id === 'name' && document.getElementById('name').value === ''")
+        browser.press("enter")
+        browser.wait("document.getElementById('name-error').textContent === 'Please type a name.'")
+    (tom,) = study_report(tmp_path / "votes.sqlite").volunteers
+    assert (tom.answered, tom.left_share, tom.checks_right, tom.counted) == (8, 1, 1, False)
+
+
+def wanted_side(looked):
+    """The volunteer of the test sees through "ours" and the checks, and falls for "other" every time."""
+    return looked["real"] if looked["made"] != "other" else {"left": "right", "right": "left"}[looked["real"]]
+
+
+def answer(browser, looked, keys):
+    browser.press(keys[("left", "right").index(wanted_side(looked))])
+
+
+BOXES = """
+return ["#left", "#right", "#pause", "#trial h1", "#progress"].map((name) => document.querySelector(name).getBoundingClientRect().toJSON());
+"""
+
+
+def contrasts(browser) -> float:
+    """The worst contrast (WCAG 2) of a visible text with the ground it stands on."""
+    return browser.run("""
+const channel = (v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+const light = (rgb) => 0.2126 * channel(rgb[0]) + 0.7152 * channel(rgb[1]) + 0.0722 * channel(rgb[2]);
+let worst = 21;
+for (const element of document.querySelectorAll("main *")) {
+  if (!element.offsetParent || ![...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim())) continue;
+  let ground = element;
+  while (parts(getComputedStyle(ground).backgroundColor)[3] === 0) ground = ground.parentElement;
+  const pair = [light(parts(getComputedStyle(element).color)), light(parts(getComputedStyle(ground).backgroundColor))].sort((a, b) => b - a);
+  worst = Math.min(worst, (pair[0] + 0.05) / (pair[1] + 0.05));
+}
+return worst;
+""")
