@@ -1,6 +1,7 @@
 """The stage: bytes do not depend on the number of workers, a second run does nothing, training can read what was written."""
 
 import hashlib
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ pytest.importorskip("numba")
 from dancepipe.dancers.assets import ASSETS_VARIABLE, AssetsError
 from dancepipe.dataset.pairs import PairSource, collate
 from dancepipe.dataset.store import read_clip
+from dancepipe.errors import MissingExtraError
 from dancepipe.render_dancers.options import RenderDancersOptions
 from dancepipe.render_dancers.render_dancers import render_dancers, split_of_identity
 
@@ -73,6 +75,12 @@ def test_splits_are_by_person_and_independent_of_the_count():
     splits = [split_of_identity(5, number, 0.25) for number in range(400)]
     assert 0.15 < splits.count("test") / 400 < 0.35
     assert {split_of_identity(5, number, 0.0) for number in range(50)} == {"train"}
+
+
+def test_without_its_packages_the_message_names_the_extra(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(MissingExtraError, match=r"numba.*pip install 'dancepipe\[dancers\]'"):
+        render_dancers(tmp_path, RenderDancersOptions())
 
 
 def test_without_a_pack_nothing_is_written(monkeypatch, tmp_path):

@@ -79,7 +79,9 @@ def hair_part(assets: DancerAssets, rng: np.random.Generator, hair: HairTraits, 
     fitted = fit_proxy(assets, proxy, points_dm)
     base = fit_proxy(assets, proxy, assets.body.points_dm)
     bones, weights = proxy_skin(assets, proxy)
-    edge = end_distance(assets, proxy, 7.3, _ENDS_BELOW.get(proxy.name, np.inf))
+    # Curls fray at every edge; smooth hair not where its pieces lie on each other.
+    overlap_above = np.inf if proxy.name == "afro01" else 7.3
+    edge = end_distance(assets, proxy, overlap_above, _ENDS_BELOW.get(proxy.name, np.inf))
     if under_hat:
         edge = np.minimum(edge, HAT_BRIM_Y_DM - base[:, 1])
     # Roots darker than tips, lengths a little sun-bleached.

@@ -1,5 +1,6 @@
 """The stage: people of a seed, rendered into the data-set format by any number of processes."""
 
+import importlib
 import multiprocessing
 import os
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from dancepipe.dataset.store import ClipWriter, DatasetRow
-from dancepipe.errors import OutputError
+from dancepipe.errors import MissingExtraError, OutputError
 from dancepipe.render_dancers.options import RenderDancersOptions
 
 
@@ -28,10 +29,11 @@ def render_dancers(out: Path, options: RenderDancersOptions = RenderDancersOptio
     """Render `options.identities` people into OUT/train and OUT/test, one Parquet file each, and OUT/truth when asked.
 
     The bytes depend on the options and the pack alone, not on the number of workers. Files that are there are kept: the same
-    command goes on where it stopped. Raises AssetsError (pack), OutputError (folder, disk).
+    command goes on where it stopped. Raises AssetsError (pack), MissingExtraError, OutputError (folder, disk).
     """
     from dancepipe.dancers.assets import load_assets
 
+    _require_extra()
     started = time.monotonic()
     out = Path(out)
     folder = load_assets(options.assets).folder
@@ -46,6 +48,14 @@ def render_dancers(out: Path, options: RenderDancersOptions = RenderDancersOptio
             rate = written * options.frames / (time.monotonic() - started)
             say(f"{written}/{len(tasks)} people, {rate:.0f} pictures a second")
     return RenderSummary(written, already, written * options.frames, time.monotonic() - started)
+
+
+def _require_extra() -> None:
+    for package in ("numba", "scipy"):
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            raise MissingExtraError(package, "dancers", "rendering dancers") from error
 
 
 def clip_path(out: Path, options: RenderDancersOptions, number: int) -> Path:
