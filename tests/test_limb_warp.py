@@ -20,7 +20,11 @@ def drawn(pose: Pose, side: int = SIDE):
     image = draw_figure(pose, (side, side), background=(128, 128, 128))
     matte = draw_figure(pose, (side, side), background=(0, 255, 0))
     is_person = ~(np.abs(matte.astype(int) - (0, 255, 0)).sum(2) < 40)
-    return to_network(image[None].copy()), torch.from_numpy(is_person[None, None].astype(np.float32)), torch.from_numpy(pose.as_array())[None]
+    return (
+        to_network(image[None].copy()),
+        torch.from_numpy(is_person[None, None].astype(np.float32)),
+        torch.from_numpy(pose.as_array())[None],
+    )
 
 
 def standing(height: float = 120, x: float = 80, y: float = 18) -> Pose:
@@ -47,7 +51,15 @@ def moved_picture(image: torch.Tensor, degrees: float, scale: float, shift) -> t
 
 @pytest.mark.parametrize(
     "move",
-    [(0, 1.0, (0, 0)), (0, 1.0, (11.5, -7)), (0, 0.7, (0, 0)), (0, 1.25, (0, 0)), (30, 1.0, (0, 0)), (-90, 0.9, (3, 4)), (180, 1.0, (0, 0))],
+    [
+        (0, 1.0, (0, 0)),
+        (0, 1.0, (11.5, -7)),
+        (0, 0.7, (0, 0)),
+        (0, 1.25, (0, 0)),
+        (30, 1.0, (0, 0)),
+        (-90, 0.9, (3, 4)),
+        (180, 1.0, (0, 0)),
+    ],
     ids=["identity", "shifted", "smaller", "larger", "turned", "lying", "upside down"],
 )
 def test_a_move_of_all_joints_moves_the_picture(move):

@@ -88,7 +88,9 @@ def limb_flow(joints_r: Tensor, joints_t: Tensor, height: int, width: int) -> tu
     closeness = -0.5 * (body.bone_distances(height, width) / _SMOOTH_SIGMA).square()  # (B, P, H, W)
     weights = torch.softmax(closeness * _SHARPNESS, 1) * body.present[:, :, None, None]
     flow = torch.einsum("bphw,bpic,chw->bihw", weights, body.maps - _identity(body.maps), _homogeneous(height, width, body.maps))
-    return flow.clamp(-max(height, width), max(height, width)), torch.exp(closeness.amax(1, keepdim=True)) * body.present.any(1)[:, None, None, None]
+    return flow.clamp(-max(height, width), max(height, width)), torch.exp(closeness.amax(1, keepdim=True)) * body.present.any(1)[
+        :, None, None, None
+    ]
 
 
 class _Body:
@@ -171,7 +173,13 @@ class _Body:
 def _torso_lengths(points: Tensor, found: Tensor) -> Tensor:
     """(B,) px, the body unit as person/skeleton.torso_length_px has it; without its bones a third of what is seen, at least 1."""
     lengths = []
-    for first, last, factor in ((NECK, R_HIP, 1.0), (NECK, L_HIP, 1.0), (R_SHOULDER, L_SHOULDER, 1.3), (R_HIP, R_KNEE, 1.1), (L_HIP, L_KNEE, 1.1)):
+    for first, last, factor in (
+        (NECK, R_HIP, 1.0),
+        (NECK, L_HIP, 1.0),
+        (R_SHOULDER, L_SHOULDER, 1.3),
+        (R_HIP, R_KNEE, 1.1),
+        (L_HIP, L_KNEE, 1.1),
+    ):
         length = factor * (points[:, first] - points[:, last]).norm(dim=1)
         lengths.append(torch.where(found[:, first] & found[:, last], length, -1.0))
     longest = torch.stack(lengths, 1).amax(1)

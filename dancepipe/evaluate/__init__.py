@@ -1,0 +1,1 @@
+"""Scores of results: pairs of a data set, folders of pictures, finished videos."""

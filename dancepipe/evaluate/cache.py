@@ -1,0 +1,73 @@
+"""What a network said about real pictures, kept between runs: one file per network, rows found by the picture's SHA-256."""
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+MOST_ROWS = 60_000  # 490 MB of Inception features
+
+
+def default_cache_folder() -> Path:
+    """The user's cache folder for features."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dancepipe" / "features"
+
+
+def picture_digests(pictures: np.ndarray) -> list[bytes]:
+    """SHA-256 of each uint8 picture (N, H, W, 3), its shape included."""
+    return [hashlib.sha256(repr(picture.shape).encode() + np.ascontiguousarray(picture).tobytes()).digest() for picture in pictures]
+
+
+class FeatureCache:
+    """Rows of float32 numbers of one network. folder None: nothing is kept."""
+
+    def __init__(self, folder: Path | None, network: str, say: Callable[[str], None] = print):
+        """network: its identity, weights and preprocessing included; another identity is another file."""
+        self._say, self._path = say, None
+        self._rows: dict[bytes, np.ndarray] = {}
+        self._is_new = False
+        if folder is not None:
+            self._path = Path(folder) / (hashlib.sha256(network.encode()).hexdigest()[:16] + ".npz")
+            self._load()
+
+    def _load(self) -> None:
+        try:
+            with np.load(self._path, allow_pickle=False) as file:
+                digests, rows = file["digests"], file["rows"]
+            self._rows = {digest.tobytes(): row for digest, row in zip(digests, rows, strict=True)}
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            self._say(f"cached features {self._path} cannot be read ({error}); made anew")
+
+    def rows(self, digests: list[bytes], make: Callable[[list[int]], np.ndarray]) -> np.ndarray:
+        """(N, D) of N pictures; make(indices) gives the rows of those that are not there yet."""
+        absent = [i for i, digest in enumerate(digests) if digest not in self._rows]
+        if absent:
+            for i, row in zip(absent, np.asarray(make(absent), np.float32), strict=True):
+                self._rows[digests[i]] = row
+            self._is_new = True
+        return np.stack([self._rows[digest] for digest in digests])
+
+    def save(self) -> None:
+        """Write what is new; a folder that cannot be written is said and costs only time."""
+        if self._path is None or not self._is_new:
+            return
+        newest = list(self._rows.items())[-MOST_ROWS:]
+        part = self._path.with_name(self._path.name + ".part")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with open(part, "wb") as file:
+                np.savez(
+                    file,
+                    digests=np.stack([np.frombuffer(digest, np.uint8) for digest, _ in newest]),
+                    rows=np.stack([row for _, row in newest]),
+                )
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, self._path)
+        except OSError as error:
+            self._say(f"features cannot be kept in {self._path.parent}: {error.strerror or error}")

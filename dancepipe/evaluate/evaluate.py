@@ -1,0 +1,259 @@
+"""The stage: weights and a data set, folders of pictures, or a finished video -> scores.json, report.html and a table."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from dancepipe.config import as_plain
+from dancepipe.device import pick_device
+from dancepipe.errors import ConfigError, NoPersonError
+from dancepipe.evaluate.baselines import baseline_pictures
+from dancepipe.evaluate.examples import Example, small_png
+from dancepipe.evaluate.folders import FolderPair, load_pair, match_folders
+from dancepipe.evaluate.metric_weights import sha256_of
+from dancepipe.evaluate.options import BASELINES, PICTURE_METRICS, VIDEO_METRICS, EvaluateOptions, chosen
+from dancepipe.evaluate.pair_list import HeldOut, PairId, drawn_pairs, read_pairs
+from dancepipe.evaluate.render import PairRenderer
+from dancepipe.evaluate.report import write_report
+from dancepipe.evaluate.score import PictureBatch, PictureScorer, pose_identity
+from dancepipe.evaluate.scores import Scores, number, write_scores
+from dancepipe.evaluate.statistics import MIN_GROUPS
+from dancepipe.evaluate.video import score_video
+from dancepipe.media.image import load_photo
+from dancepipe.model.networks import load_networks
+from dancepipe.person.finder import open_person_finder
+
+NETWORK = "network"
+_NOT_IN_PROTOCOL = ("cache", "device", "batch", "fetch", "metric_weights", "examples")  # they change no number
+
+
+def evaluate(
+    *,
+    weights: Path | None = None,
+    data: Path | None = None,
+    real: Path | None = None,
+    fake: Mapping[str, Path] | Path | None = None,
+    driver: Path | None = None,
+    result: Path | None = None,
+    out: Path | None = None,
+    options: EvaluateOptions = EvaluateOptions(),
+    say: Callable[[str], None] = print,
+) -> Scores:
+    """Score one of three things:
+
+    data (and weights): renders the test pairs of a data set and scores them, the baselines beside; without weights the baselines alone.
+    real and fake: anybody's pictures, matched by file name. fake: one folder, or name -> folder; the first is compared with the others.
+    driver and result: a finished video against the video that moved it.
+
+    out: scores.json; the report is written beside it as NAME.html ("scores.html"). None: nothing is written. `Scores.text()` is the table.
+    Raises ConfigError, DatasetError, BadImageError, BadVideoError, WeightsError, MissingExtraError, NoPersonError, OutputError.
+    """
+    given = {
+        name for name, value in locals().items() if name in ("weights", "data", "real", "fake", "driver", "result") and value is not None
+    }
+    if given in ({"data"}, {"data", "weights"}):
+        scores = _score_pairs(weights, Path(data), options, say)
+    elif given == {"real", "fake"}:
+        scores = _score_folders(Path(real), _named(fake), options, say)
+    elif given == {"driver", "result"}:
+        scores = _score_video(Path(driver), Path(result), options, say)
+    else:
+        got = ", ".join(f"--{name}" for name in sorted(given)) or "nothing"
+        raise ConfigError(f"evaluate needs --data (and --weights), or --real and --fake, or --driver and --result; got {got}")
+    if out is not None:
+        write_report(Path(out).with_suffix(".html"), scores)
+        write_scores(Path(out), scores)
+    return scores
+
+
+def _score_pairs(weights: Path | None, data: Path, options: EvaluateOptions, say: Callable[[str], None]) -> Scores:
+    metrics = chosen(_of_form(options.metrics, PICTURE_METRICS), PICTURE_METRICS, "metric")
+    baselines = chosen(options.baselines, BASELINES, "baseline")
+    if weights is None and not baselines:
+        raise ConfigError("nothing to score: give --weights, or leave the baselines on")
+    device = pick_device(options.device, say=say)
+    networks = load_networks(weights) if weights is not None else None
+    split = HeldOut(data)
+    size_hw = networks.dims.size_hw if networks else split.stored_size_hw()
+    notes = []
+    if options.pairs:
+        pairs = read_pairs(Path(options.pairs), split)
+    else:
+        pairs, without = drawn_pairs(split, options.pairs_per_person, options.min_pose_change, options.seed)
+        if without:
+            notes.append(
+                f"{len(without)} people have no two pictures whose poses differ by {options.min_pose_change} torso lengths: left out"
+            )
+    renderer = PairRenderer(networks, device, options.precision) if networks else None
+    digest = hashlib.sha256()
+    with closing(PictureScorer(metrics, options, device, needs_masks=False, say=say)) as scorer:
+        for start in tqdm(range(0, len(pairs), options.batch), desc="pairs", unit="batch", disable=None):
+            batch = _render_batch(pairs[start : start + options.batch], split, size_hw, renderer, baselines, device)
+            digest.update(batch.references.tobytes() + batch.real.tobytes())
+            scorer.add(batch)
+        protocol = _protocol(options, scorer, len(pairs))
+        protocol |= {"size_hw": list(size_hw), "data_sha256": digest.hexdigest(), "weights_sha256": sha256_of(weights) if weights else None}
+        return _collected("pairs", scorer, protocol, notes, [_pair_record(pair) for pair in pairs])
+
+
+def _render_batch(
+    pairs: list[PairId], split: HeldOut, size_hw, renderer: PairRenderer | None, baselines: tuple[str, ...], device: str
+) -> PictureBatch:
+    references, targets = ([split.picture(getattr(pair, role), size_hw) for pair in pairs] for role in ("reference", "target"))
+    images, masks = (torch.from_numpy(np.stack([getattr(one, name) for one in references])) for name in ("image", "mask"))
+    joints_r, joints_t = (torch.from_numpy(np.stack([one.pose.as_array() for one in side])) for side in (references, targets))
+    fakes = {}
+    if renderer is not None:
+        fakes[NETWORK] = renderer(images, joints_r, joints_t).numpy()
+    for name in baselines:
+        fakes[name] = baseline_pictures(name, images, masks, joints_r, joints_t, device).numpy()
+    return PictureBatch(
+        names=[pair.name for pair in pairs],
+        identities=[pair.identity for pair in pairs],
+        real=np.stack([one.image for one in targets]),
+        fakes=fakes,
+        masks=np.stack([one.mask for one in targets]),
+        targets=[one.pose for one in targets],
+        references=images.numpy(),
+    )
+
+
+def _pair_record(pair: PairId) -> dict:
+    return {
+        "identity": pair.identity,
+        "reference_clip": pair.reference.clip,
+        "reference_frame": pair.reference.frame_index,
+        "target_clip": pair.target.clip,
+        "target_frame": pair.target.frame_index,
+    }
+
+
+def _score_folders(real: Path, fakes: dict[str, Path], options: EvaluateOptions, say: Callable[[str], None]) -> Scores:
+    metrics = chosen(_of_form(options.metrics, PICTURE_METRICS), PICTURE_METRICS, "metric")
+    pairs = match_folders(real, fakes, Path(options.masks) if options.masks else None, options.identity)
+    needs_masks = options.masks is None and bool({"hf", "mask-lpips", "l1", "psnr", "ssim"} & set(metrics))
+    device = pick_device(options.device, say=say)
+    digest = hashlib.sha256()
+    with closing(PictureScorer(metrics, options, device, needs_masks=needs_masks, say=say)) as scorer:
+        for batch in tqdm(_folder_batches(pairs, options.batch), desc="pictures", unit="batch", disable=None):
+            digest.update(batch.real.tobytes())
+            scorer.add(batch)
+        protocol = _protocol(options, scorer, len(pairs))
+        protocol |= {
+            "real_sha256": digest.hexdigest(),
+            "masks": "given" if options.masks else "of the person finder" if needs_masks else None,
+        }
+        records = [{"identity": pair.identity, "name": pair.name} for pair in pairs]
+        return _collected("folders", scorer, protocol, [], records)
+
+
+def _folder_batches(pairs: list[FolderPair], most: int):
+    """Batches of neighbours of equal size."""
+    waiting: list[tuple[FolderPair, tuple]] = []
+
+    def batch() -> PictureBatch:
+        masks = [loaded[2] for _, loaded in waiting]
+        return PictureBatch(
+            names=[pair.name for pair, _ in waiting],
+            identities=[pair.identity for pair, _ in waiting],
+            real=np.stack([loaded[0] for _, loaded in waiting]),
+            fakes={name: np.stack([loaded[1][name] for _, loaded in waiting]) for name in waiting[0][0].fakes},
+            masks=None if masks[0] is None else np.stack(masks),
+            targets=None,
+        )
+
+    for pair in pairs:
+        loaded = load_pair(pair)
+        if waiting and (len(waiting) == most or waiting[0][1][0].shape != loaded[0].shape):
+            yield batch()
+            waiting = []
+        waiting.append((pair, loaded))
+    yield batch()
+
+
+def _score_video(driver: Path, result: Path, options: EvaluateOptions, say: Callable[[str], None]) -> Scores:
+    metrics = chosen(_of_form(options.metrics, VIDEO_METRICS), VIDEO_METRICS, "metric")
+    device = pick_device(options.device, say=say)
+
+    def open_finder(mode: str = "video", mask: str | None = "mediapipe"):
+        return open_person_finder(options.pose, mask, mode=mode, yolo_weights=options.yolo_weights, device=device, say=say)
+
+    reference_pose = None
+    if options.reference:
+        with open_finder("photo", None) as finder:
+            person = finder.find(load_photo(Path(options.reference), say=say))
+        if person is None:
+            raise NoPersonError(f"no person found in {options.reference}; give the photo that the video was made from")
+        reference_pose = person.pose
+    found = score_video(
+        driver,
+        result,
+        metrics,
+        open_finder,
+        reference_pose=reference_pose,
+        bootstrap=options.bootstrap,
+        seed=options.seed,
+        shown=options.examples,
+    )
+    protocol = {
+        "options": _options_of_protocol(options),
+        "networks": {"pose": pose_identity(options.pose, options.yolo_weights)},
+        **found.facts,
+    }
+    protocol |= {"driver_sha256": sha256_of(driver), "result_sha256": sha256_of(result)}
+    examples = [Example(title, "frame", {name: small_png(picture) for name, picture in shown.items()}, {}) for title, shown in found.shown]
+    notes = ["intervals: 95 %, over blocks of one second"] if options.bootstrap else []
+    return Scores("video", protocol, found.methods, found.not_available, found.differences, found.frames, examples, notes)
+
+
+def _of_form(metrics: str, known: dict) -> str:
+    """A metric of another form is named as such, not as unknown."""
+    others = (VIDEO_METRICS if known is PICTURE_METRICS else PICTURE_METRICS).keys() - known.keys()
+    for name in metrics.split(","):
+        if name.strip() in others:
+            what = (
+                "pictures; it is for --driver and --result"
+                if known is PICTURE_METRICS
+                else "a video; it is for --data, or --real and --fake"
+            )
+            raise ConfigError(f"metric '{name.strip()}' cannot be taken of {what}")
+    return metrics
+
+
+def _named(fake: Mapping[str, Path] | Path) -> dict[str, Path]:
+    if isinstance(fake, Mapping):
+        if not fake or "real" in fake:
+            raise ConfigError("--fake needs at least one folder, and none may be named 'real'")
+        return {name: Path(folder) for name, folder in fake.items()}
+    return {"fake": Path(fake)}
+
+
+def _options_of_protocol(options: EvaluateOptions) -> dict:
+    return {name: value for name, value in as_plain(options).items() if name not in _NOT_IN_PROTOCOL}
+
+
+def _protocol(options: EvaluateOptions, scorer: PictureScorer, pictures: int) -> dict:
+    return {
+        "options": _options_of_protocol(options),
+        "pictures": pictures,
+        "people": len(set(scorer.identities)),
+        "networks": scorer.networks,
+        "torch": torch.__version__,
+    }
+
+
+def _collected(form: str, scorer: PictureScorer, protocol: dict, notes: list[str], records: list[dict]) -> Scores:
+    methods, differences = scorer.estimates()
+    if protocol["people"] < MIN_GROUPS:
+        notes = [*notes, f"{protocol['people']} people: too few for intervals over people (need {MIN_GROUPS})"]
+    arrays = scorer.arrays()
+    items = [
+        record | {"methods": {method: {name: number(values[i]) for name, values in scores.items()} for method, scores in arrays.items()}}
+        for i, record in enumerate(records)
+    ]
+    return Scores(form, protocol, methods, scorer.not_available, differences, items, scorer.examples(), notes)

@@ -1,0 +1,102 @@
+"""Weights of the networks that metrics need: where they are looked for, how they are fetched, and that they are the right ones.
+
+A file counts only when its SHA-256 begins as published (the digits are in its name): a metric with other weights is another
+metric. Where weights are absent the metric is not available, with the reason.
+"""
+
+import hashlib
+import os
+import urllib.error
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dancepipe.errors import WeightsError, WeightsMissingError
+
+
+@dataclass(frozen=True)
+class MetricWeights:
+    """One published file."""
+
+    file_name: str
+    sha256_start: str
+    url: str
+    megabytes: int
+    licence: str
+
+
+KNOWN = {
+    "inception": MetricWeights(
+        "weights-inception-2015-12-05-6726825d.pth",
+        "6726825d",
+        "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+        95,
+        "Apache-2.0",
+    ),
+    "alex": MetricWeights(
+        "alexnet-owt-7be5be79.pth", "7be5be79", "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth", 244, "BSD-3-Clause"
+    ),
+    "vgg": MetricWeights("vgg16-397923af.pth", "397923af", "https://download.pytorch.org/models/vgg16-397923af.pth", 553, "BSD-3-Clause"),
+}
+
+
+def find_metric_weights(name: str, folder: Path | None, *, fetch: bool = False, say: Callable[[str], None] = print) -> Path:
+    """The checked file of that name: in `folder` when one is given, else in torch's download cache; fetched there on request.
+
+    WeightsMissingError when it is absent, WeightsError when it is another file or cannot be fetched.
+    """
+    known = KNOWN[name]
+    place = (Path(folder) if folder is not None else _download_cache()) / known.file_name
+    if not place.is_file():
+        if not fetch:
+            raise WeightsMissingError(f"no {known.file_name} in {place.parent}; put it there ({known.url}), or run once with --fetch")
+        _download(known, place, say)
+    digest = sha256_of(place)
+    if not digest.startswith(known.sha256_start):
+        raise WeightsError(
+            f"{place} is not the published file: its SHA-256 begins with {digest[:8]}, not {known.sha256_start}; delete it and get it anew"
+        )
+    return place
+
+
+def read_state(path: Path) -> dict:
+    """The state dict in a .pth file, unpickled as tensors only. WeightsError when it is damaged."""
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file can make the reader raise anything
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(f"cannot read {path}: {reason}; delete it and get it anew") from error
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _download_cache() -> Path:
+    import torch
+
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def _download(known: MetricWeights, place: Path, say: Callable[[str], None]) -> None:
+    import torch
+
+    say(f"fetching {known.url} ({known.megabytes} MB, {known.licence})")
+    part = place.with_name(place.name + ".part")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(known.url, str(part), hash_prefix=known.sha256_start, progress=False)
+        os.replace(part, place)
+    except (urllib.error.URLError, OSError, RuntimeError) as error:
+        part.unlink(missing_ok=True)
+        reason = str(getattr(error, "reason", "") or error) or type(error).__name__
+        raise WeightsError(
+            f"cannot fetch {known.url} ({reason}); download it elsewhere and name its folder with --metric-weights"
+        ) from error

@@ -1,0 +1,35 @@
+"""Weights and pairs -> pictures."""
+
+import torch
+
+from dancepipe.model.networks import Networks
+from dancepipe.model.tensors import to_network, to_picture
+from dancepipe.person.draw import heat_maps, joint_map
+
+
+class PairRenderer:
+    """Renders pairs with the networks of a weight file, on the device."""
+
+    def __init__(self, networks: Networks, device: str, precision: str):
+        self._networks, self._device, self._precision = networks, torch.device(device), precision
+        for network in (networks.flow_attention, networks.enhancer):
+            if network is not None:
+                network.to(self._device, memory_format=torch.channels_last).eval()
+
+    @torch.inference_mode()
+    def __call__(self, images: torch.Tensor, joints_r: torch.Tensor, joints_t: torch.Tensor) -> torch.Tensor:
+        """References uint8 (B, H, W, 3), joints (B, 18, 3) px of reference and target -> results uint8 (B, H, W, 3) on grey."""
+        size_hw = images.shape[1:3]
+        joints_r, joints_t = joints_r.to(self._device), joints_t.to(self._device)
+        J_t = joint_map(joints_t, *size_hw)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
+            made = self._networks.flow_attention(
+                to_network(images, self._device),
+                heat_maps(joints_r, *size_hw),
+                heat_maps(joints_t, *size_hw),
+                joint_map(joints_r, *size_hw),
+                J_t,
+            )
+            if self._networks.enhancer is None:
+                return to_picture(made.coarse).cpu()
+            return to_picture(self._networks.enhancer(made.coarse, made.matte_logits, J_t).final).cpu()

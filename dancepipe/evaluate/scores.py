@@ -1,0 +1,122 @@
+"""What a run of evaluate found: the record, the file scores.json, and the table on screen."""
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from dancepipe import __version__
+from dancepipe.errors import ConfigError, OutputError
+from dancepipe.evaluate.examples import Example
+from dancepipe.evaluate.measures import MEASURES
+from dancepipe.evaluate.statistics import Estimate
+
+FORMAT = "scores-1"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Numbers by method and measure; where there is none, the reason. Differences are of the first method less each other one."""
+
+    form: str  # "pairs", "folders" or "video"
+    protocol: dict
+    methods: dict[str, dict[str, Estimate]]
+    not_available: dict[str, str]  # measure -> reason
+    differences: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+    items: list[dict] = field(default_factory=list)  # numbers of every pair, for comparisons later
+    examples: list[Example] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict:
+        """Plain values; the same input gives the same text."""
+        return {
+            "format": FORMAT,
+            "dancepipe": __version__,
+            "form": self.form,
+            "protocol": self.protocol,
+            "notes": self.notes,
+            "measures": {name: asdict(MEASURES[name]) for name in self.names()},
+            "methods": {method: {name: _plain(value) for name, value in values.items()} for method, values in self.methods.items()},
+            "not_available": self.not_available,
+            "differences": {method: {name: _plain(value) for name, value in values.items()} for method, values in self.differences.items()},
+            "items": self.items,
+        }
+
+    def names(self) -> list[str]:
+        """Measures in the table's order."""
+        present = {name for values in self.methods.values() for name in values} | self.not_available.keys()
+        return [name for name in MEASURES if name in present]
+
+    def text(self) -> str:
+        """The table for the screen: a row for each measure, a column for each method, 95 % intervals in brackets."""
+        rows = [["", *self.methods]]
+        for name in self.names():
+            measure = MEASURES[name]
+            arrow = {"lower": "-", "higher": "+", "real": "="}[measure.better]
+            label = f"{name} {arrow}" + (f" ({measure.unit})" if measure.unit not in ("", "of 1") else "")
+            if name in self.not_available:
+                rows.append([label, f"not available: {self.not_available[name]}"])
+            else:
+                rows.append([label, *(shown(values.get(name), measure.digits) for values in self.methods.values())])
+        widths = (
+            [max(len(row[i]) for row in rows if len(row) > 2 or i == 0) for i in range(len(rows[0]))]
+            if len(rows[0]) > 2
+            else [max(len(row[0]) for row in rows), 0]
+        )
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths + [0] * len(row))).rstrip() for row in rows]
+        legend = "- lower is better, + higher is better, = as the real ones; [95 % interval over people]"
+        return "\n".join([*lines, legend, *self.notes])
+
+
+def shown(estimate: Estimate | None, digits: int) -> str:
+    """One number with its interval and mark, as the table has it."""
+    if estimate is None or not math.isfinite(estimate.value):
+        return "-"
+    text = f"{estimate.value:.{digits}f}"
+    if estimate.low is not None:
+        text += f" [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
+    return text + (f" ({estimate.mark})" if estimate.mark else "")
+
+
+def write_scores(path: Path, scores: Scores) -> None:
+    """scores.json, whole or absent. OutputError."""
+    write_text(path, json.dumps(scores.as_json(), indent=1, allow_nan=False) + "\n")
+
+
+def read_scores(path: Path) -> dict:
+    """The record of a scores.json. ConfigError when it is none."""
+    try:
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read scores {path}: {error}") from error
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise ConfigError(f"{path} is no scores file of this version (need format {FORMAT})")
+    return record
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file, whole or absent. OutputError."""
+    path = Path(path)
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(part, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; choose a folder that you may write to") from error
+
+
+def number(value: float) -> float | None:
+    """A value for JSON: None for what does not apply, 9 digits else, so that files of equal runs are equal."""
+    return float(f"{value:.9g}") if math.isfinite(value) else None
+
+
+def _plain(estimate: Estimate) -> dict:
+    plain = {"value": number(estimate.value), "low": None, "high": None, "count": estimate.count}
+    if estimate.low is not None:
+        plain |= {"low": number(estimate.low), "high": number(estimate.high)}
+    return plain | ({"mark": estimate.mark} if estimate.mark else {})

@@ -1,0 +1,95 @@
+"""A driver and the video made from it, frame beside frame: what is needed of each frame, measured in one pass."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from dancepipe.evaluate.detail import fine_detail
+from dancepipe.media.read import VideoReader
+from dancepipe.person.finder import PersonFinder
+from dancepipe.records import Frame, Pose
+
+ANALYSIS_SIDE_PX = 480
+_RETURN_PX = 1.5  # a pixel whose flow there and back ends further off was covered in between
+_SHIFTED_SHARE = 0.5  # of the frame interval: times nearer than that belong together
+
+
+@dataclass(frozen=True)
+class FrameFacts:
+    """One frame of one video. nan and None where no person was found."""
+
+    time_seconds: Fraction
+    pose: Pose | None
+    size_wh: tuple[int, int]
+    colour: np.ndarray  # (3,) mean of the person in [0, 1]
+    detail: float  # hf
+    warp_error: float  # against the frame before; nan for the first
+
+
+def paired_times(driver: list[Fraction], result: list[Fraction]) -> list[int | None]:
+    """For every frame of the driver the frame of the result that is shown at its time (nearest, each used once), or None."""
+    steps = [second - first for first, second in zip(driver, driver[1:])]
+    reach = _SHIFTED_SHARE * float(sorted(steps)[len(steps) // 2]) if steps else 0.5
+    paired, next_free = [], 0
+    for time in driver:
+        while next_free + 1 < len(result) and abs(result[next_free + 1] - time) < abs(result[next_free] - time):
+            next_free += 1
+        if next_free < len(result) and abs(result[next_free] - time) < reach:
+            paired.append(next_free)
+            next_free += 1
+        else:
+            paired.append(None)
+    return paired
+
+
+def read_facts(path: Path, finder: PersonFinder) -> Iterator[tuple[FrameFacts, np.ndarray]]:
+    """Facts and picture (at analysis size) of every frame. finder: in video mode with masks, used for this video alone."""
+    previous = None
+    with VideoReader(path, max_side_px=ANALYSIS_SIDE_PX) as video:
+        for frame in video:
+            facts, previous = _facts(frame, finder, previous)
+            yield facts, frame.image
+
+
+def _facts(frame: Frame, finder: PersonFinder, previous):
+    import torch
+
+    person = finder.find(frame.image)
+    height, width = frame.image.shape[:2]
+    if person is None:
+        return FrameFacts(frame.time_seconds, None, (width, height), np.full(3, np.nan), float("nan"), float("nan")), None
+    mask = person.mask if person.mask is not None else np.full((height, width), 255, np.uint8)
+    weight = mask.astype(np.float32) / 255
+    picture = frame.image.astype(np.float32) / 255
+    colour = (picture * weight[..., None]).sum((0, 1)) / max(float(weight.sum()), 1.0)
+    detail = float(fine_detail(torch.from_numpy(frame.image[None].copy()), torch.from_numpy(mask[None].copy()))[0])
+    current = (frame.image, picture - colour, weight)
+    error = _warp_error(previous, current) if previous is not None else float("nan")
+    return FrameFacts(frame.time_seconds, person.pose, (width, height), colour, detail, error), current
+
+
+def _warp_error(previous, current) -> float:
+    """Mean |this frame - the frame before moved along the optical flow| inside the person, covered pixels left out.
+
+    Mean colours are taken off before: what changes all at once is flicker, and has its own number.
+    """
+    import cv2
+
+    (image_before, colours_before, weight_before), (image, colours, weight) = previous, current
+    grey_before, grey = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (image_before, image))
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    back = search.calc(grey, grey_before, None)  # this frame's pixel -> the frame before
+    forth = search.calc(grey_before, grey, None)
+    y, x = np.mgrid[0 : grey.shape[0], 0 : grey.shape[1]].astype(np.float32)
+    map_x, map_y = x + back[..., 0], y + back[..., 1]
+
+    def moved(values: np.ndarray) -> np.ndarray:
+        return cv2.remap(values, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    returned = back + moved(forth)
+    seen = (np.hypot(returned[..., 0], returned[..., 1]) < _RETURN_PX) * weight * moved(weight_before)
+    difference = np.abs(colours - moved(colours_before)).mean(2)
+    return float((difference * seen).sum() / seen.sum()) if seen.sum() >= 32 else float("nan")
