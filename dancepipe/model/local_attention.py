@@ -79,7 +79,7 @@ def _gather(source: Tensor, weights: Tensor, first_x: Tensor, first_y: Tensor) -
         addresses = addresses + (pictures * (height * width)).view(-1, 1, 1, 1, 1)
     # The table must be contiguous: on a permuted view embedding_bag is 40 times slower. Free if source is channels_last.
     table = source.permute(0, 2, 3, 1).contiguous().view(-1, source.shape[1]).to(weights.dtype)  # (B * H * W, C)
-    summed = F.embedding_bag(addresses.view(-1, n * n), table, per_sample_weights=weights.reshape(-1, n * n), mode="sum")
+    summed = F.embedding_bag(addresses.reshape(-1, n * n), table, per_sample_weights=weights.reshape(-1, n * n), mode="sum")
     return summed.view(batch, h, w, -1).permute(0, 3, 1, 2)  # (B, C, h, w), channels_last in memory
 
 

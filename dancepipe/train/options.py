@@ -17,6 +17,7 @@ class TrainOptions:
     learning_rate: float = option(1e-4, "Adam, generators", minimum=0)
     discriminator_rate: float = option(1e-5, "Adam, discriminators", minimum=0)
     beta1: float = option(0.0, "Adam's first beta (the second is 0.999)", minimum=0)
+    average: float = option(0.999, "decay of the running average of the generators' weights; 0: none", minimum=0)
     perceptual: str = option("vgg19", "perceptual network: vgg19 (its normal download), vgg19:FILE, random, none")
     weights: LossWeights = option(LossWeights(), "weights of the loss terms")
     mirror: bool = option(True, "mirror half of the pairs")

@@ -11,6 +11,7 @@ from dancepipe.model.flow_attention import FlowAttentionNetwork, FlowAttentionOu
 from dancepipe.model.losses import discriminator_loss, stage1_terms, stage2_terms, weighted_sum
 from dancepipe.model.perceptual import Vgg19Taps
 from dancepipe.model.prior import limb_prior
+from dancepipe.train.average import WeightAverage
 from dancepipe.train.inputs import NetworkPair
 from dancepipe.train.options import TrainOptions
 
@@ -45,14 +46,15 @@ class Stage1:
         self.dims, self._options, self._perceptual, self._device = dims, options, perceptual, device
         self.flow_attention = _placed(FlowAttentionNetwork(dims.flow_attention), device)
         self.D = _placed(image_discriminator(dims.size_hw), device)
-        self.modules = {"flow_attention": self.flow_attention, "D": self.D}
+        self.average = WeightAverage(self.flow_attention, options.average)
+        self.modules = {"flow_attention": self.flow_attention, "flow_attention_average": self.average.module, "D": self.D}
         self.optimisers = {
             "flow_attention": _adam(self.flow_attention, options.learning_rate, options),
             "D": _adam(self.D, options.discriminator_rate, options),
         }
 
-    def step(self, pair: NetworkPair, *, with_statistics: bool) -> dict[str, float]:
-        """One update of both; the named terms, and with_statistics the state of M, A and the flows."""
+    def step(self, pair: NetworkPair, number: int, *, with_statistics: bool) -> dict[str, float]:
+        """Step `number` (from 0): one update of both; with_statistics the named terms and the state of M, A and the flows."""
         self.flow_attention.train()
         with _autocast(self._device, self._options):
             made = _coarse(self.flow_attention, pair)
@@ -63,6 +65,7 @@ class Stage1:
             terms = stage1_terms(made, pair.I_r, pair.I_t, pair.matte_t, self._perceptual, self.D)
             total = weighted_sum(terms, self._options.weights)
         _learn(self.optimisers["flow_attention"], total)
+        self.average.update(number)
         self.D.requires_grad_(True)
         if not with_statistics:
             return {}
@@ -71,9 +74,8 @@ class Stage1:
 
     @torch.no_grad()
     def show(self, pair: NetworkPair) -> tuple[FlowAttentionOutput, None, Tensor]:
-        """(coarse, None, matte logits) in eval mode."""
-        self.flow_attention.eval()
-        coarse = _coarse(self.flow_attention, pair)
+        """(coarse, None, matte logits) by the averaged weights."""
+        coarse = _coarse(self.average.module, pair)
         return coarse, None, coarse.matte_logits
 
 
@@ -86,15 +88,22 @@ class Stage2:
         self.enhancer = _placed(Enhancer(dims.enhancer), device)
         self.D = _placed(image_discriminator(dims.size_hw), device)
         self.D_f = _placed(face_discriminator(), device)
-        self.modules = {"flow_attention": self.flow_attention, "enhancer": self.enhancer, "D": self.D, "D_f": self.D_f}
+        self.average = WeightAverage(self.enhancer, options.average)
+        self.modules = {
+            "flow_attention": self.flow_attention,
+            "enhancer": self.enhancer,
+            "enhancer_average": self.average.module,
+            "D": self.D,
+            "D_f": self.D_f,
+        }
         self.optimisers = {
             "enhancer": _adam(self.enhancer, options.learning_rate, options),
             "D": _adam(self.D, options.discriminator_rate, options),
             "D_f": _adam(self.D_f, options.discriminator_rate, options),
         }
 
-    def step(self, pair: NetworkPair, *, with_statistics: bool) -> dict[str, float]:
-        """One update of enhancer, D and D_f; the named terms."""
+    def step(self, pair: NetworkPair, number: int, *, with_statistics: bool) -> dict[str, float]:
+        """Step `number` (from 0): one update of enhancer, D and D_f; with_statistics the named terms."""
         self.enhancer.train()
         boxes = face_boxes(pair.joints_t, pair.I_t.shape[2])
         with torch.no_grad(), _autocast(self._device, self._options):
@@ -112,6 +121,7 @@ class Stage2:
             terms = stage2_terms(made, pair.I_t, pair.matte_t, pair.joints_t, self._perceptual, self.D, self.D_f)
             total = weighted_sum(terms, self._options.weights)
         _learn(self.optimisers["enhancer"], total)
+        self.average.update(number)
         for judge in (self.D, self.D_f):
             judge.requires_grad_(True)
         if not with_statistics:
@@ -121,10 +131,9 @@ class Stage2:
 
     @torch.no_grad()
     def show(self, pair: NetworkPair) -> tuple[FlowAttentionOutput, Tensor, Tensor]:
-        """(coarse, final, matte logits) in eval mode."""
-        self.enhancer.eval()
+        """(coarse, final, matte logits) by the averaged weights."""
         coarse = _coarse(self.flow_attention, pair)
-        made = self.enhancer(coarse.coarse, coarse.matte_logits, pair.J_t)
+        made = self.average.module(coarse.coarse, coarse.matte_logits, pair.J_t)
         return coarse, made.final, made.matte_logits
 
 

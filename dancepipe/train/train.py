@@ -64,12 +64,12 @@ def train(
         if start.stage == 1:
             _run_stage(1, stage1, pairs[1], held_out, last, options, out, log, device, say)
         torch.manual_seed(options.seed + 1)
-        stage2 = Stage2(stage1.flow_attention, dims, options, perceptual, device)
+        stage2 = Stage2(stage1.average.module, dims, options, perceptual, device)
         _run_stage(2, stage2, pairs[2], held_out, last if start.stage == 2 else None, options, out, log, device, say)
     finally:
         log.close()
     weights = out / "weights.safetensors"
-    save_weights(weights, WeightsInfo(dims, 2, options.stage2_steps), {"flow_attention": stage1.flow_attention, "enhancer": stage2.enhancer})
+    save_weights(weights, WeightsInfo(dims, 2, options.stage2_steps), {"flow_attention": stage2.flow_attention, "enhancer": stage2.average.module})
     say(f"done: {weights}")
 
 
@@ -86,17 +86,19 @@ def _run_stage(number, stage, source, held_out, checkpoint: Path | None, options
     with tqdm(batches, total=total, initial=step, desc=f"stage {number}", unit="step", disable=None) as progress:
         for batch in progress:
             pair = network_pair(batch, device, mirror=options.mirror, colour_jitter=options.colour_jitter, seed=(options.seed, number, step))
-            values = stage.step(pair, with_statistics=(step + 1) % options.log_every == 0)
+            values = stage.step(pair, step, with_statistics=(step + 1) % options.log_every == 0)
             step += 1
             if step % options.log_every == 0 or step == total:
                 log.write(number, step, values)
                 progress.set_postfix({name: f"{values[name]:.3f}" for name in ("l1", "total") if name in values})
             if step % options.sample_every == 0 or step == total:
-                log.write(number, step, _held_out_figures(number, stage, shown, device, out, log, step, is_held_out=held_out is not None))
+                figures = _held_out_figures(number, stage, shown, device, out, log, step, is_held_out=held_out is not None)
+                log.write(number, step, figures)
+                tqdm.write(f"stage {number}, step {step} of {total}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
             if step % options.save_every == 0 or step == total:
                 save_checkpoint(out, Position(number, step), stage.modules, stage.optimisers, options.keep_checkpoints)
     if number == 1:
-        save_weights(out / "stage1.safetensors", WeightsInfo(stage.dims, 1, total), {"flow_attention": stage.flow_attention})
+        save_weights(out / "stage1.safetensors", WeightsInfo(stage.dims, 1, total), {"flow_attention": stage.average.module})
 
 
 def _held_out_figures(number, stage, shown: list, device, out: Path, log: RunLog, step: int, *, is_held_out: bool) -> dict[str, float]:
