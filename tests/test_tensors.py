@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from dancepipe.model.tensors import GREY, mask_to_network, to_network, to_picture
+from dancepipe.model.tensors import mask_to_network, to_network, to_picture
+from dancepipe.records import GREY
 
 ALL_LEVELS = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, 3)
 

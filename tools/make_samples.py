@@ -1,6 +1,6 @@
 """Make samples/reference.png and samples/driver.mp4 from the asset pack: two rendered people and a click track.
 
-    python tools/make_samples.py --assets DIR [--out samples] [--seconds 4]
+    python tools/make_samples.py --assets DIR [--out samples] [--seconds 6]
 
 The same pack gives the same pictures; the video's bytes also depend on the version of x264.
 """
@@ -138,7 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--assets", help="the asset pack; default: environment variable DANCEPIPE_DANCERS")
     parser.add_argument("--out", type=Path, default=Path("samples"))
-    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--seconds", type=float, default=6.0)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     assets = load_assets(options.assets)

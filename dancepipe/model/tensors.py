@@ -4,8 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# People stand on neutral grey. No uint8 is exactly the middle of [-1, 1]: 128 is 128 / 127.5 - 1 = 0.0039 to the networks.
-GREY = 128
+# People stand on neutral grey (records.GREY). No uint8 is exactly the middle of [-1, 1]: 128 is 0.0039 to the networks.
 
 
 def _checked(pictures: np.ndarray | Tensor, dimensions: int, device: torch.device | str | None) -> Tensor:

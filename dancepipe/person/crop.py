@@ -98,7 +98,7 @@ def crop_square(image: np.ndarray, box_xyxy_px: Box, size_px: int, fill: int | t
     shrinks = (x1 - x0) > size_px
     resample = Image.Resampling.HAMMING if shrinks else Image.Resampling.BICUBIC
     box = (x0 - left, y0 - top, x1 - left, y1 - top)
-    return np.asarray(Image.fromarray(plane).resize((size_px, size_px), resample, box=box))
+    return np.array(Image.fromarray(plane).resize((size_px, size_px), resample, box=box))
 
 
 def pose_in_box(pose: Pose, box_xyxy_px: Box, size_px: int) -> Pose:
