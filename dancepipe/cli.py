@@ -12,7 +12,9 @@ from dancepipe.animate.options import AnimateOptions
 from dancepipe.build_dataset.options import BuildDatasetOptions
 from dancepipe.config import merged, option_type, options_from, read_yaml
 from dancepipe.errors import ConfigError, DancepipeError
+from dancepipe.evaluate.options import EvaluateOptions
 from dancepipe.render_dancers.options import RenderDancersOptions
+from dancepipe.study.options import StudyOptions
 from dancepipe.train.options import TrainOptions
 
 USER_ERROR = 2
@@ -75,6 +77,25 @@ def _parser() -> argparse.ArgumentParser:
     dancers.add_argument("--out", type=Path, required=True, help="folder of the data set")
     _add_options(dancers, RenderDancersOptions)
     dancers.set_defaults(run=_dancers)
+
+    evaluate = commands.add_parser("evaluate", help="the paper's metrics, baselines beside, with intervals and a report")
+    evaluate.add_argument("--weights", type=Path, help="weights that render the test pairs of --data")
+    evaluate.add_argument("--data", type=Path, help="folder of a data set; alone: the baselines on its test pairs")
+    evaluate.add_argument("--real", type=Path, help="folder of real pictures")
+    evaluate.add_argument("--fake", action="append", metavar="[NAME=]DIR", help="folder of made pictures, matched with --real by file name; several may be named")
+    evaluate.add_argument("--driver", type=Path, help="video that moved --result")
+    evaluate.add_argument("--result", type=Path, help="finished video")
+    evaluate.add_argument("--out", type=Path, help="scores.json to write, with its protocol; the report lies beside it as .html")
+    _add_options(evaluate, EvaluateOptions)
+    evaluate.set_defaults(run=_evaluate)
+
+    study = commands.add_parser("study", help="which one is the real photograph? a page for volunteers, and its JND table")
+    study.add_argument("--real", type=Path, help="folder of real pictures")
+    study.add_argument("--fake", action="append", metavar="NAME=DIR", help="a method and its folder of made pictures; may be repeated")
+    study.add_argument("--database", type=Path, help="SQLite file of the votes, begun or gone on with")
+    study.add_argument("--report", type=Path, metavar="DATABASE", help="print the JND table of a database instead of serving the page")
+    _add_options(study, StudyOptions)
+    study.set_defaults(run=_study)
 
     doctor = commands.add_parser("doctor", help="what is installed, which devices and weights are found")
     doctor.add_argument("--weights", type=Path, help="also look at these weights")
@@ -176,6 +197,41 @@ def _dancers(parsed) -> int:
         f"{parsed.out}: {summary.identities_written} people written ({summary.frames_written} pictures), "
         f"{summary.identities_already_there} already there; {summary.seconds:.0f} s"
     )
+    return 0
+
+
+def _evaluate(parsed) -> int:
+    options = _options(parsed)
+    from dancepipe.evaluate.evaluate import evaluate
+
+    fake = parsed.fake
+    if fake:
+        from dancepipe.study.pairs import named_folders
+
+        fake = named_folders(fake) if len(fake) > 1 or "=" in fake[0] else Path(fake[0])
+    scores = evaluate(
+        weights=parsed.weights, data=parsed.data, real=parsed.real, fake=fake,
+        driver=parsed.driver, result=parsed.result, out=parsed.out, options=options,
+    )  # fmt: skip
+    print(scores.text())
+    return 0
+
+
+def _study(parsed) -> int:
+    options = _options(parsed)
+    if parsed.report:
+        from dancepipe.study.report import study_report
+
+        print(study_report(parsed.report).text())
+        return 0
+    missing = [flag for flag in ("real", "fake", "database") if not getattr(parsed, flag)]
+    if missing:
+        raise ConfigError(f"study needs --{', --'.join(missing)} (or --report DATABASE)")
+    from dancepipe.study.pairs import named_folders
+    from dancepipe.study.study import study
+
+    summary = study(parsed.real, named_folders(parsed.fake), parsed.database, options)
+    print(f"{parsed.database}: {summary.votes} votes of {summary.volunteers} volunteers, {summary.finished} of them finished")
     return 0
 
 

@@ -76,6 +76,6 @@ def test_help_is_quick_and_loads_no_torch():
 
 
 def test_every_command_explains_itself():
-    for command in ("build-dataset", "train", "animate", "dancers", "doctor"):
+    for command in ("build-dataset", "train", "animate", "dancers", "evaluate", "study", "doctor"):
         shown = subprocess.run([sys.executable, "-m", "dancepipe", command, "--help"], check=True, capture_output=True, text=True).stdout
         assert "usage: dancepipe " + command in shown
