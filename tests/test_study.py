@@ -27,7 +27,9 @@ def post(address, path, **body):
 
 def test_ctrl_c_closes_the_page_and_sums_up(tmp_path):
     write_folders(tmp_path, 2)
-    with subprocess.Popen([sys.executable, "-u", "-c", RUN, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", RUN, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             said = []
             for line in process.stdout:

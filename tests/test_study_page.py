@@ -40,7 +40,7 @@ const looked = ["left", "right"].map((side) => {
 return { real: looked[0].kind === "real" ? "left" : "right", made: looked.find((one) => one.kind !== "real").kind,
          reals: looked.filter((one) => one.kind === "real").length };
 """
-SHOWN = "document.querySelectorAll('.side.shown').length === 2 && getComputedStyle(document.querySelector('#left img')).visibility === 'visible'"
+SHOWN = "document.querySelectorAll('.shown').length === 2 && getComputedStyle(document.querySelector('#left img')).visibility === 'visible'"
 AWAITED = "pair && pair.number === arguments[0]"
 
 
@@ -77,10 +77,13 @@ def enter(browser, port, name):
 
 def test_a_study_clicked_through_killed_and_gone_on_with(tmp_path, port):
     write_folders(tmp_path, 8, ("ours", "other"))
+    pressed = []
     with open_browser(tmp_path) as browser:
         with serving(tmp_path, port) as process:
             enter(browser, port, "<img src=x onerror=document.title=1> Zoë")
-            assert browser.run("return document.querySelector('#ready h1').textContent") == "Welcome, <img src=x onerror=document.title=1> Zoë"
+            assert (
+                browser.run("return document.querySelector('#ready h1').textContent") == "Welcome, <img src=x onerror=document.title=1> Zoë"
+            )
             assert "8 pairs" in browser.run("return document.getElementById('ready-where').textContent")
             browser.press("enter")
 
@@ -91,7 +94,7 @@ def test_a_study_clicked_through_killed_and_gone_on_with(tmp_path, port):
             assert looked["reals"] == 1
             browser.wait(f"!({SHOWN})")
             assert browser.run("return pair.hiddenAt - pair.shownAt") == pytest.approx(400, abs=150)
-            answer(browser, looked, ("a", "d"))
+            answer(browser, looked, pressed)
 
             # 1: a key that is held down from the last pair, and two clicks at once
             browser.wait(AWAITED, 1)
@@ -115,7 +118,7 @@ def test_a_study_clicked_through_killed_and_gone_on_with(tmp_path, port):
             process.wait()
 
         # 3: answered while nobody listens
-        answer(browser, third, ("left", "right"))
+        answer(browser, third, pressed)
         browser.wait("document.getElementById('trouble').textContent.includes('Nothing is lost')")
         assert [len(volunteer.votes) for volunteer in read_votes(tmp_path / "votes.sqlite")[1]] == [3]
 
@@ -134,11 +137,15 @@ def test_a_study_clicked_through_killed_and_gone_on_with(tmp_path, port):
             browser.click("#begin")
             for number in range(4, TOTAL):
                 browser.wait(AWAITED, number)
-                answer(browser, browser.run(LOOK), ("left", "right"))
+                answer(browser, browser.run(LOOK), pressed)
+            assert set(pressed) == {"a", "d", "left", "right"}
             browser.wait("!document.getElementById('done').hidden")
             assert browser.run("return document.title") == "Which one is the real photograph?"
             origin = f"http://127.0.0.1:{port}/"
-            assert all(name.startswith(origin) for name in browser.run("return performance.getEntriesByType('resource').map((entry) => entry.name)"))
+            assert all(
+                name.startswith(origin)
+                for name in browser.run("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+            )
 
     report = study_report(tmp_path / "votes.sqlite")
     assert {row.method: (row.jnd, row.votes) for row in report.methods} == {"ours": (0, 3), "other": (1, 3)}
@@ -193,8 +200,11 @@ def wanted_side(looked):
     return looked["real"] if looked["made"] != "other" else {"left": "right", "right": "left"}[looked["real"]]
 
 
-def answer(browser, looked, keys):
-    browser.press(keys[("left", "right").index(wanted_side(looked))])
+def answer(browser, looked, pressed):
+    """By a letter and by an arrow in turn, on each side; adds the key to `pressed`."""
+    keys = {"left": ("a", "left"), "right": ("d", "right")}[wanted_side(looked)]
+    pressed.append(keys[sum(key in keys for key in pressed) % 2])
+    browser.press(pressed[-1])
 
 
 BOXES = """
@@ -213,7 +223,8 @@ for (const element of document.querySelectorAll("main *")) {
   if (!element.offsetParent || ![...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim())) continue;
   let ground = element;
   while (parts(getComputedStyle(ground).backgroundColor)[3] === 0) ground = ground.parentElement;
-  const pair = [light(parts(getComputedStyle(element).color)), light(parts(getComputedStyle(ground).backgroundColor))].sort((a, b) => b - a);
+  const colours = [getComputedStyle(element).color, getComputedStyle(ground).backgroundColor];
+  const pair = colours.map((colour) => light(parts(colour))).sort((a, b) => b - a);
   worst = Math.min(worst, (pair[0] + 0.05) / (pair[1] + 0.05));
 }
 return worst;

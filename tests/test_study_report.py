@@ -81,7 +81,9 @@ def test_one_volunteer_gets_wilson_and_so_do_votes_that_are_all_alike(tmp_path):
     assert alike.interval_by == "wilson" and alike.interval == wilson_interval(0, 10)
 
 
-@pytest.mark.parametrize("hits, count, low, high", [(0, 10, 0, 0.277533), (10, 10, 0.722467, 1), (1, 10, 0.017876, 0.404150), (81, 263, 0.255289, 0.366210)])
+@pytest.mark.parametrize(
+    "hits, count, low, high", [(0, 10, 0, 0.277533), (10, 10, 0.722467, 1), (1, 10, 0.017876, 0.404150), (81, 263, 0.255289, 0.366210)]
+)
 def test_wilson_against_published_values(hits, count, low, high):
     """81 of 263: Newcombe 1998, table I."""
     assert wilson_interval(hits, count) == pytest.approx((low, high), abs=1e-4)

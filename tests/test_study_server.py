@@ -28,7 +28,11 @@ class Client:
         """(status, body bytes, headers). body: a value for JSON, or bytes as they are."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        sent = {"Host": host or f"127.0.0.1:{self.port}"} | ({"Content-Type": "application/json"} if data is not None else {}) | (headers or {})
+        sent = (
+            {"Host": host or f"127.0.0.1:{self.port}"}
+            | ({"Content-Type": "application/json"} if data is not None else {})
+            | (headers or {})
+        )
         try:
             connection.request(method, path, data, {key: value for key, value in sent.items() if value is not None})
             answer = connection.getresponse()
@@ -133,9 +137,20 @@ def test_only_the_current_pair_can_be_seen(tmp_path):
 
 @pytest.mark.parametrize(
     "path",
-    ["/../votes.sqlite", "/votes.sqlite", "/picture/../../votes.sqlite", "/picture/{token}/0/left/../../../../etc/passwd", "/picture/{token}/0/p000.png",
-     "/picture/{token}/-1/left", "/picture/{token}/0/%6ceft", "/picture/%2e%2e/0/left", "//etc/passwd", "/page.html", "/picture/{token}/٣/left"],
-)  # fmt: skip
+    [
+        "/../votes.sqlite",
+        "/votes.sqlite",
+        "/picture/../../votes.sqlite",
+        "/picture/{token}/0/left/../../../../etc/passwd",
+        "/picture/{token}/0/p000.png",
+        "/picture/{token}/-1/left",
+        "/picture/{token}/0/%6ceft",
+        "/picture/%2e%2e/0/left",
+        "//etc/passwd",
+        "/page.html",
+        "/picture/{token}/٣/left",
+    ],
+)
 def test_paths_are_never_files(tmp_path, path):
     with running(tmp_path, pictures=3) as (client, _):
         token = client.post("/start", name="ann")[1]["volunteer"]
@@ -157,7 +172,10 @@ def test_a_double_submission_counts_once_and_the_first_stands(tmp_path):
     assert [vote.side for vote in read_votes(tmp_path / "votes.sqlite")[1][0].votes] == ["left"]
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example", "", "[::1", "8.8.8.8", "user@evil.example"])
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example", "", "[::1", "8.8.8.8", "user@evil.example"],
+)
 def test_foreign_names_in_the_host_header_are_refused(tmp_path, host):
     """DNS rebinding: a page of evil.example that resolves its own name to 127.0.0.1 still sends its own name."""
     with running(tmp_path, pictures=3) as (client, _):
@@ -219,9 +237,19 @@ def test_requests_that_are_refused(tmp_path, path, body, headers, status):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"side": "up"}, {"side": None}, {"response_seconds": -1}, {"response_seconds": "1"}, {"response_seconds": True}, {"response_seconds": float("nan")},
-     {"response_seconds": float("inf")}, {"response_seconds": 10**400}, {"shown_seconds": None}, {"picture_width_px": 1e9}],
-)  # fmt: skip
+    [
+        {"side": "up"},
+        {"side": None},
+        {"response_seconds": -1},
+        {"response_seconds": "1"},
+        {"response_seconds": True},
+        {"response_seconds": float("nan")},
+        {"response_seconds": float("inf")},
+        {"response_seconds": 10**400},
+        {"shown_seconds": None},
+        {"picture_width_px": 1e9},
+    ],
+)
 def test_votes_that_make_no_sense(tmp_path, changes):
     with running(tmp_path, pictures=3) as (client, _):
         token = client.post("/start", name="ann")[1]["volunteer"]
@@ -269,7 +297,11 @@ def test_a_port_in_use_is_told_before_anything_is_written(tmp_path):
 
 @pytest.mark.parametrize(
     "options, message",
-    [({"port": 70000}, "no port 70000"), ({"host": "203.0.113.9"}, "address of this machine"), ({"show_seconds": float("inf")}, "show_seconds is inf; at most 3600")],
+    [
+        ({"port": 70000}, "no port 70000"),
+        ({"host": "203.0.113.9"}, "address of this machine"),
+        ({"show_seconds": float("inf")}, "show_seconds is inf; at most 3600"),
+    ],
 )
 def test_options_that_do_not_fit(tmp_path, options, message):
     real, fakes = write_folders(tmp_path, 2)
@@ -295,7 +327,7 @@ def test_what_is_short_is_said(tmp_path):
     with running(tmp_path, count=4, methods=("ours", "other"), pictures=9, checks=2, say=said.append):
         pass
     assert "only 4 pictures are there: each volunteer sees 4 pairs of each method, not 9" in said
-    assert any("the same real picture with several methods (20 pictures would avoid it)" in words for words in said)
+    assert any("the same real picture with several methods, far apart (20 pictures would avoid it)" in words for words in said)
 
 
 def test_a_study_is_gone_on_with_and_other_pictures_are_refused(tmp_path):
@@ -309,7 +341,10 @@ def test_a_study_is_gone_on_with_and_other_pictures_are_refused(tmp_path):
         assert (me["volunteer"], me["answered"], me["rest_after"]) == (token, 1, 5)
     with pytest.raises(StudyError, match="checks is 0 there, 2 here"), running(tmp_path, folders=folders, pictures=3, checks=2):
         pass
-    with pytest.raises(StudyError, match="enlarge is 2.0 there, 3.0 here"), running(tmp_path, folders=folders, pictures=3, checks=0, enlarge=3.0):
+    with (
+        pytest.raises(StudyError, match="enlarge is 2.0 there, 3.0 here"),
+        running(tmp_path, folders=folders, pictures=3, checks=0, enlarge=3.0),
+    ):
         pass
     for path in folders[1]["ours"].iterdir():
         Image.fromarray(draw_flat((9, 9, 9), 1)).save(path)

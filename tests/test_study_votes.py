@@ -132,7 +132,9 @@ def test_the_same_study_is_gone_on_with_and_another_is_refused(tmp_path):
     assert is_begun(path)
     again = VoteStore(path)
     again.begin(dict(reversed(PROTOCOL.items())), DIGESTS)
-    with pytest.raises(StudyError, match=r"holds another study \(seed is 0 there, 7 here; show_seconds is 1.0 there, None here\); .*new database"):
+    with pytest.raises(
+        StudyError, match=r"holds another study \(seed is 0 there, 7 here; show_seconds is 1.0 there, None here\); .*new database"
+    ):
         again.begin({"methods": ["ours"], "seed": 7}, DIGESTS)
     with pytest.raises(StudyError, match="1 of 2 picture files are not the same"):
         again.begin(PROTOCOL, DIGESTS | {("ours", "a"): "3"})

@@ -51,10 +51,14 @@ def list_pictures(folder: Path, say: Callable[[str], None] = print) -> dict[str,
     for path in files:
         if path.suffix.lower() in ENDINGS:
             if path.stem in found:
-                raise StudyError(f"{folder} has both {found[path.stem].name} and {path.name}; pictures are matched by name without ending, keep one")
+                raise StudyError(
+                    f"{folder} has both {found[path.stem].name} and {path.name}; pictures are matched by name without ending, keep one"
+                )
             found[path.stem] = path
     if not found:
-        raise StudyError(f"no pictures in {folder} ({len(files)} other files, subfolders are not searched); it needs files such as name.png")
+        raise StudyError(
+            f"no pictures in {folder} ({len(files)} other files, subfolders are not searched); it needs files such as name.png"
+        )
     if len(found) < len(files):
         say(f"{folder}: {len(files) - len(found)} files that are no pictures by their ending are left out")
     return found
@@ -79,7 +83,9 @@ def match_pictures(real: Path, fakes: Mapping[str, Path], common: bool = False, 
     if not names:
         raise StudyError(f"no name is in all folders ({'; '.join(differences)}); pictures are matched by file name without ending")
     if differences and not common:
-        raise StudyError(f"names do not match: {'; '.join(differences)}; add the missing ones, or show the {len(names)} common ones with --common")
+        raise StudyError(
+            f"names do not match: {'; '.join(differences)}; add the missing ones, or show the {len(names)} common ones with --common"
+        )
     if differences:
         say(f"{len(names)} names are common to all folders and are used: {'; '.join(differences)}")
     files = {(method, name): folders[method][name] for method in folders for name in names}

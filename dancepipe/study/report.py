@@ -8,7 +8,7 @@ from statistics import median
 
 import numpy as np
 
-from dancepipe.study.votes import Vote, VolunteerVotes, read_votes
+from dancepipe.study.votes import VolunteerVotes, Vote, read_votes
 
 RESAMPLES = 4000
 Z_95 = 1.959963984540054  # 97.5 % point of the normal distribution
@@ -110,7 +110,10 @@ class StudyReport:
         ]
         lines += ["", *_table(header, cells)] if cells else ["", "no volunteer has come yet"]
         by = sorted({row.interval_by for row in self.methods if row.interval_by})
-        how = {"bootstrap": "bootstrap over volunteers and pictures", "wilson": "Wilson (one volunteer, or all votes alike: nothing to resample)"}
+        how = {
+            "bootstrap": "bootstrap over volunteers and pictures",
+            "wilson": "Wilson (one volunteer, or all votes alike: nothing to resample)",
+        }
         if by:
             lines += ["", "intervals: " + "; ".join(how[name] for name in by)]
         return "\n".join(line.rstrip() for line in lines)
@@ -182,7 +185,9 @@ def _bootstrap(tallies: dict, volunteers: int, pictures: int, seed: int, resampl
     """
     chance = np.random.default_rng(seed)
     of_volunteers = chance.multinomial(volunteers, np.full(volunteers, 1 / volunteers), resamples).astype(float)
-    of_pictures = chance.multinomial(pictures, np.full(pictures, 1 / pictures), resamples).astype(float) if pictures else np.zeros((resamples, 0))
+    of_pictures = (
+        chance.multinomial(pictures, np.full(pictures, 1 / pictures), resamples).astype(float) if pictures else np.zeros((resamples, 0))
+    )
     draws = {}
     for method, (count, fooled) in tallies.items():
         votes, hits = (((of_volunteers @ table) * of_pictures).sum(1) for table in (count, fooled))

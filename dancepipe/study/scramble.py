@@ -20,5 +20,7 @@ def scramble(image: np.ndarray, *key) -> np.ndarray:
         left, top, right, bottom = (int(edge) for edge in boxes[place])
         if right > left and bottom > top:  # pictures of fewer pixels than tiles
             tile = source.crop(tuple(int(edge) for edge in boxes[origin]))
-            result.paste(tile.resize((right - left, bottom - top)) if min(tile.size) else Image.new("RGB", (right - left, bottom - top)), (left, top))
+            result.paste(
+                tile.resize((right - left, bottom - top)) if min(tile.size) else Image.new("RGB", (right - left, bottom - top)), (left, top)
+            )
     return np.asarray(result.filter(ImageFilter.GaussianBlur(max(min(width, height) * BLUR, 1))))

@@ -28,7 +28,13 @@ from dancepipe.study.options import StudyOptions
 from dancepipe.study.pairs import MatchedPictures, load_pair
 from dancepipe.study.plan import SIDES, Trial
 from dancepipe.study.scramble import scramble
-from dancepipe.study.votes import NoSuchVolunteerError, Progress, VoteStore, WrongTurnError, clean_name
+from dancepipe.study.votes import (
+    NoSuchVolunteerError,
+    Progress,
+    VoteStore,
+    WrongTurnError,
+    clean_name,
+)
 
 MOST_BODY_BYTES = 4096
 SLOWEST_CLIENT_SECONDS = 30

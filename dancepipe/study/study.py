@@ -7,7 +7,13 @@ from pathlib import Path
 from dancepipe.config import as_plain
 from dancepipe.errors import StudyError
 from dancepipe.study.options import StudyOptions
-from dancepipe.study.pairs import MatchedPictures, REAL, check_pairs, digest_files, match_pictures
+from dancepipe.study.pairs import (
+    REAL,
+    MatchedPictures,
+    check_pairs,
+    digest_files,
+    match_pictures,
+)
 from dancepipe.study.plan import choose_pool, plan_trials
 from dancepipe.study.server import StudyServer, bind_server
 from dancepipe.study.votes import VoteStore, is_begun, read_votes
@@ -64,7 +70,9 @@ def open_study(
             say(f"reading {len(digests)} pictures")
             check_pairs(shown, options.shrink, say)
             _say_what_is_short(pool, matched, options, say)
-        protocol = {name: value for name, value in as_plain(options).items() if name in PROTOCOL_OPTIONS} | {"methods": list(matched.methods)}
+        protocol = {name: value for name, value in as_plain(options).items() if name in PROTOCOL_OPTIONS} | {
+            "methods": list(matched.methods)
+        }
         votes = VoteStore(database)
         server.store = votes  # closed with the server from here on
         votes.begin(protocol, digests)
@@ -89,4 +97,4 @@ def _say_what_is_short(pool: list[str], matched: MatchedPictures, options: Study
         say(f"only {available} pictures are there: each volunteer sees {available} pairs of each method, not {options.pictures}")
     if available < methods * options.pictures and methods > 1:
         enough = methods * options.pictures + options.checks
-        say(f"a volunteer will meet the same real picture with several methods ({enough} pictures would avoid it); the repeats are kept far apart")
+        say(f"a volunteer will meet the same real picture with several methods, far apart ({enough} pictures would avoid it)")

@@ -20,7 +20,8 @@ LONGEST_NAME = 40
 TABLES = """
 CREATE TABLE study (protocol TEXT NOT NULL, began TEXT NOT NULL);
 CREATE TABLE file (method TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (method, name)) WITHOUT ROWID;
-CREATE TABLE volunteer (id INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, began TEXT NOT NULL);
+CREATE TABLE volunteer (
+    id INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, began TEXT NOT NULL);
 CREATE TABLE trial (
     volunteer INTEGER NOT NULL REFERENCES volunteer, number INTEGER NOT NULL, method TEXT, picture TEXT NOT NULL,
     real_side TEXT NOT NULL, showings INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (volunteer, number)) WITHOUT ROWID;
@@ -102,7 +103,9 @@ def is_begun(database: Path) -> bool:
             application = connection.execute("PRAGMA application_id").fetchone()[0]
             tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     except (OSError, sqlite3.Error) as error:
-        raise StudyError(f"cannot read votes from {database}: {error}; name a database of a study, or a file that is not there yet") from error
+        raise StudyError(
+            f"cannot read votes from {database}: {error}; name a database of a study, or a file that is not there yet"
+        ) from error
     if application != APPLICATION_ID and tables:
         raise StudyError(f"{database} is a database of something else; name a database of a study, or a file that is not there yet")
     return application == APPLICATION_ID
@@ -183,10 +186,14 @@ class VoteStore:
         """Note that the current trial is shown (once more). Raises NoSuchVolunteerError."""
         with self._transaction() as connection:
             volunteer, progress = self._find(token)
-            connection.execute("UPDATE trial SET showings = showings + 1 WHERE volunteer = ? AND number = ?", (volunteer, progress.answered))
+            connection.execute(
+                "UPDATE trial SET showings = showings + 1 WHERE volunteer = ? AND number = ?", (volunteer, progress.answered)
+            )
         return progress
 
-    def add_vote(self, token: str, number: int, side: str, response_seconds: float, shown_seconds: float, picture_width_px: float) -> Progress:
+    def add_vote(
+        self, token: str, number: int, side: str, response_seconds: float, shown_seconds: float, picture_width_px: float
+    ) -> Progress:
         """Store the answer to the current trial; for one that is answered already the first answer stands and nothing changes.
 
         Raises NoSuchVolunteerError, WrongTurnError (a trial that was not shown yet).
@@ -230,7 +237,11 @@ class VoteStore:
     def _check_same(self, connection: sqlite3.Connection, protocol: Mapping, digests: Mapping[tuple[str, str], str]) -> None:
         stored = json.loads(connection.execute("SELECT protocol FROM study").fetchone()[0])
         given = json.loads(json.dumps(protocol))
-        differing = [f"{key} is {stored.get(key)!r} there, {given.get(key)!r} here" for key in sorted({*stored, *given}) if stored.get(key) != given.get(key)]
+        differing = [
+            f"{key} is {stored.get(key)!r} there, {given.get(key)!r} here"
+            for key in sorted({*stored, *given})
+            if stored.get(key) != given.get(key)
+        ]
         if not differing:
             known = {(method, name): digest for method, name, digest in connection.execute("SELECT method, name, sha256 FROM file")}
             changed = sum(known.get(key) != digests.get(key) for key in {*known, *digests})
