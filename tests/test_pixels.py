@@ -57,7 +57,13 @@ def test_ssim_is_the_usual_one():
     ours = pixel_scores(fake, real, None, {"ssim"})["ssim"]
     for i in range(3):
         wanted = metrics.structural_similarity(
-            fake[i].numpy() / 255, real[i].numpy() / 255, channel_axis=2, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+            fake[i].numpy() / 255,
+            real[i].numpy() / 255,
+            channel_axis=2,
+            data_range=1.0,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
         )
         assert float(ours[i]) == pytest.approx(wanted, abs=1e-5)
 

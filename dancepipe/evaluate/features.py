@@ -6,6 +6,7 @@ its own entry rounds to uint8 and resizes as TensorFlow 1 did, so the network is
 """
 
 import io
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from dancepipe.evaluate.metric_weights import find_metric_weights, read_state
 _SIDE_PX = 299
 _STAGES = (
     "Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "MaxPool_1", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "MaxPool_2",
-    "Mixed_5b", "Mixed_5c", "Mixed_5d", "Mixed_6a", "Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e", "Mixed_7a", "Mixed_7b", "Mixed_7c", "AvgPool",
+    "Mixed_5b", "Mixed_5c", "Mixed_5d", "Mixed_6a", "Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e",
+    "Mixed_7a", "Mixed_7b", "Mixed_7c", "AvgPool",
 )  # fmt: skip
 
 
@@ -94,7 +96,9 @@ def open_lpips(network: str, folder: Path | None, device: str, *, fetch: bool = 
         raise MissingExtraError("lpips", "metrics", "LPIPS") from error
     path = find_metric_weights(network, folder, fetch=fetch, say=say)
     state = read_state(path)
-    model = lpips.LPIPS(net=network, version="0.1", pnet_rand=True, verbose=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the package calls torchvision in a way of long ago
+        model = lpips.LPIPS(net=network, version="0.1", pnet_rand=True, verbose=False)
     # The package's slices keep torchvision's layer numbers: slice2.4.weight is features.4.weight.
     wanted = model.net.state_dict()
     names = {name: "features." + name.split(".", 1)[1] for name in wanted}

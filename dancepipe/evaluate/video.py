@@ -5,6 +5,7 @@ alike; the driver's number is what a real camera gives for this dance. Frames ar
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from dancepipe.person.skeleton import LIMBS, torso_length_px
 from dancepipe.records import Pose
 
 DRIVER, RESULT = "driver", "result"
+_WITHOUT_PEOPLE = {"timing", "audio", "identity"}
 _BONES = LIMBS[:12]
 _SHORTEST_BONE_TORSOS = 0.25  # the direction of a bone that points at the camera is noise
 _FEWEST_FOR_DRIFT = 20
@@ -60,7 +62,7 @@ def score_video(
         )
     facts, pictures = {}, {}
     for method, path in ((DRIVER, driver), (RESULT, result)):
-        facts[method], pictures[method] = _read(path, open_finder, shown)
+        facts[method], pictures[method] = _read(path, open_finder if set(metrics) - _WITHOUT_PEOPLE else nullcontext, shown)
     paired = paired_times([one.time_seconds for one in facts[DRIVER]], [one.time_seconds for one in facts[RESULT]])
     result_on_driver = [None if index is None else facts[RESULT][index] for index in paired]
 

@@ -14,6 +14,7 @@ from dancepipe.records import Frame, Pose
 
 ANALYSIS_SIDE_PX = 480
 _RETURN_PX = 1.5  # a pixel whose flow there and back ends further off was covered in between
+_GREY_STEPS = 50  # of one deviation, where the optical flow looks
 _SHIFTED_SHARE = 0.5  # of the frame interval: times nearer than that belong together
 
 
@@ -27,6 +28,15 @@ class FrameFacts:
     colour: np.ndarray  # (3,) mean of the person in [0, 1]
     detail: float  # hf
     warp_error: float  # against the frame before; nan for the first
+
+
+@dataclass(frozen=True)
+class _Evened:
+    """A frame with the person's mean colour and contrast taken off: what changes all at once is flicker, and has its own number."""
+
+    colours: np.ndarray  # (H, W, 3) mean 0 and deviation 1 inside the person
+    spread: float  # the deviation that was taken off, of values in [0, 1]
+    weight: np.ndarray  # (H, W) the person's mask in [0, 1]
 
 
 def paired_times(driver: list[Fraction], result: list[Fraction]) -> list[int | None]:
@@ -45,8 +55,8 @@ def paired_times(driver: list[Fraction], result: list[Fraction]) -> list[int | N
     return paired
 
 
-def read_facts(path: Path, finder: PersonFinder) -> Iterator[tuple[FrameFacts, np.ndarray]]:
-    """Facts and picture (at analysis size) of every frame. finder: in video mode with masks, used for this video alone."""
+def read_facts(path: Path, finder: PersonFinder | None) -> Iterator[tuple[FrameFacts, np.ndarray]]:
+    """Facts and picture (at analysis size) of every frame. finder: in video mode with masks, used for this video alone; None: times only."""
     previous = None
     with VideoReader(path, max_side_px=ANALYSIS_SIDE_PX) as video:
         for frame in video:
@@ -54,10 +64,10 @@ def read_facts(path: Path, finder: PersonFinder) -> Iterator[tuple[FrameFacts, n
             yield facts, frame.image
 
 
-def _facts(frame: Frame, finder: PersonFinder, previous):
+def _facts(frame: Frame, finder: PersonFinder | None, previous: _Evened | None) -> tuple[FrameFacts, _Evened | None]:
     import torch
 
-    person = finder.find(frame.image)
+    person = None if finder is None else finder.find(frame.image)
     height, width = frame.image.shape[:2]
     if person is None:
         return FrameFacts(frame.time_seconds, None, (width, height), np.full(3, np.nan), float("nan"), float("nan")), None
@@ -66,20 +76,17 @@ def _facts(frame: Frame, finder: PersonFinder, previous):
     picture = frame.image.astype(np.float32) / 255
     colour = (picture * weight[..., None]).sum((0, 1)) / max(float(weight.sum()), 1.0)
     detail = float(fine_detail(torch.from_numpy(frame.image[None].copy()), torch.from_numpy(mask[None].copy()))[0])
-    current = (frame.image, picture - colour, weight)
+    spread = float(np.sqrt((np.square(picture - colour) * weight[..., None]).sum() / max(float(weight.sum()) * 3, 1.0)))
+    current = _Evened((picture - colour) / max(spread, 1e-3), spread, weight)
     error = _warp_error(previous, current) if previous is not None else float("nan")
     return FrameFacts(frame.time_seconds, person.pose, (width, height), colour, detail, error), current
 
 
-def _warp_error(previous, current) -> float:
-    """Mean |this frame - the frame before moved along the optical flow| inside the person, covered pixels left out.
-
-    Mean colours are taken off before: what changes all at once is flicker, and has its own number.
-    """
+def _warp_error(before: _Evened, now: _Evened) -> float:
+    """Mean |this frame - the frame before moved along the optical flow| inside the person, covered pixels left out, in [0, 1]."""
     import cv2
 
-    (image_before, colours_before, weight_before), (image, colours, weight) = previous, current
-    grey_before, grey = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (image_before, image))
+    grey_before, grey = ((one.colours.mean(2) * _GREY_STEPS + 128).clip(0, 255).astype(np.uint8) for one in (before, now))
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     back = search.calc(grey, grey_before, None)  # this frame's pixel -> the frame before
     forth = search.calc(grey_before, grey, None)
@@ -90,6 +97,6 @@ def _warp_error(previous, current) -> float:
         return cv2.remap(values, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
     returned = back + moved(forth)
-    seen = (np.hypot(returned[..., 0], returned[..., 1]) < _RETURN_PX) * weight * moved(weight_before)
-    difference = np.abs(colours - moved(colours_before)).mean(2)
+    seen = (np.hypot(returned[..., 0], returned[..., 1]) < _RETURN_PX) * now.weight * moved(before.weight)
+    difference = np.abs(now.colours - moved(before.colours)).mean(2) * (now.spread + before.spread) / 2
     return float((difference * seen).sum() / seen.sum()) if seen.sum() >= 32 else float("nan")

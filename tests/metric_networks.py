@@ -1,0 +1,46 @@
+"""Weight files of Inception and AlexNet in the published layout, with random numbers in them."""
+
+import hashlib
+import io
+from pathlib import Path
+
+import torch
+
+from dancepipe.evaluate import metric_weights
+from dancepipe.evaluate.metric_weights import MetricWeights
+
+
+def write_random_inception(folder: Path, monkeypatch) -> Path:
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    class Unfilled(FeatureExtractorInceptionV3):
+        def load_state_dict(self, state):
+            return None
+
+    empty = io.BytesIO()
+    torch.save({}, empty)
+    empty.seek(0)
+    torch.manual_seed(0)
+    network = Unfilled("inception-v3-compat", ["2048"], feature_extractor_weights_path=empty)
+    return publish(network.state_dict(), "inception", folder, monkeypatch)
+
+
+def write_random_alexnet(folder: Path, monkeypatch) -> Path:
+    from torchvision.models import alexnet
+
+    with torch.device("meta"):  # its classifier, 58 million numbers, is not needed
+        shapes = alexnet(weights=None).features.state_dict()
+    random = torch.Generator().manual_seed(0)
+    state = {f"features.{name}": 0.05 * torch.randn(value.shape, generator=random) for name, value in shapes.items()}
+    return publish(state, "alex", folder, monkeypatch)
+
+
+def publish(state: dict, name: str, folder: Path, monkeypatch) -> Path:
+    """Writes the file and makes its digest the one that is looked for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    known = metric_weights.KNOWN[name]
+    path = folder / known.file_name
+    torch.save(state, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setitem(metric_weights.KNOWN, name, MetricWeights(known.file_name, digest[:8], known.url, 0, known.licence))
+    return path
