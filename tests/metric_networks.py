@@ -20,9 +20,17 @@ def write_random_inception(folder: Path, monkeypatch) -> Path:
     empty = io.BytesIO()
     torch.save({}, empty)
     empty.seek(0)
-    torch.manual_seed(0)
-    network = Unfilled("inception-v3-compat", ["2048"], feature_extractor_weights_path=empty)
-    return publish(network.state_dict(), "inception", folder, monkeypatch)
+    with torch.device("meta"):  # its own initialisation takes seconds
+        shapes = Unfilled("inception-v3-compat", ["2048"], feature_extractor_weights_path=empty).state_dict()
+    random = torch.Generator().manual_seed(0)
+    state = {name: _filled(name, value, random) for name, value in shapes.items()}
+    return publish(state, "inception", folder, monkeypatch)
+
+
+def _filled(name: str, like: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+    if like.ndim == 4:  # features of size 1 or so
+        return torch.randn(like.shape, generator=random) * (2 / like[0].numel()) ** 0.5
+    return torch.ones(like.shape) if name.endswith(("weight", "var")) else torch.zeros(like.shape, dtype=like.dtype)
 
 
 def write_random_alexnet(folder: Path, monkeypatch) -> Path:

@@ -94,7 +94,8 @@ def _score_pairs(weights: Path | None, data: Path, options: EvaluateOptions, say
     with closing(PictureScorer(metrics, options, device, needs_masks=False, say=say)) as scorer:
         for start in tqdm(range(0, len(pairs), options.batch), desc="pairs", unit="batch", disable=None):
             batch = _render_batch(pairs[start : start + options.batch], split, size_hw, renderer, baselines, device)
-            digest.update(batch.references.tobytes() + batch.real.tobytes())
+            for pictures in zip(batch.references, batch.real, strict=True):
+                digest.update(b"".join(picture.tobytes() for picture in pictures))
             scorer.add(batch)
         protocol = _protocol(options, scorer, len(pairs))
         protocol |= {"size_hw": list(size_hw), "data_sha256": digest.hexdigest(), "weights_sha256": sha256_of(weights) if weights else None}
@@ -109,7 +110,7 @@ def _render_batch(
     joints_r, joints_t = (torch.from_numpy(np.stack([one.pose.as_array() for one in side])) for side in (references, targets))
     fakes = {}
     if renderer is not None:
-        fakes[NETWORK] = renderer(images, joints_r, joints_t).numpy()
+        fakes[NETWORK] = renderer(images, masks, joints_r, joints_t).numpy()
     for name in baselines:
         fakes[name] = baseline_pictures(name, images, masks, joints_r, joints_t, device).numpy()
     return PictureBatch(

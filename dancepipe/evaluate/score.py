@@ -211,13 +211,13 @@ class PictureScorer:
         if self._inception:
             with self._timed("distances"):
                 for method in [method for method in self._features if method != REAL]:
-                    methods[method] |= self._set_estimates(method, resamples)
+                    methods[method] = methods.get(method, {}) | self._set_estimates(method, resamples)
         fakes = [method for method in methods if method != REAL]
         differences = {
             f"{fakes[0]} - {other}": {
                 name: resamples.difference(values, arrays[other][name])
-                for name, values in arrays[fakes[0]].items()
-                if name in arrays[other]
+                for name, values in arrays.get(fakes[0], {}).items()
+                if name in arrays.get(other, {})
             }
             for other in fakes[1:]
         }

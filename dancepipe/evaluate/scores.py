@@ -111,8 +111,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def number(value: float) -> float | None:
-    """A value for JSON: None for what does not apply, 9 digits else, so that files of equal runs are equal."""
-    return float(f"{value:.9g}") if math.isfinite(value) else None
+    """A value for JSON: None for what does not apply, else 7 digits, what float32 arithmetic has."""
+    return float(f"{value:.7g}") if math.isfinite(value) else None
 
 
 def _plain(estimate: Estimate) -> dict:

@@ -56,7 +56,7 @@ def paired_times(driver: list[Fraction], result: list[Fraction]) -> list[int | N
 
 
 def read_facts(path: Path, finder: PersonFinder | None) -> Iterator[tuple[FrameFacts, np.ndarray]]:
-    """Facts and picture (at analysis size) of every frame. finder: in video mode with masks, used for this video alone; None: times only."""
+    """Facts and picture (at analysis size) of every frame. finder: in video mode with masks, for this video alone; None: times only."""
     previous = None
     with VideoReader(path, max_side_px=ANALYSIS_SIDE_PX) as video:
         for frame in video:

@@ -1,0 +1,232 @@
+"""evaluate, all three forms: identical is perfect, the same files give the same file, absent weights are said, bad input is named."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from metric_networks import write_random_alexnet, write_random_inception
+from people import dancer_frames, write_dance, write_untrained_weights
+from PIL import Image, ImageFilter
+from test_pair_list import write_people
+
+from dancepipe.errors import BadVideoError, ConfigError, DatasetError, OutputError, WeightsError
+from dancepipe.evaluate.evaluate import evaluate
+from dancepipe.evaluate.options import PICTURE_METRICS, VIDEO_METRICS, EvaluateOptions
+from dancepipe.evaluate.scores import read_scores
+from dancepipe.media.image import save_png
+
+PIXELS = "l1,psnr,ssim,hf"
+
+
+def options(tmp_path, **changes) -> EvaluateOptions:
+    return EvaluateOptions(
+        **{
+            "device": "cpu",
+            "cache": str(tmp_path / "cache"),
+            "metric_weights": str(tmp_path / "weights"),
+            "bootstrap": 100,
+            "min_pose_change": 0.1,
+            **changes,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_people(tmp_path_factory.mktemp("data"), people=6, frames=6)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Eight pictures of the rendered dancer; one folder as it is, one blurred."""
+    for index, frame in enumerate(dancer_frames()[0:160:20]):
+        for folder in ("real", "blurred"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            picture = frame if folder == "real" else np.array(Image.fromarray(frame).filter(ImageFilter.GaussianBlur(3)))
+            save_png(tmp_path / folder / f"{index:02}.png", picture)
+    return tmp_path
+
+
+def test_pairs_without_weights_score_the_baselines(data, tmp_path):
+    scores = evaluate(data=data, out=tmp_path / "scores.json", options=options(tmp_path, metrics=PIXELS, pairs_per_person=3))
+    assert list(scores.methods) == ["copy", "limb-warp", "real"]
+    copy, warp = scores.methods["copy"], scores.methods["limb-warp"]
+    assert warp["l1_mask"].value < copy["l1_mask"].value and warp["ssim_box"].value > copy["ssim_box"].value
+    assert copy["l1"].low < copy["l1"].value < copy["l1"].high and copy["l1"].count == 18
+    difference = scores.differences["copy - limb-warp"]["l1"]
+    assert difference.value == pytest.approx(copy["l1"].value - warp["l1"].value)
+    assert "limb-warp" in scores.text() and "ssim_box +" in scores.text()
+
+
+def test_the_same_files_give_the_same_file(data, tmp_path):
+    texts, values = [], []
+    for name, batch in (("a", 4), ("b", 4), ("c", 5)):
+        chosen = options(tmp_path, metrics=PIXELS, pairs_per_person=2, batch=batch)
+        scores = evaluate(data=data, out=tmp_path / name / "scores.json", options=chosen)
+        texts.append([(tmp_path / name / file).read_bytes() for file in ("scores.json", "scores.html")])
+        values.append([scores.protocol["data_sha256"], *(one.value for values in scores.methods.values() for one in values.values())])
+    assert texts[0] == texts[1]
+    assert values[0][0] == values[2][0] and values[0][1:] == pytest.approx(values[2][1:], rel=1e-5)
+
+
+def test_weights_are_rendered_and_the_protocol_says_with_what(data, tmp_path):
+    write_untrained_weights(tmp_path / "weights.safetensors")
+    scores = evaluate(
+        data=data, weights=tmp_path / "weights.safetensors", out=tmp_path / "scores.json",
+        options=options(tmp_path, metrics="l1", baselines="copy", pairs_per_person=1, seed=3),
+    )  # fmt: skip
+    assert list(scores.methods) == ["network", "copy"]
+    record = read_scores(tmp_path / "scores.json")
+    assert record["protocol"]["size_hw"] == [32, 32] and record["protocol"]["options"]["seed"] == 3 and record["protocol"]["people"] == 6
+    assert re.fullmatch("[0-9a-f]{64}", record["protocol"]["weights_sha256"]) and re.fullmatch(
+        "[0-9a-f]{64}", record["protocol"]["data_sha256"]
+    )
+    assert record["items"][0]["methods"]["network"]["l1"] > 0 and record["items"][0]["target_clip"].startswith("clip")
+    assert str(tmp_path) not in (tmp_path / "scores.json").read_text()
+
+
+def test_named_pairs_give_exactly_these(data, tmp_path):
+    (tmp_path / "test.csv").write_text("reference_clip,reference_frame,target_clip,target_frame\nclip3,0,clip3,25\nclip1,5,clip1,5\n")
+    scores = evaluate(data=data, options=options(tmp_path, metrics="l1", pairs=str(tmp_path / "test.csv"), baselines="copy"))
+    assert [(item["target_clip"], item["target_frame"]) for item in scores.items] == [("clip3", 25), ("clip1", 5)]
+    assert scores.items[1]["methods"]["copy"]["l1"] == 0
+    assert any("too few for intervals" in note for note in scores.notes)
+
+
+def test_identical_folders_are_perfect_and_blur_is_not(folders):
+    both = {"same": folders / "real", "blurred": folders / "blurred"}
+    scores = evaluate(
+        real=folders / "real",
+        fake=both,
+        out=folders / "out" / "scores.json",
+        options=options(folders, metrics="l1,psnr,ssim,pre,found,hf,body"),
+    )
+    same, blurred = scores.methods["same"], scores.methods["blurred"]
+    wanted = {
+        "l1": 0,
+        "l1_mask": 0,
+        "psnr": 100,
+        "ssim": 1,
+        "ssim_mask": 1,
+        "pre": 0,
+        "pck": 1,
+        "missing_joints": 0,
+        "found": 1,
+        "hf_ratio": 1,
+        "bone_error": 0,
+        "height_ratio": 1,
+    }
+    for name, value in wanted.items():
+        assert same[name].value == pytest.approx(value, abs=1e-5), name
+    assert blurred["hf_ratio"].value < 0.3 and blurred["pre"].value > 0 and blurred["ssim_mask"].value < 0.9
+    assert scores.differences["same - blurred"]["ssim_mask"].low > 0
+    page = (folders / "out" / "scores.html").read_text()
+    assert (
+        "Worst" in page
+        and "Best" in page
+        and page.count("data:image/png;base64,") >= 8
+        and "http" not in page.split("<h2>Protocol")[0].replace("https://", "")
+    )
+
+
+def test_network_metrics_with_weights_and_the_cache(folders, monkeypatch):
+    pytest.importorskip("torch_fidelity")
+    pytest.importorskip("lpips")
+    write_random_inception(folders / "weights", monkeypatch)
+    write_random_alexnet(folders / "weights", monkeypatch)
+    chosen = options(folders, metrics="fid,kid,lpips,mask-lpips", small=True)
+    both = {"same": folders / "real", "blurred": folders / "blurred"}
+    scores = evaluate(real=folders / "real", fake=both, options=chosen)
+    same, blurred = scores.methods["same"], scores.methods["blurred"]
+    assert same["fid"].value == pytest.approx(0, abs=1e-3) and same["lpips"].value == 0 and same["mask_lpips"].value == 0
+    assert blurred["fid"].value > 0.01 and blurred["lpips"].value > 0 and blurred["fid"].low is not None
+    assert "only 8 pictures" in same["fid"].mark and "only 8 pictures" in scores.text()
+
+    from dancepipe.evaluate.features import Inception
+
+    looked_at = []
+    whole = Inception.__call__
+    monkeypatch.setattr(Inception, "__call__", lambda self, pictures: (looked_at.append(len(pictures)), whole(self, pictures))[1])
+    again = evaluate(real=folders / "real", fake={"blurred": folders / "blurred"}, options=chosen)
+    assert sum(looked_at) == 8  # the made pictures only
+    assert again.methods["blurred"]["fid"].value == pytest.approx(blurred["fid"].value, rel=1e-6)
+
+
+def test_fid_of_few_pictures_is_refused(folders, monkeypatch):
+    pytest.importorskip("torch_fidelity")
+    write_random_inception(folders / "weights", monkeypatch)
+    scores = evaluate(real=folders / "real", fake=folders / "blurred", options=options(folders, metrics="fid"))
+    assert "fid" not in scores.methods.get("fake", {}) and scores.not_available["fid"].startswith("8 pictures; FID needs 2048 (--small")
+
+
+def test_absent_weights_give_a_reason_and_no_number(folders):
+    scores = evaluate(
+        real=folders / "real",
+        fake=folders / "blurred",
+        out=folders / "scores.json",
+        options=options(folders, metrics="l1,fid,kid,lpips,identity"),
+    )
+    assert set(scores.not_available) == {"fid", "kid", "lpips", "identity"}
+    assert "--fetch" in scores.not_available["lpips"] or "pip install" in scores.not_available["lpips"]
+    assert not {"fid", "kid", "lpips"} & scores.methods["fake"].keys()
+    assert "not available" in scores.text() and "not available" in (folders / "scores.html").read_text()
+    assert json.loads((folders / "scores.json").read_text())["not_available"].keys() == scores.not_available.keys()
+
+
+def test_a_video_is_scored(tmp_path):
+    write_dance(tmp_path / "driver.mp4", frames=6, audio=True)
+    scores = evaluate(
+        driver=tmp_path / "driver.mp4", result=tmp_path / "driver.mp4", out=tmp_path / "scores.json", options=options(tmp_path, examples=2)
+    )  # fmt: skip
+    result = scores.methods["result"]
+    assert result["frames_missing"].value == 0 and result["audio_identical"].value == 1 and result["height_ratio"].value == pytest.approx(1)
+    assert scores.differences["result - driver"]["jitter"].value == 0
+    assert "data:image/png" in (tmp_path / "scores.html").read_text() and len(scores.items) == 6
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({}, "got nothing"),
+        ({"real": "x"}, "got --real"),
+        ({"weights": "x"}, "got --weights"),
+        ({"data": "x", "real": "x", "fake": "x"}, "got --data, --fake, --real"),
+        ({"real": "x", "fake": {"real": "x"}}, "none may be named 'real'"),
+    ],
+)
+def test_forms_are_not_mixed(given, words):
+    with pytest.raises(ConfigError, match=words):
+        evaluate(**given)
+
+
+def test_unknown_and_misplaced_metrics(folders):
+    for metrics, words in (
+        ("l1,sim", "unknown metric 'sim'; did you mean 'ssim'"),
+        ("xyzzy", "known are: all, l1"),
+        ("warp", "'warp' cannot be taken of pictures"),
+        ("", "no metric named"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            evaluate(real=folders / "real", fake=folders / "blurred", options=options(folders, metrics=metrics))
+    with pytest.raises(ConfigError, match="'lpips' cannot be taken of a video"):
+        evaluate(driver="a.mp4", result="b.mp4", options=options(folders, metrics="lpips"))
+    assert set(VIDEO_METRICS) - set(PICTURE_METRICS) == {"timing", "audio", "flicker", "warp", "jitter", "pose", "drift"}
+
+
+def test_other_bad_input(data, folders, tmp_path):
+    with pytest.raises(ConfigError, match="nothing to score"):
+        evaluate(data=data, options=options(tmp_path, baselines="none"))
+    with pytest.raises(ConfigError, match="unknown baseline 'copies'; did you mean 'copy'"):
+        evaluate(data=data, options=options(tmp_path, baselines="copies"))
+    with pytest.raises(WeightsError, match="no weights at"):
+        evaluate(data=data, weights=tmp_path / "absent.safetensors", options=options(tmp_path))
+    with pytest.raises(DatasetError, match="no data set at"):
+        evaluate(data=tmp_path / "absent", options=options(tmp_path))
+    with pytest.raises(BadVideoError, match="no such file"):
+        evaluate(driver=tmp_path / "absent.mp4", result=tmp_path / "absent.mp4", options=options(tmp_path))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write"):
+        evaluate(
+            real=folders / "real", fake=folders / "blurred", out=tmp_path / "file" / "scores.json", options=options(folders, metrics="l1")
+        )
