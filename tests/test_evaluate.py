@@ -39,8 +39,8 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def folders(tmp_path):
-    """Eight pictures of the rendered dancer; one folder as it is, one blurred."""
-    for index, frame in enumerate(dancer_frames()[0:160:20]):
+    """Five pictures of the rendered dancer; one folder as it is, one blurred."""
+    for index, frame in enumerate(dancer_frames()[0:160:32]):
         for folder in ("real", "blurred"):
             (tmp_path / folder).mkdir(exist_ok=True)
             picture = frame if folder == "real" else np.array(Image.fromarray(frame).filter(ImageFilter.GaussianBlur(3)))
@@ -141,7 +141,7 @@ def test_network_metrics_with_weights_and_the_cache(folders, monkeypatch):
     same, blurred = scores.methods["same"], scores.methods["blurred"]
     assert same["fid"].value == pytest.approx(0, abs=1e-3) and same["lpips"].value == 0 and same["mask_lpips"].value == 0
     assert blurred["fid"].value > 0.01 and blurred["lpips"].value > 0 and blurred["fid"].low is not None
-    assert "only 8 pictures" in same["fid"].mark and "only 8 pictures" in scores.text()
+    assert "only 5 pictures" in same["fid"].mark and "only 5 pictures" in scores.text()
 
     from dancepipe.evaluate.features import Inception
 
@@ -149,7 +149,7 @@ def test_network_metrics_with_weights_and_the_cache(folders, monkeypatch):
     whole = Inception.__call__
     monkeypatch.setattr(Inception, "__call__", lambda self, pictures: (looked_at.append(len(pictures)), whole(self, pictures))[1])
     again = evaluate(real=folders / "real", fake={"blurred": folders / "blurred"}, options=chosen)
-    assert sum(looked_at) == 8  # the made pictures only
+    assert sum(looked_at) == 5  # the made pictures only
     assert again.methods["blurred"]["fid"].value == pytest.approx(blurred["fid"].value, rel=1e-6)
 
 
@@ -157,7 +157,7 @@ def test_fid_of_few_pictures_is_refused(folders, monkeypatch):
     pytest.importorskip("torch_fidelity")
     write_random_inception(folders / "weights", monkeypatch)
     scores = evaluate(real=folders / "real", fake=folders / "blurred", options=options(folders, metrics="fid"))
-    assert "fid" not in scores.methods.get("fake", {}) and scores.not_available["fid"].startswith("8 pictures; FID needs 2048 (--small")
+    assert "fid" not in scores.methods.get("fake", {}) and scores.not_available["fid"].startswith("5 pictures; FID needs 2048 (--small")
 
 
 def test_absent_weights_give_a_reason_and_no_number(folders):

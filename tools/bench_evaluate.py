@@ -1,0 +1,67 @@
+"""What the numbers cost beside the networks that some of them need, and what a second run saves.
+
+python tools/bench_evaluate.py --data DIR [--pairs-per-person 12] [--metrics all] [--metric-weights DIR]
+
+Networks: the pose estimator, Inception, LPIPS. The rest: reading, limb warp, pixel numbers, distances, intervals, files.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+import dancepipe.evaluate.evaluate as stage
+from dancepipe.evaluate.options import EvaluateOptions
+from dancepipe.evaluate.score import PictureScorer
+
+NETWORKS = ("pose", "inception", "lpips")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="a data set with a test split")
+    parser.add_argument("--weights", type=Path, help="weights to render with; else the baselines alone")
+    parser.add_argument("--pairs-per-person", type=int, default=12)
+    parser.add_argument("--metrics", default="all")
+    parser.add_argument("--metric-weights", help="folder with the weights of Inception and LPIPS")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="auto")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+
+    scorers = []
+
+    class Watched(PictureScorer):
+        def __init__(self, *arguments, **settings):
+            super().__init__(*arguments, **settings)
+            scorers.append(self)
+
+    stage.PictureScorer = Watched
+    with tempfile.TemporaryDirectory() as folder:
+        options = EvaluateOptions(
+            metrics=given.metrics, metric_weights=given.metric_weights, cache=f"{folder}/cache", small=True,
+            pairs_per_person=given.pairs_per_person, batch=given.batch, device=given.device,
+        )  # fmt: skip
+        for title in ("first run", "second run, features of the real pictures kept"):
+            started = time.perf_counter()
+            stage.evaluate(data=given.data, weights=given.weights, out=Path(folder) / "scores.json", options=options)
+            whole = time.perf_counter() - started
+            report(title, scorers[-1], whole)
+
+
+def report(title: str, scorer: PictureScorer, whole: float) -> None:
+    """One block of lines: seconds by part, and the whole against the networks."""
+    networks = sum(scorer.seconds.get(name, 0.0) for name in NETWORKS)
+    parts = ", ".join(f"{name} {seconds:.2f}" for name, seconds in sorted(scorer.seconds.items(), key=lambda one: -one[1]))
+    print(f"{title}: {len(scorer.names)} pairs in {whole:.1f} s ({parts}, reading and the rest {whole - sum(scorer.seconds.values()):.2f})")
+    if networks:
+        print(f"  the networks alone {networks:.1f} s; all of it {whole / networks:.2f} x that")
+    for name, reason in scorer.not_available.items():
+        print(f"  {name}: not available, {reason}")
+
+
+if __name__ == "__main__":
+    main()
