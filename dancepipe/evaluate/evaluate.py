@@ -30,6 +30,7 @@ from dancepipe.person.finder import open_person_finder
 
 NETWORK = "network"
 _NOT_IN_PROTOCOL = ("cache", "device", "batch", "fetch", "metric_weights", "examples")  # they change no number
+_PLACES = ("pairs", "masks", "reference", "yolo_weights")  # of these the name only: equal files are equal wherever they lie
 
 
 def evaluate(
@@ -235,7 +236,8 @@ def _named(fake: Mapping[str, Path] | Path) -> dict[str, Path]:
 
 
 def _options_of_protocol(options: EvaluateOptions) -> dict:
-    return {name: value for name, value in as_plain(options).items() if name not in _NOT_IN_PROTOCOL}
+    plain = {name: value for name, value in as_plain(options).items() if name not in _NOT_IN_PROTOCOL}
+    return plain | {name: Path(plain[name]).name for name in _PLACES if plain[name]}
 
 
 def _protocol(options: EvaluateOptions, scorer: PictureScorer, pictures: int) -> dict:

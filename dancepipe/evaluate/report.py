@@ -10,10 +10,10 @@ from dancepipe.evaluate.measures import MEASURES
 from dancepipe.evaluate.scores import Scores, shown, write_text
 
 _STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 1100px; padding: 0 1em; color: #1c1c1c; }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 1400px; padding: 0 1em; color: #1c1c1c; }
 table { border-collapse: collapse; } td, th { padding: .25em .8em; text-align: left; border-bottom: 1px solid #ddd; }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; } .interval { color: #666; font-size: 85%; }
-tr.absent td { color: #888; } figure { display: inline-block; margin: 0 .5em .3em 0; } figcaption { font-size: 85%; color: #555; }
+td:last-child { min-width: 24em; } tr.absent td { color: #888; } figure { display: inline-block; margin: 0 .5em .3em 0; } figcaption { font-size: 85%; color: #555; }
 img { display: block; max-width: 256px; background: #808080; }
 pre { background: #f5f5f5; padding: 1em; overflow: auto; }
 """
@@ -44,7 +44,8 @@ def _table(scores: Scores) -> str:
     rows = ["<tr><th>measure</th>" + "".join(f"<th>{html.escape(method)}</th>" for method in scores.methods) + "<th></th><th></th></tr>"]
     for name in scores.names():
         measure = MEASURES[name]
-        tail = f"<td>{html.escape(measure.unit)}</td><td>{html.escape(measure.meaning)}; {_BETTER[measure.better]}</td></tr>"
+        unit = "" if measure.unit == "of 1" else html.escape(measure.unit)
+        tail = f"<td>{unit}</td><td>{html.escape(measure.meaning)}; {_BETTER[measure.better]}</td></tr>"
         if name in scores.not_available:
             reason = f"not available: {html.escape(scores.not_available[name])}"
             rows.append(f"<tr class='absent'><td>{name}</td><td colspan='{len(scores.methods)}'>{reason}</td>{tail}")
