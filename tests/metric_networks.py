@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -11,6 +12,11 @@ from dancepipe.evaluate.metric_weights import MetricWeights
 
 
 def write_random_inception(folder: Path, monkeypatch) -> Path:
+    return publish(_random_inception(), "inception", folder, monkeypatch)
+
+
+@cache
+def _random_inception() -> dict:
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     class Unfilled(FeatureExtractorInceptionV3):
@@ -23,8 +29,7 @@ def write_random_inception(folder: Path, monkeypatch) -> Path:
     with torch.device("meta"):  # its own initialisation takes seconds
         shapes = Unfilled("inception-v3-compat", ["2048"], feature_extractor_weights_path=empty).state_dict()
     random = torch.Generator().manual_seed(0)
-    state = {name: _filled(name, value, random) for name, value in shapes.items()}
-    return publish(state, "inception", folder, monkeypatch)
+    return {name: _filled(name, value, random) for name, value in shapes.items()}
 
 
 def _filled(name: str, like: torch.Tensor, random: torch.Generator) -> torch.Tensor:

@@ -148,16 +148,23 @@ def test_network_metrics_with_weights_and_the_cache(folders, monkeypatch):
     looked_at = []
     whole = Inception.__call__
     monkeypatch.setattr(Inception, "__call__", lambda self, pictures: (looked_at.append(len(pictures)), whole(self, pictures))[1])
-    again = evaluate(real=folders / "real", fake={"blurred": folders / "blurred"}, options=chosen)
+    again = evaluate(real=folders / "real", fake={"blurred": folders / "blurred"}, options=options(folders, metrics="kid,fid"))
     assert sum(looked_at) == 5  # the made pictures only
-    assert again.methods["blurred"]["fid"].value == pytest.approx(blurred["fid"].value, rel=1e-6)
+    assert again.methods["blurred"]["kid"].value == pytest.approx(blurred["kid"].value, rel=1e-6)
+    assert "fid" not in again.methods["blurred"]  # without small
+    assert again.not_available["fid"] == "5 pictures; FID needs 2048 (--small gives it anyway, marked)"
 
 
-def test_fid_of_few_pictures_is_refused(folders, monkeypatch):
-    pytest.importorskip("torch_fidelity")
-    write_random_inception(folders / "weights", monkeypatch)
-    scores = evaluate(real=folders / "real", fake=folders / "blurred", options=options(folders, metrics="fid"))
-    assert "fid" not in scores.methods.get("fake", {}) and scores.not_available["fid"].startswith("5 pictures; FID needs 2048 (--small")
+def test_without_a_person_nothing_is_said_of_one(folders, monkeypatch):
+    """The finder sees nobody: no mask, so no number inside one, least of all a perfect one."""
+    pytest.importorskip("lpips")
+    write_random_alexnet(folders / "weights", monkeypatch)
+    for path in [*(folders / "real").iterdir(), *(folders / "blurred").iterdir()]:
+        save_png(path, np.random.default_rng(0).integers(100, 110, (96, 96, 3), dtype=np.uint8))
+    scores = evaluate(real=folders / "real", fake=folders / "blurred", options=options(folders, metrics="l1,mask-lpips,hf,pre,found"))
+    fake = scores.methods["fake"]
+    assert fake["l1"].value == 0 and fake["found"].value == 0
+    assert all(np.isnan(fake[name].value) for name in ("l1_mask", "l1_box", "mask_lpips", "hf", "pre"))
 
 
 def test_absent_weights_give_a_reason_and_no_number(folders):

@@ -73,8 +73,12 @@ def test_without_masks_regions_do_not_apply():
     assert torch.isfinite(scores["l1"]).all() and torch.isnan(scores["l1_box"]).all() and torch.isnan(scores["ssim_mask"]).all()
 
 
-def test_the_box_of_nobody_is_the_picture():
-    assert boxes(torch.zeros(1, 8, 8, dtype=torch.uint8)).sum() == 64
+def test_the_box_is_that_of_the_mask():
     mask = torch.zeros(1, 8, 8, dtype=torch.uint8)
     mask[0, 2, 3] = mask[0, 5, 6] = 200
     assert boxes(mask)[0, 0].nonzero().tolist() == [[y, x] for y in range(2, 6) for x in range(3, 7)]
+
+
+def test_nobody_has_no_box_and_no_mask():
+    scores = pixel_scores(pictures(), pictures(seed=1), torch.zeros(2, 40, 40, dtype=torch.uint8), EVERY)
+    assert torch.isnan(scores["l1_box"]).all() and torch.isnan(scores["psnr_mask"]).all() and torch.isfinite(scores["l1"]).all()

@@ -209,7 +209,12 @@ def _score_video(driver: Path, result: Path, options: EvaluateOptions, say: Call
     }
     protocol |= {"driver_sha256": sha256_of(driver), "result_sha256": sha256_of(result)}
     examples = [Example(title, "frame", {name: small_png(picture) for name, picture in shown.items()}, {}) for title, shown in found.shown]
-    notes = ["intervals: 95 %, over blocks of one second"] if options.bootstrap else []
+    notes = []
+    if options.bootstrap:
+        has_intervals = any(one.low is not None for values in found.methods.values() for one in values.values())
+        notes = [
+            "intervals: over blocks of one second" if has_intervals else f"too short for intervals (need {MIN_GROUPS} blocks of one second)"
+        ]
     return Scores("video", protocol, found.methods, found.not_available, found.differences, found.frames, examples, notes)
 
 

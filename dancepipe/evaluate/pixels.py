@@ -19,15 +19,14 @@ def unit_range(pictures: Tensor) -> Tensor:
 
 
 def boxes(masks: Tensor) -> Tensor:
-    """uint8 masks (B, H, W) -> float (B, 1, H, W): 1 in the bounding box of what is more than half person; all 1 without a person."""
+    """uint8 masks (B, H, W) -> float (B, 1, H, W): 1 in the bounding box of what is more than half person, 0 elsewhere."""
     inside = masks > 127
     rows, columns = inside.any(2), inside.any(1)  # (B, H), (B, W)
 
     def spanned(seen: Tensor) -> Tensor:
         return (seen.cumsum(1) > 0) & (seen.flip(1).cumsum(1).flip(1) > 0)
 
-    box = spanned(rows)[:, :, None] & spanned(columns)[:, None, :]
-    return (box | ~inside.any(2).any(1)[:, None, None]).float()[:, None]
+    return (spanned(rows)[:, :, None] & spanned(columns)[:, None, :]).float()[:, None]
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
@@ -80,7 +79,7 @@ def ssim_scores(fake: Tensor, real: Tensor, regions: dict[str, Tensor]) -> dict[
 def pixel_scores(fake: Tensor, real: Tensor, masks: Tensor | None, wanted: set[str]) -> dict[str, Tensor]:
     """uint8 (B, H, W, 3) twice, uint8 masks (B, H, W) or None -> every number of `wanted` (l1, psnr, ssim), each (B,).
 
-    Without masks the numbers over box and mask are nan.
+    Without masks, and of a picture whose mask is empty, the numbers over box and mask are nan.
     """
     fake, real = unit_range(fake), unit_range(real)
     whole = torch.ones_like(real[:, :1])

@@ -13,7 +13,8 @@ _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 1400px; padding: 0 1em; color: #1c1c1c; }
 table { border-collapse: collapse; } td, th { padding: .25em .8em; text-align: left; border-bottom: 1px solid #ddd; }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; } .interval { color: #666; font-size: 85%; }
-td:last-child { min-width: 24em; } tr.absent td { color: #888; } figure { display: inline-block; margin: 0 .5em .3em 0; } figcaption { font-size: 85%; color: #555; }
+td:last-child { min-width: 24em; }
+tr.absent td { color: #888; } figure { display: inline-block; margin: 0 .5em .3em 0; } figcaption { font-size: 85%; color: #555; }
 img { display: block; max-width: 256px; background: #808080; }
 pre { background: #f5f5f5; padding: 1em; overflow: auto; }
 """

@@ -133,6 +133,8 @@ class PictureScorer:
                     for name, one, other in (("lpips", real_lpips, fake_lpips), ("mask_lpips", real_masked, fake_masked)):
                         if other is not None:
                             scores[name] = self._lpips.distance(one, other).numpy()
+                    if "mask_lpips" in scores:  # two pictures of grey are no match
+                        scores["mask_lpips"] = np.where((masks > 127).any((1, 2)), scores["mask_lpips"], np.nan)
             if self._inception:
                 with self._timed("inception"):
                     self._keep_features(method, self._inception(fake))

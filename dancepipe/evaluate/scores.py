@@ -65,7 +65,7 @@ class Scores:
             else [max(len(row[0]) for row in rows), 0]
         )
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths + [0] * len(row))).rstrip() for row in rows]
-        legend = "- lower is better, + higher is better, = as the real ones; [95 % interval over people]"
+        legend = "- lower is better, + higher is better, = as the real ones; [95 % interval]"
         return "\n".join([*lines, legend, *self.notes])
 
 
