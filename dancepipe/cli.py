@@ -3,8 +3,10 @@
 import argparse
 import dataclasses
 import os
+import signal
 import sys
 import typing
+from functools import partial
 from pathlib import Path
 
 from dancepipe import __version__
@@ -38,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run() -> None:
-    """What the installed command and `python -m dancepipe` call: main, and the exit."""
+    """What the installed command and `python -m dancepipe` call: main, and the exit. SIGTERM ends a run as cleanly as Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     code = main()
     if code == INTERRUPTED:
         sys.stderr.flush()
@@ -50,14 +53,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dancepipe", allow_abbrev=False, description="One photo and one dance video in, a video of that person dancing out.")
     parser.add_argument("--version", action="version", version=f"dancepipe {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    command = partial(commands.add_parser, allow_abbrev=False)
 
-    build = commands.add_parser("build-dataset", help="dance videos -> person-split, pose-labelled Parquet data set")
+    build = command("build-dataset", help="dance videos -> person-split, pose-labelled Parquet data set")
     build.add_argument("sources", nargs="+", metavar="SOURCE", help="URL, video file, folder of videos, or a .txt of those (one a line)")
     build.add_argument("--out", type=Path, required=True, help="folder of the data set")
     _add_options(build, BuildDatasetOptions)
     build.set_defaults(run=_build_dataset)
 
-    train = commands.add_parser("train", help="data set -> weights")
+    train = command("train", help="data set -> weights")
     train.add_argument("--data", type=Path, required=True, help="folder of a data set")
     train.add_argument("--out", type=Path, required=True, help="folder of the run: log, checkpoints, samples, weights.safetensors")
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
@@ -65,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_options(train, TrainOptions)
     train.set_defaults(run=_train)
 
-    animate = commands.add_parser("animate", help="reference photo + driver video -> video")
+    animate = command("animate", help="reference photo + driver video -> video")
     animate.add_argument("--ref", type=Path, required=True, help="photo of the person that shall dance")
     animate.add_argument("--driver", type=Path, required=True, help="video of the dance")
     animate.add_argument("--out", type=Path, required=True, help="video to write (.mp4, .mov, .mkv)")
@@ -73,12 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_options(animate, AnimateOptions)
     animate.set_defaults(run=_animate)
 
-    dancers = commands.add_parser("dancers", help="render people with exact truth, as a data set")
+    dancers = command("dancers", help="render people with exact truth, as a data set")
     dancers.add_argument("--out", type=Path, required=True, help="folder of the data set")
     _add_options(dancers, RenderDancersOptions)
     dancers.set_defaults(run=_dancers)
 
-    evaluate = commands.add_parser("evaluate", help="the paper's metrics, baselines beside, with intervals and a report")
+    evaluate = command("evaluate", help="the paper's metrics, baselines beside, with intervals and a report")
     evaluate.add_argument("--weights", type=Path, help="weights that render the test pairs of --data")
     evaluate.add_argument("--data", type=Path, help="folder of a data set; alone: the baselines on its test pairs")
     evaluate.add_argument("--real", type=Path, help="folder of real pictures")
@@ -89,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_options(evaluate, EvaluateOptions)
     evaluate.set_defaults(run=_evaluate)
 
-    study = commands.add_parser("study", help="which one is the real photograph? a page for volunteers, and its JND table")
+    study = command("study", help="which one is the real photograph? a page for volunteers, and its JND table")
     study.add_argument("--real", type=Path, help="folder of real pictures")
     study.add_argument("--fake", action="append", metavar="NAME=DIR", help="a method and its folder of made pictures; may be repeated")
     study.add_argument("--database", type=Path, help="SQLite file of the votes, begun or gone on with")
@@ -97,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_options(study, StudyOptions)
     study.set_defaults(run=_study)
 
-    doctor = commands.add_parser("doctor", help="what is installed, which devices and weights are found")
+    doctor = command("doctor", help="what is installed, which devices and weights are found")
     doctor.add_argument("--weights", type=Path, help="also look at these weights")
     doctor.set_defaults(run=_doctor)
     return parser
@@ -168,7 +172,7 @@ def _build_dataset(parsed) -> int:
         + (f", see {parsed.out}/failures*.jsonl" if summary.failures else "")
         + f"; {summary.seconds:.0f} s"
     )
-    return USER_ERROR if summary.failures == summary.sources else 0
+    return USER_ERROR if summary.failures and summary.failures == summary.sources else 0
 
 
 def _train(parsed) -> int:

@@ -5,6 +5,7 @@ An unknown key, a wrong type or a value out of range stops the run and says what
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -13,9 +14,9 @@ from pathlib import Path
 from dancepipe.errors import ConfigError
 
 
-def option(default, help: str, *, choices: tuple | None = None, minimum: float | None = None):
+def option(default, help: str, *, choices: tuple | None = None, minimum: float | None = None, maximum: float | None = None):
     """A dataclass field with its default, its one comment, and what values fit."""
-    metadata = {"help": help, "choices": choices, "minimum": minimum}
+    metadata = {"help": help, "choices": choices, "minimum": minimum, "maximum": maximum}
     if dataclasses.is_dataclass(default):
         return dataclasses.field(default_factory=lambda: default, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -64,11 +65,15 @@ def _checked(field: dataclasses.Field, hint, value, where: str):
     elif type(value) is not kind:
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
         raise ConfigError(f"{where} needs {names.get(kind, kind.__name__)}, got {value!r}")
-    choices, minimum = field.metadata.get("choices"), field.metadata.get("minimum")
+    choices, minimum, maximum = (field.metadata.get(name) for name in ("choices", "minimum", "maximum"))
     if choices and value not in choices:
         raise ConfigError(f"{where} must be one of {', '.join(map(str, choices))}, got {value!r}")
     if minimum is not None and not value >= minimum:
         raise ConfigError(f"{where} must be at least {minimum}, got {value!r}")
+    if maximum is not None and not value <= maximum:
+        raise ConfigError(f"{where} must be at most {maximum}, got {value!r}")
+    if kind is float and not math.isfinite(value):
+        raise ConfigError(f"{where} needs a finite number, got {value!r}")
     return value
 
 

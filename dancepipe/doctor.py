@@ -7,8 +7,8 @@ from pathlib import Path
 from dancepipe import __version__
 from dancepipe.errors import DancepipeError
 
-_CORE = ("torch", "torchvision", "av", "numpy", "pillow", "tqdm", "pyyaml", "pyarrow", "safetensors", "yt-dlp", "mediapipe", "protobuf", "opencv-contrib-python")
-_EXTRAS = {"yolo": "ultralytics", "rembg": "rembg", "decord": "decord", "ffmpeg": "ffmpeg-python", "dancers": "numba"}
+_CORE = ("torch", "torchvision", "av", "numpy", "pillow", "tqdm", "pyyaml", "pyarrow", "safetensors", "yt-dlp", "mediapipe", "protobuf", "opencv-contrib-python", "tensorboard")
+_EXTRAS = {"yolo": "ultralytics", "rembg": "rembg", "decord": "decord", "ffmpeg": "ffmpeg-python", "dancers": "numba", "metrics": "torch-fidelity"}
 
 
 def doctor(weights: Path | None = None) -> str:

@@ -185,6 +185,13 @@ def test_options_that_do_not_fit(tmp_path, weights):
         animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", weights, AnimateOptions(device="cpu", background="nocolour"))
     with pytest.raises(OutputError, match="cannot write to the folder .*nowhere"):
         animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "nowhere" / "out.mp4", weights, CPU)
+    for name, options, message in (
+        ("out.avi", {}, "cannot write '.avi' videos"),
+        ("out.mp4", {"encoder": "nonsense"}, "unknown video encoder 'nonsense'"),
+        ("out.mp4", {"crf": 60}, "crf 60 does not fit libx264"),
+    ):
+        with pytest.raises(OutputError, match=message):
+            animate(REFERENCE, tmp_path / "no-driver.mp4", tmp_path / name, weights, AnimateOptions(device="cpu", **options))
     with pytest.raises(OutputError, match="would replace an input"):
         animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "driver.mp4", weights, CPU)
 
@@ -196,14 +203,15 @@ def start(tmp_path, weights, frames: int) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_ctrl_c_leaves_nothing_half_written_and_an_older_result_alone(tmp_path, weights):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_nothing_half_written_and_an_older_result_alone(tmp_path, weights, stop):
     (tmp_path / "out.mp4").write_bytes(b"an older result")
     process = start(tmp_path, weights, 110)
     deadline = time.monotonic() + 90
     while len(list(tmp_path.iterdir())) < 3 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     assert process.poll() is None
-    process.send_signal(signal.SIGINT)
+    process.send_signal(stop)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130 and "interrupted" in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["driver.mp4", "out.mp4"]

@@ -27,6 +27,18 @@ def test_user_errors_are_one_line_and_code_2(line, message, tmp_path, capsys):
     assert said.startswith("dancepipe: ") and message in said and "\n" not in said
 
 
+def test_abbreviated_flags_are_not_guessed():
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "--dat", "d", "--out", "o"])
+    assert stop.value.code == 2
+
+
+def test_a_shard_without_work_is_no_failure(tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("x.mp4\n")
+    codes = [main(["build-dataset", str(tmp_path / "a.txt"), "--out", str(tmp_path / "data"), "--num-shards", "2", "--shard-index", str(index)]) for index in (0, 1)]
+    assert codes == [2, 0]
+
+
 def test_an_unknown_yaml_key_stops_and_suggests(tmp_path, capsys):
     (tmp_path / "typo.yaml").write_text("lerning_rate: 0.1\n")
     assert main(["train", "--data", "d", "--out", "o", "--config", str(tmp_path / "typo.yaml")]) == 2

@@ -110,3 +110,11 @@ def test_one_reference_serves_many_targets(pair):
         alone = limb_prior(I_r, matte_r, joints_r, targets[index : index + 1])
         torch.testing.assert_close(together.picture[index : index + 1], alone.picture)
         torch.testing.assert_close(together.flow_4[index : index + 1], alone.flow_4)
+
+
+def test_the_prior_keeps_float32_coordinates_under_autocast(pair):
+    plain = limb_prior(*pair)
+    with torch.autocast("cpu", torch.bfloat16):
+        under = limb_prior(*pair)
+    assert under.flow_4.dtype == torch.float32
+    assert torch.equal(plain.flow_4, under.flow_4) and torch.equal(plain.picture, under.picture)

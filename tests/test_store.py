@@ -118,6 +118,25 @@ def test_damaged_and_foreign_files_are_named(tmp_path):
         open_clip(tmp_path / "other.parquet")
 
 
+def test_a_damaged_page_is_named(tmp_path):
+    write(tmp_path / "a.parquet", 20, size_px=64)
+    data = bytearray((tmp_path / "a.parquet").read_bytes())
+    data[400:1400] = bytes(1000)
+    (tmp_path / "a.parquet").write_bytes(data)
+    with pytest.raises(DatasetError, match="a.parquet is damaged .*; delete it and run build-dataset again"):
+        list(read_clip(tmp_path / "a.parquet"))
+
+
+def test_an_unfinished_file_beside_the_clips_does_not_disturb_readers(tmp_path):
+    datasets = pytest.importorskip("datasets", reason="needs the package datasets")
+    write(tmp_path / "data" / "train" / "a.parquet", 3)
+    writer = ClipWriter(tmp_path / "data" / "train" / "b.parquet")
+    writer.__enter__()  # and the process is killed here
+    assert len(clip_files(tmp_path / "data")) == 1
+    assert len(datasets.load_dataset("parquet", data_dir=str(tmp_path / "data"), cache_dir=str(tmp_path / "cache"))["train"]) == 3
+    writer.__exit__(KeyboardInterrupt, None, None)
+
+
 def test_a_row_checks_itself():
     row = drawn_row(0)
     with pytest.raises(ValueError, match="split must be one of"):

@@ -61,12 +61,13 @@ def straight(data, tmp_path_factory):
 
 
 def logged(out) -> dict:
-    """{(stage, step, name): value} without the times; a resumed run may log a step twice, the last one counts."""
+    """{(stage, step, name): value} without the times. Nothing may be logged twice, by resumed runs neither."""
     values = {}
     for line in (out / "log.jsonl").read_text().splitlines():
         record = json.loads(line)
         for name, value in record.items():
             if name not in ("stage", "step", "seconds"):
+                assert (record["stage"], record["step"], name) not in values
                 values[record["stage"], record["step"], name] = value
     return values
 
@@ -184,6 +185,32 @@ def test_refusals(data, straight, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+def test_weights_that_an_update_broke_are_never_saved(data, tmp_path):
+    options = TrainOptions(**{**vars(QUICK), "learning_rate": 1e30, "stage1_steps": 1, "stage2_steps": 0})
+    with pytest.raises(TrainingDivergedError, match="training diverged: .* not finite after step 1 of stage 1"):
+        train(data, tmp_path / "run", options, say=quiet)
+    assert not list((tmp_path / "run").rglob("*.safetensors"))
+
+
+def test_other_data_and_fewer_steps_are_refused_on_resume(data, straight, tmp_path):
+    import shutil
+
+    shutil.copytree(straight, tmp_path / "run")
+    write(tmp_path / "other" / "train" / "a.parquet", 12, identity="ann")
+    with pytest.raises(ConfigError, match="cannot resume on other data"):
+        train(tmp_path / "other", tmp_path / "run", QUICK, resume=True, say=quiet)
+    with pytest.raises(ConfigError, match="4 steps of stage 2 are done already; stage2_steps cannot become 1"):
+        train(data, tmp_path / "run", TrainOptions(**{**vars(QUICK), "stage2_steps": 1}), resume=True, say=quiet)
+
+
+def test_stage_1_alone_says_so_and_a_log_has_each_step_once(data, tmp_path):
+    said = []
+    train(data, tmp_path / "run", TrainOptions(**{**vars(QUICK), "stage1_steps": 3, "stage2_steps": 0, "log_every": 2}), say=said.append)
+    assert load_networks(tmp_path / "run" / "weights.safetensors").enhancer is None and "stage 1 only" in said[-1]
+    values = logged(tmp_path / "run")
+    assert (1, 2, "l1") in values and (1, 3, "l1") in values  # the last step is logged in full, multiple or not
+
+
 def test_a_damaged_checkpoint_is_named(data, straight, tmp_path):
     import shutil
 
@@ -191,5 +218,5 @@ def test_a_damaged_checkpoint_is_named(data, straight, tmp_path):
     shutil.copytree(straight, out)
     file = checkpoints(out)[-1] / "networks.safetensors"
     file.write_bytes(file.read_bytes()[: os.path.getsize(file) // 2])
-    with pytest.raises(WeightsError, match="checkpoint .*stage2-0000004 does not fit this run"):
+    with pytest.raises(WeightsError, match="checkpoint .*stage2-0000004 is damaged; delete that folder"):
         train(data, out, QUICK, resume=True, say=quiet)

@@ -4,6 +4,8 @@ No trained weights ship with this version, so the demo first trains a small mode
 the sample clip itself. Run again, it goes on from what is there.
 """
 
+import hashlib
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -23,9 +25,20 @@ def run(*arguments: str | Path) -> None:
         sys.exit(code)
 
 
+def start_anew_when_changed(*made_from: Path) -> None:
+    """Data and weights of an earlier demo are kept only if they were made from the same sample and configuration."""
+    mark, digest = DEMO / "made-from.txt", hashlib.sha256(b"".join(path.read_bytes() for path in made_from)).hexdigest()
+    if DEMO.exists() and not (mark.exists() and mark.read_text() == digest):
+        print("the sample or its configuration has changed: the demo starts anew")
+        shutil.rmtree(DEMO)
+    DEMO.mkdir(exist_ok=True)
+    mark.write_text(digest)
+
+
 def main() -> None:
     started = time.monotonic()
     driver, weights = ROOT / "samples" / "driver.mp4", DEMO / "run" / "weights.safetensors"
+    start_anew_when_changed(driver, ROOT / "configs" / "demo.yaml")
     run("build-dataset", driver, "--out", DEMO / "data", "--size-px", "128", "--fps", "15", "--test-share", "0")
     if not weights.exists():
         print(

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dancepipe import __version__
-from dancepipe.animate.background import open_background
+from dancepipe.animate.background import check_background, open_background
 from dancepipe.animate.composite import paste, premultiplied
 from dancepipe.animate.motion import MotionPlan, SURVEY_FRAMES, Target, find_people, survey_driver, targets
 from dancepipe.animate.options import AnimateOptions
@@ -20,7 +20,8 @@ from dancepipe.animate.overlap import in_thread
 from dancepipe.animate.reference import read_reference
 from dancepipe.animate.render import Renderer
 from dancepipe.device import pick_device
-from dancepipe.errors import BadVideoError, OutputError, WeightsError, WeightsMissingError
+from dancepipe.errors import OutputError, WeightsError, WeightsMissingError
+from dancepipe.media.encoders import encoder_for, require_usable
 from dancepipe.media.probe import probe_video
 from dancepipe.media.read import VideoReader
 from dancepipe.model.networks import load_networks
@@ -71,6 +72,10 @@ def animate(
     if weights is None:
         raise WeightsMissingError("no weights given; train some (dancepipe train) and pass --weights RUN/weights.safetensors")
     _check_out(Path(out), ref, driver)
+    check_background(options.background)
+    if options.writer == "pyav":
+        encoder_for(options.encoder, Path(out).suffix).options(options.crf, "veryfast")
+        require_usable(options.encoder)
     info = probe_video(driver)
     size_wh = _output_size(info.size_wh, options.max_side_px)
     decoded_side_px = None if options.background == "driver" else _ANALYSIS_SIDE_PX
@@ -112,10 +117,6 @@ def animate(
             result.write(picture, target.frame.time_seconds)
             held += target.is_held
             progress.update()
-        if result.frames_written != video.frames_read:
-            raise AssertionError(f"{video.frames_read} frames read, {result.frames_written} written")
-        if not result.frames_written:
-            raise BadVideoError(driver, "no frame could be decoded")
     return AnimateSummary(
         out=Path(out),
         frames_in=video.frames_read,
@@ -142,6 +143,8 @@ def _check_out(out: Path, *inputs: Path) -> None:
     """Before any work: the result must not replace what it is made from, and must have a folder that can be written."""
     if any(out.exists() and Path(path).exists() and out.samefile(path) for path in inputs):
         raise OutputError(f"the result {out} would replace an input; choose another --out")
+    if out.is_dir():
+        raise OutputError(f"the result {out} is a folder; name a video file")
     if not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
         raise OutputError(f"cannot write to the folder {out.parent}; create it, or choose one that you may write to")
 
@@ -150,7 +153,7 @@ def _output_size(size_wh: tuple[int, int], max_side_px: int) -> tuple[int, int]:
     if not max_side_px or max(size_wh) <= max_side_px:
         return size_wh
     scale = max_side_px / max(size_wh)
-    return max(1, round(size_wh[0] * scale)), max(1, round(size_wh[1] * scale))
+    return tuple(max(2, int(side * scale) // 2 * 2) for side in size_wh)  # even, as most encoders need it
 
 
 def _spread_frames(driver: Path, reader: str, side_px: int | None):

@@ -15,18 +15,29 @@ _PAINT_SIDE_PX = 320  # a painted-out person is a guess: it is made small and en
 Background = Callable[[Target], np.ndarray]  # -> uint8 RGB (H, W, 3), may be written to
 
 
+def check_background(name: str) -> None:
+    """Raises ConfigError for a name that is neither reference, driver, nor a colour."""
+    if name not in ("reference", "driver"):
+        _colour(name)
+
+
+def _colour(name: str) -> tuple[int, int, int]:
+    try:
+        return ImageColor.getrgb(name)[:3]
+    except ValueError:
+        raise ConfigError(f"background '{name}' is neither reference, driver, nor a colour; colours are names or #rrggbb") from None
+
+
 def open_background(name: str, reference: Reference, size_wh: tuple[int, int]) -> Background:
     """The background named by the user: reference, driver, or a colour. Raises ConfigError for an unknown colour."""
     width, height = size_wh
     if name == "driver":
         return lambda target: resized(painted_out(target.frame.image, target.mask), size_wh)
     if name == "reference":
-        plate = covering(painted_out(reference.photo, reference.photo_mask), size_wh)
+        # Shrunk first: a photo has many more pixels than a frame.
+        plate = painted_out(covering(reference.photo, size_wh), covering(reference.photo_mask, size_wh))
         return lambda target: plate.copy()
-    try:
-        colour = ImageColor.getrgb(name)[:3]
-    except ValueError:
-        raise ConfigError(f"background '{name}' is neither reference, driver, nor a colour; colours are names or #rrggbb") from None
+    colour = _colour(name)
     return lambda target: np.full((height, width, 3), colour, np.uint8)
 
 
@@ -54,7 +65,7 @@ def resized(image: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
 
 
 def covering(image: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
-    """The middle of the picture scaled so that it covers size_wh without distortion."""
+    """The middle of the picture (or mask) scaled so that it covers size_wh without distortion."""
     height, width = image.shape[:2]
     scale = max(size_wh[0] / width, size_wh[1] / height)
     wide, tall = max(size_wh[0], round(width * scale)), max(size_wh[1], round(height * scale))

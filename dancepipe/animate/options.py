@@ -19,6 +19,6 @@ class AnimateOptions:
     batch: int = option(0, "frames rendered at once (0: 8 on a GPU, 1 on the CPU, where batches gain nothing)", minimum=0)
     max_side_px: int = option(0, "shrink the result so that its longer side is at most this (0: the driver's size)", minimum=0)
     encoder: str = option("libx264", "video encoder: libx264, libx265, libsvtav1, h264_nvenc ...")
-    crf: int = option(18, "quality of the encoder: smaller is better", minimum=0)
+    crf: int = option(18, "quality of the encoder: smaller is better", minimum=0, maximum=63)
     writer: str = option("pyav", "who writes the file: pyav, or ffmpeg (the system's, extra ffmpeg)", choices=("pyav", "ffmpeg"))
     reader: str = option("pyav", "who reads the sparse frames of the survey: pyav or decord (extra decord)", choices=("pyav", "decord"))

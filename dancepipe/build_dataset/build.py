@@ -13,11 +13,15 @@ from tqdm import tqdm
 from dancepipe.build_dataset.label import crop_clip, label_clip
 from dancepipe.build_dataset.options import BuildDatasetOptions
 from dancepipe.build_dataset.sources import Source, read_sources, shard_of, split_of
-from dancepipe.dataset.store import ClipWriter, DatasetRow
+from dancepipe.config import as_plain
+from dancepipe.dataset.store import SPLITS, ClipWriter, DatasetRow
 from dancepipe.errors import BadVideoError, ConfigError, DatasetError, FetchError, NoPersonError, OutputError
 from dancepipe.media.fetch import fetch
 from dancepipe.media.probe import probe_video
 from dancepipe.person.finder import open_person_finder
+
+
+_NO_PART_OF_THE_RECIPE = ("device", "num_shards", "shard_index")
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ def build_dataset(sources: list[str], out: Path, options: BuildDatasetOptions = 
         (out / "videos").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write to {out}: {error.strerror}; choose a folder that you may write to") from error
+    _same_recipe(out / "dataset.json", options)
     ledger = out / ("failures.jsonl" if options.num_shards == 1 else f"failures-{options.shard_index}-of-{options.num_shards}.jsonl")
 
     found, unusable = read_sources(sources, say=say)
@@ -54,14 +59,16 @@ def build_dataset(sources: list[str], out: Path, options: BuildDatasetOptions = 
     todo = [source for source in found if shard_of(source, options.num_shards) == options.shard_index]
     started = time.monotonic()
     written = skipped = frames = 0
-    failures = [{"source": str(error.source), "stage": "fetch", "reason": str(error)} for error in unusable if options.shard_index == 0]
+    unusable = unusable if options.shard_index == 0 else []
+    failures = [{"source": str(error.source), "stage": "fetch", "reason": str(error)} for error in unusable]
+    older = _older_failures(ledger, {source.location for source in todo} | {failure["source"] for failure in failures})
     for failure in failures:
         say(f"failed (fetch): {failure['reason']}")
-    _write_ledger(ledger, failures)
+    _write_ledger(ledger, older + failures)
     with tqdm(todo, desc="clips", unit="clip", disable=None) as progress:
         for source in progress:
             path = clip_path(out, source, options.test_share)
-            if path.exists():
+            if _is_there(out, path, source, say):
                 skipped += 1
                 continue
             stage = "fetch"
@@ -72,7 +79,7 @@ def build_dataset(sources: list[str], out: Path, options: BuildDatasetOptions = 
                 written += 1
             except (FetchError, BadVideoError, NoPersonError) as error:
                 failures.append({"source": source.location, "stage": stage, "reason": str(error)})
-                _write_ledger(ledger, failures)
+                _write_ledger(ledger, older + failures)
                 say(f"failed ({stage}): {error}")
     return BuildSummary(len(todo) + len(unusable), written, skipped, len(failures), frames, time.monotonic() - started)
 
@@ -137,10 +144,53 @@ def clip_path(out: Path, source: Source, test_share: float) -> Path:
     return Path(out) / split_of(source.identity, test_share) / f"{stem or 'clip'}-{source.key[:8]}.parquet"
 
 
-def _write_ledger(path: Path, failures: list[dict]) -> None:
-    part = path.with_name(path.name + ".part")
+def _same_recipe(path: Path, options: BuildDatasetOptions) -> None:
+    """One data set, one recipe: the options that decide what its pictures are lie beside them, and others are refused."""
+    recipe = {name: value for name, value in as_plain(options).items() if name not in _NO_PART_OF_THE_RECIPE}
+    if not path.exists():
+        _write_whole(path, json.dumps(recipe, indent=2) + "\n")
+        return
     try:
-        part.write_text("".join(json.dumps(failure) + "\n" for failure in failures), encoding="utf-8")
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"cannot read {path} ({error}); choose another --out, or delete the data set") from error
+    changed = [f"{name} was {before.get(name)}, now {value}" for name, value in recipe.items() if before.get(name) != value]
+    if changed:
+        raise ConfigError(f"{path.parent} was built with other options: {', '.join(changed)}; use the same, or choose another --out")
+
+
+def _is_there(out: Path, path: Path, source: Source, say: Callable[[str], None]) -> bool:
+    """Whether the clip is built and newer than its video. A clip that now belongs to the other split is removed, and said."""
+    for split in SPLITS:
+        other = out / split / path.name
+        if other != path and other.exists():
+            say(f"{source.location}: its person is now in the {path.parent.name} split; the clip in {split} is removed and built again")
+            other.unlink()
+    video = Path(source.location)
+    if path.exists() and video.is_file() and video.stat().st_mtime > path.stat().st_mtime:
+        say(f"{source.location} has changed since its clip was built; it is built again")
+        return False
+    return path.exists()
+
+
+def _older_failures(ledger: Path, now: set[str]) -> list[dict]:
+    """Failures of earlier runs whose sources this run does not try again."""
+    if not ledger.exists():
+        return []
+    return [entry for line in ledger.read_text(encoding="utf-8").splitlines() if (entry := json.loads(line))["source"] not in now]
+
+
+def _write_ledger(path: Path, failures: list[dict]) -> None:
+    _write_whole(path, "".join(json.dumps(failure) + "\n" for failure in failures))
+
+
+def _write_whole(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with open(part, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}; free some space or choose another folder") from error

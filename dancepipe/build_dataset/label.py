@@ -1,5 +1,6 @@
 """One video -> the labelled frames of its person, and their stable crops."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -41,11 +42,9 @@ class ClipLabels:
     corrupt_frames: int
 
 
-def wanted_frame(time_seconds: Fraction, last_time: Fraction | None, fps: float) -> bool:
-    """Whether a frame is kept at `fps` pictures a second, `last_time` being the last one kept."""
-    if not fps or last_time is None:
-        return True
-    return time_seconds - last_time >= Fraction(1, 1) / Fraction(fps).limit_denominator(1000) * Fraction(99, 100)
+def tick_of(time_seconds: Fraction, fps: float) -> int:
+    """Which tick of a clock of `fps` a frame belongs to; the first frame of each tick is kept, so that rates are met on average."""
+    return math.floor(time_seconds * Fraction(fps).limit_denominator(1000) + Fraction(1, 1000))
 
 
 def label_clip(path: Path, finder, *, fps: float, min_joints: int, tick=lambda: None) -> ClipLabels:
@@ -56,13 +55,14 @@ def label_clip(path: Path, finder, *, fps: float, min_joints: int, tick=lambda: 
     frames: list[LabelledFrame] = []
     looked = lost = few = 0
     people = 1
-    last: Fraction | None = None
+    last_tick = None
     with VideoReader(path, max_side_px=_ANALYSIS_SIDE_PX) as video:
         for frame in video:
             tick()
-            if not wanted_frame(frame.time_seconds, last, fps):
+            now = tick_of(frame.time_seconds, fps) if fps else frame.index
+            if now == last_tick:
                 continue
-            last = frame.time_seconds
+            last_tick = now
             looked += 1
             person: PersonFrame | None = finder.find(frame.image)
             if person is None:

@@ -8,7 +8,7 @@ from dancepipe.config import option
 @dataclass(frozen=True)
 class BuildDatasetOptions:
     size_px: int = option(256, "side of the square pictures", minimum=32)
-    fps: float = option(10.0, "pictures kept per second of video (0: every frame)", minimum=0)
+    fps: float = option(10.0, "pictures kept per second of video (0: every frame)", minimum=0, maximum=1000)
     pose: str = option("mediapipe", "pose backend", choices=("mediapipe", "yolo"))
     mask: str = option("mediapipe", "mask backend", choices=("mediapipe", "rembg"))
     yolo_weights: str | None = option(None, "weights of the yolo backend: a file, or a known name that ultralytics may download")
@@ -16,7 +16,7 @@ class BuildDatasetOptions:
     device: str = option("cpu", "device of the yolo and rembg backends: cpu, cuda, cuda:1 ...")
     min_joints: int = option(10, "frames with fewer found joints are dropped", minimum=1)
     min_frames: int = option(8, "clips with fewer usable frames are failures", minimum=2)
-    test_share: float = option(0.1, "share of the identities that goes to the test split", minimum=0)
+    test_share: float = option(0.1, "share of the identities that goes to the test split", minimum=0, maximum=1)
     lossless: bool = option(False, "PNG pictures instead of JPEG (five times larger)")
     max_height_px: int = option(720, "largest picture height that is downloaded", minimum=64)
     num_shards: int = option(1, "split the sources over this many independent runs", minimum=1)

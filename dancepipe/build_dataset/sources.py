@@ -1,6 +1,7 @@
 """What the user names -> a flat list of sources, each with the identity of its person."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,12 @@ def read_sources(arguments: list[str], *, say: Callable[[str], None] = print) ->
         for entry, identity in entries:
             try:
                 for location in expand_sources([entry], say=say):
-                    found.setdefault(source_key(location), Source(location, identity or source_key(location)))
+                    source = Source(location, identity or source_key(location))
+                    first = found.setdefault(source.key, source)
+                    if first.identity != source.identity:
+                        raise FetchError(location, f"it is named twice, as {first.identity} and as {source.identity}; one video shows one person")
+                    if first is not source:
+                        say(f"named twice, taken once: {location}")
             except FetchError as error:
                 failures.append(error)
     return list(found.values()), failures
@@ -54,7 +60,7 @@ def _lines(path: Path) -> list[tuple[str, str]]:
     entries = []
     for line in text.splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
-            location, _, identity = (part.strip() for part in line.partition("\t"))
+            location, _, identity = (part.strip() for part in re.sub(r"\s#.*", "", line).partition("\t"))
             if "://" not in location:
                 location = str(path.parent / location)
             entries.append((location, identity))

@@ -4,6 +4,8 @@ Pair number n is a pure function of (seed, n). The position in the data order is
 therefore one number, and a resumed run sees exactly the pairs it would have seen.
 """
 
+import hashlib
+import json
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +14,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dancepipe.dataset.store import clip_files, open_clip, row_from
+from dancepipe.dataset.store import clip_files, open_clip, read_group, row_from
 from dancepipe.errors import DatasetError
 
 _OPEN_FILES = 32
-_PICTURE_COLUMNS = ["identity", "clip", "frame_index", "time_seconds", "split", "image", "mask", "keypoints", "box_xyxy_px", "source"]
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,20 @@ class PairSource(torch.utils.data.Dataset):
         self._files = clip_files(folder, split)
         self._open: OrderedDict[int, object] = OrderedDict()
         places: dict[str, list[tuple[int, int]]] = {}
+        rows_of: dict[str, int] = {}
         for number, path in enumerate(self._files):
-            column = open_clip(path).read(columns=["identity"]).column("identity").to_pylist()
+            file = open_clip(path)
+            column = [values["identity"] for group in range(file.num_row_groups) for values in read_group(file, path, group, ["identity"])]
             for row, identity in enumerate(column):
                 places.setdefault(identity, []).append((number, row))
+            rows_of[path.name] = len(column)
         self._places = [rows for _, rows in sorted(places.items()) if len(rows) >= 2]
         if not self._places:
             raise DatasetError(f"{folder}: no identity of the {split} split has two frames to pair; build the data set from longer clips")
         self.identities = len(self._places)
         self.frames = sum(map(len, self._places))
+        # Which pair a number means depends on these: a run that is resumed must find the same.
+        self.fingerprint = hashlib.sha1(json.dumps(sorted(rows_of.items())).encode()).hexdigest()[:16]
 
     def __getitem__(self, number: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng([self.seed, number])
@@ -70,7 +76,7 @@ class PairSource(torch.utils.data.Dataset):
         group = 0
         while row >= (rows := file.metadata.row_group(group).num_rows):
             row, group = row - rows, group + 1
-        entry = row_from(file.read_row_group(group, columns=_PICTURE_COLUMNS).slice(row, 1).to_pylist()[0])
+        entry = row_from(read_group(file, self._files[file_number], group)[row])
         height, width = self.size_hw
         image, mask, joints = entry.image, entry.mask, entry.pose.as_array()
         if mask.shape != (height, width):

@@ -85,7 +85,7 @@ class ClipWriter:
         self.path = Path(path)
         self.rows_written = 0
         self._lossless = lossless
-        self._part = self.path.with_name(self.path.name + ".part")
+        self._part = self.path.with_name(f".{self.path.name}.part")  # a leading dot: other readers of the folder pass over it
         self._pending: list[dict] = []
 
     def __enter__(self):
@@ -183,9 +183,17 @@ def row_from(values: dict) -> DatasetRow:
     )
 
 
+def read_group(file: pq.ParquetFile, path: Path, group: int, columns: list[str] | None = None) -> list[dict]:
+    """The rows of one group as plain values. Raises DatasetError when its bytes are damaged."""
+    try:
+        return file.read_row_group(group, columns=columns).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{path} is damaged ({' '.join(str(error).split())}); delete it and run build-dataset again") from error
+
+
 def read_clip(path: Path) -> Iterator[DatasetRow]:
     """The rows of one clip in order, one row group in memory at a time."""
     file = open_clip(path)
     for group in range(file.num_row_groups):
-        for values in file.read_row_group(group).to_pylist():
+        for values in read_group(file, path, group):
             yield row_from(values)

@@ -42,9 +42,10 @@ def limb_prior(I_r: Tensor, matte_r: Tensor, joints_r: Tensor, joints_t: Tensor)
     """I_r (B, 3, H, W) in [-1, 1] on grey, matte_r (B, 1, H, W) in [0, 1], joints (B, 18, 3); I_r and its own may have batch 1."""
     batch, (height, width) = len(joints_t), I_r.shape[2:]
     joints_r = joints_r.expand(batch, -1, -1)
-    warped = limb_warp(I_r.expand(batch, -1, -1, -1), matte_r.expand(batch, -1, -1, -1), joints_r, joints_t)
-    # Smooth, and read at H/4 and H/8 only: drawn there, which costs a sixteenth.
-    flow_4, _ = limb_flow(_shrunk(joints_r, 4), _shrunk(joints_t, 4), height // 4, width // 4)
+    with torch.autocast(I_r.device.type, enabled=False):  # bfloat16 coordinates are off by a pixel
+        warped = limb_warp(I_r.expand(batch, -1, -1, -1), matte_r.expand(batch, -1, -1, -1), joints_r, joints_t)
+        # Smooth, and read at H/4 and H/8 only: drawn there, which costs a sixteenth.
+        flow_4, _ = limb_flow(_shrunk(joints_r, 4), _shrunk(joints_t, 4), height // 4, width // 4)
     return LimbPrior(warped.picture, warped.matte, flow_4)
 
 

@@ -87,9 +87,12 @@ def load_checkpoint(checkpoint: Path, modules: dict[str, torch.nn.Module], optim
     try:
         networks, _ = read_tensors(checkpoint / "networks.safetensors")
         states, _ = read_tensors(checkpoint / "optimisers.safetensors")
+    except WeightsError as error:
+        raise WeightsError(f"checkpoint {checkpoint} is damaged; delete that folder and resume from the one before") from error
+    try:
         for name, module in modules.items():
             module.load_state_dict({key.removeprefix(name + "."): value for key, value in networks.items() if key.startswith(name + ".")})
-    except (WeightsError, RuntimeError) as error:
+    except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(f"checkpoint {checkpoint} does not fit this run ({reason}); resume with the options it was made with") from error
     for name, optimiser in optimisers.items():

@@ -9,6 +9,7 @@ import platform
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ import yaml
 from dancepipe import __version__
 from dancepipe.config import as_plain, options_from, read_yaml
 from dancepipe.errors import ConfigError, OutputError
-from dancepipe.train.checkpoint import checkpoints
+from dancepipe.train.checkpoint import Position, checkpoints
 from dancepipe.train.options import TrainOptions
 
 _MAY_CHANGE_ON_RESUME = ("stage1_steps", "stage2_steps", "device", "workers", "log_every", "sample_every", "save_every", "keep_checkpoints")
@@ -47,15 +48,19 @@ def open_run_folder(out: Path, options: TrainOptions, description: dict, *, resu
     out = Path(out)
     there = checkpoints(out)
     if resume and not there:
-        raise ConfigError(f"nothing to resume in {out}: no checkpoint there; start without --resume")
-    if not resume and (there or (out / "weights.safetensors").exists()):
+        raise ConfigError(f"nothing to resume in {out}: no checkpoint there; start without --resume, in another --out where weights are already")
+    if not resume and there:
         raise ConfigError(f"{out} already holds a run; go on with --resume, or choose another --out")
+    if not resume and (out / "weights.safetensors").exists():
+        raise ConfigError(f"{out} already holds weights; choose another --out")
     if resume:
         _same_options(out / "config.yaml", options)
+        _same_data(out / "run.json", description)
     try:
         (out / "samples").mkdir(parents=True, exist_ok=True)
         _write(out / "config.yaml", yaml.safe_dump(as_plain(options), sort_keys=False))
-        _write(out / "run.json", json.dumps(description, indent=2) + "\n")
+        if not resume:
+            _write(out / "run.json", json.dumps(description, indent=2) + "\n")
     except OSError as error:
         raise OutputError(f"cannot write to {out}: {error.strerror}; choose a folder that you may write to") from error
 
@@ -68,9 +73,21 @@ def _same_options(path: Path, options: TrainOptions) -> None:
         raise ConfigError(f"cannot resume with other options: {details}; resume with --config {path}")
 
 
+def _same_data(path: Path, description: dict) -> None:
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))["facts"]["fingerprint"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(f"cannot tell which data {path.parent} was trained on ({error}); start anew in another --out") from error
+    if before != description["facts"]["fingerprint"]:
+        raise ConfigError(f"cannot resume on other data: {description['data']} is not, or no longer, what {path.parent} was trained on")
+
+
 def _write(path: Path, text: str) -> None:
     part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
+    with open(part, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(part, path)
 
 
@@ -86,26 +103,53 @@ def _commit() -> str | None:
 
 
 class RunLog:
-    """log.jsonl (one JSON object a line, appended) and TensorBoard scalars of the same names."""
+    """log.jsonl (one JSON object a line) and TensorBoard scalars of the same names. Raises OutputError when the disk is full.
 
-    def __init__(self, out: Path):
+    resumed_at: what was logged after that position is cut off, since it will be logged again; None: a fresh log.
+    """
+
+    def __init__(self, out: Path, resumed_at: Position | None):
         from torch.utils.tensorboard import SummaryWriter
 
-        self._file = open(Path(out) / "log.jsonl", "a", encoding="utf-8")
-        self._board = SummaryWriter(str(out))
+        self._path = Path(out) / "log.jsonl"
+        before = self._path.read_text(encoding="utf-8").splitlines() if resumed_at and self._path.exists() else []
+        kept = [line for line in before if _at(line) <= (resumed_at.stage, resumed_at.step)]
+        self._seconds_before = json.loads(kept[-1])["seconds"] if kept else 0.0
         self._started = time.monotonic()
+        if not resumed_at:
+            for events in Path(out).glob("events.out.tfevents.*"):
+                events.unlink()
+        with self._said():
+            _write(self._path, "".join(line + "\n" for line in kept))
+            self._file = open(self._path, "a", encoding="utf-8")
+            self._board = SummaryWriter(str(out))
 
     def write(self, stage: int, step: int, values: dict[str, float]) -> None:
-        record = {"stage": stage, "step": step, "seconds": round(time.monotonic() - self._started, 2), **values}
-        self._file.write(json.dumps(record) + "\n")
-        self._file.flush()
-        for name, value in values.items():
-            self._board.add_scalar(f"stage{stage}/{name}", value, step)
+        seconds = round(self._seconds_before + time.monotonic() - self._started, 2)
+        with self._said():
+            self._file.write(json.dumps({"stage": stage, "step": step, "seconds": seconds, **values}) + "\n")
+            self._file.flush()
+            for name, value in values.items():
+                self._board.add_scalar(f"stage{stage}/{name}", value, step)
 
     def picture(self, stage: int, step: int, image) -> None:
         """A sample grid, uint8 RGB (H, W, 3)."""
-        self._board.add_image(f"stage{stage}/samples", image, step, dataformats="HWC")
+        with self._said():
+            self._board.add_image(f"stage{stage}/samples", image, step, dataformats="HWC")
 
     def close(self) -> None:
-        self._file.close()
-        self._board.close()
+        with self._said():
+            self._file.close()
+            self._board.close()
+
+    @contextmanager
+    def _said(self):
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(f"cannot write the log {self._path}: {error.strerror or error}; free some space and resume") from error
+
+
+def _at(line: str) -> tuple[int, int]:
+    record = json.loads(line)
+    return record["stage"], record["step"]

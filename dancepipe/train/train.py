@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from dancepipe.config import as_plain
 from dancepipe.dataset.pairs import PairSource, collate, pair_batches
 from dancepipe.dataset.store import clip_files
 from dancepipe.device import pick_device
-from dancepipe.errors import DatasetError
+from dancepipe.errors import ConfigError, DatasetError, TrainingDivergedError
 from dancepipe.model.dims import PRESETS, ModelDims
 from dancepipe.model.perceptual import open_perceptual
 from dancepipe.model.weights import WeightsInfo, save_weights
@@ -40,11 +41,13 @@ def train(
     dims = dataclasses.replace(PRESETS[options.preset], size_hw=(options.height_px, options.width_px))
     pairs = {stage: PairSource(data, "train", dims.size_hw, seed=2 * options.seed + stage - 1) for stage in (1, 2)}
     held_out = _held_out_source(data, dims, say)
-    facts = {"identities": pairs[1].identities, "frames": pairs[1].frames, "held_out_identities": held_out.identities if held_out else 0}
+    facts = {"fingerprint": pairs[1].fingerprint, "identities": pairs[1].identities, "frames": pairs[1].frames, "held_out_identities": held_out.identities if held_out else 0}
 
     # 2. Show
     description = describe_run(options, data, facts)
     say(json.dumps(as_plain(options), indent=2))
+    if options.height_px != options.width_px:
+        say("pictures are not square: these weights can be evaluated, but animate will not take them")
     say(f"data: {facts['frames']} pictures of {facts['identities']} people; held out: {facts['held_out_identities']} people")
     if dry_run:
         return
@@ -53,12 +56,13 @@ def train(
 
     # 3. Save
     open_run_folder(out, options, description, resume=resume)
-    log = RunLog(out)
+    log = RunLog(out, read_position(checkpoints(out)[-1]) if resume else None)
 
     # 4. Run
     try:
         last = checkpoints(out)[-1] if resume else None
         start = read_position(last) if last else Position(1, 0)
+        _check_totals(start, options)
         torch.manual_seed(options.seed)
         stage1 = Stage1(dims, options, perceptual, device)
         if start.stage == 1:
@@ -68,9 +72,19 @@ def train(
         _run_stage(2, stage2, pairs[2], held_out, last if start.stage == 2 else None, options, out, log, device, say)
     finally:
         log.close()
-    weights = out / "weights.safetensors"
-    save_weights(weights, WeightsInfo(dims, 2, options.stage2_steps), {"flow_attention": stage2.flow_attention, "enhancer": stage2.average.module})
-    say(f"done: {weights}")
+    weights, networks = out / "weights.safetensors", {"flow_attention": stage2.flow_attention}
+    if options.stage2_steps:
+        networks["enhancer"] = stage2.average.module
+    save_weights(weights, WeightsInfo(dims, len(networks), options.stage2_steps or options.stage1_steps), networks)
+    say(f"done: {weights}" + ("" if options.stage2_steps else " (stage 1 only: stage2_steps is 0)"))
+
+
+def _check_totals(start: Position, options: TrainOptions) -> None:
+    """A resumed run can be made longer, not shorter than it already is."""
+    done = {1: start.step if start.stage == 1 else None, 2: start.step if start.stage == 2 else 0}
+    for stage, total in ((1, options.stage1_steps), (2, options.stage2_steps)):
+        if done[stage] is not None and total < done[stage]:
+            raise ConfigError(f"{done[stage]} steps of stage {stage} are done already; stage{stage}_steps cannot become {total}")
 
 
 def _run_stage(number, stage, source, held_out, checkpoint: Path | None, options: TrainOptions, out: Path, log: RunLog, device, say) -> None:
@@ -86,19 +100,30 @@ def _run_stage(number, stage, source, held_out, checkpoint: Path | None, options
     with tqdm(batches, total=total, initial=step, desc=f"stage {number}", unit="step", disable=None) as progress:
         for batch in progress:
             pair = network_pair(batch, device, mirror=options.mirror, colour_jitter=options.colour_jitter, seed=(options.seed, number, step))
-            values = stage.step(pair, step, with_statistics=(step + 1) % options.log_every == 0)
+            is_logged = (step + 1) % options.log_every == 0 or step + 1 == total
+            values = stage.step(pair, step, with_statistics=is_logged)
             step += 1
-            if step % options.log_every == 0 or step == total:
+            if is_logged:
                 log.write(number, step, values)
                 progress.set_postfix({name: f"{values[name]:.3f}" for name in ("l1", "total") if name in values})
             if step % options.sample_every == 0 or step == total:
                 figures = _held_out_figures(number, stage, shown, device, out, log, step, is_held_out=held_out is not None)
                 log.write(number, step, figures)
+                _check_finite(figures, stage.modules, number, step)
                 tqdm.write(f"stage {number}, step {step} of {total}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
             if step % options.save_every == 0 or step == total:
+                _check_finite({}, stage.modules, number, step)
                 save_checkpoint(out, Position(number, step), stage.modules, stage.optimisers, options.keep_checkpoints)
     if number == 1:
         save_weights(out / "stage1.safetensors", WeightsInfo(stage.dims, 1, total), {"flow_attention": stage.average.module})
+
+
+def _check_finite(figures: dict[str, float], modules: dict[str, torch.nn.Module], number: int, step: int) -> None:
+    """Nothing broken is saved: the losses are looked at before an update, this looks at what it left."""
+    bad = [name for name, value in figures.items() if not math.isfinite(value)]
+    bad += [name for name, module in modules.items() if not all(torch.isfinite(value).all() for value in module.state_dict().values())]
+    if bad:
+        raise TrainingDivergedError(f"training diverged: {', '.join(bad)} not finite after step {step} of stage {number}; lower the learning rate")
 
 
 def _held_out_figures(number, stage, shown: list, device, out: Path, log: RunLog, step: int, *, is_held_out: bool) -> dict[str, float]:
