@@ -2,6 +2,15 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+OPEN_PICTURE = Image.open
+
+
+@pytest.fixture(autouse=True)
+def own_picture_reader():
+    """Importing ultralytics, as tests of its extra do, replaces Pillow's Image.open for the whole process."""
+    Image.open = OPEN_PICTURE
 
 
 @pytest.fixture(scope="session")

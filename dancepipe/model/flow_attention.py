@@ -40,7 +40,7 @@ class FlowAttentionOutput:
     flows: tuple[Tensor, Tensor]  # (B, 2, h, w), in pixels of its own map
     masks: tuple[Tensor, Tensor]  # M (B, 1, h, w) in [0, 1]: share of the warped features
     attention: tuple[Tensor, Tensor]  # A of eq. 2 (B, 1, h, w), mean 1 when spatial
-    gate: Tensor | None  # (B, 1, H, W), share of the copied limb warp; None without a prior
+    gate: Tensor | None = None  # (B, 1, H, W), share of the copied limb warp; None without a prior
 
 
 def fuse(M: Tensor, warped: Tensor, pose: Tensor) -> Tensor:
