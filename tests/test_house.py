@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "dancepipe"
 ROOMS = [
     ("__init__",),
     ("errors", "records"),
-    ("config", "device"),
+    ("config", "device", "whole_file"),
     ("media",),
     ("person",),
     ("model",),

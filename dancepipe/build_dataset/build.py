@@ -1,7 +1,6 @@
 """The stage: sources -> clips, one by one, each whole or absent, each failure written down."""
 
 import json
-import os
 import re
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from dancepipe.errors import BadVideoError, ConfigError, DatasetError, FetchErro
 from dancepipe.media.fetch import fetch
 from dancepipe.media.probe import probe_video
 from dancepipe.person.finder import open_person_finder
+from dancepipe.whole_file import write_text
 
 
 _NO_PART_OF_THE_RECIPE = ("device", "num_shards", "shard_index")
@@ -148,7 +148,7 @@ def _same_recipe(path: Path, options: BuildDatasetOptions) -> None:
     """One data set, one recipe: the options that decide what its pictures are lie beside them, and others are refused."""
     recipe = {name: value for name, value in as_plain(options).items() if name not in _NO_PART_OF_THE_RECIPE}
     if not path.exists():
-        _write_whole(path, json.dumps(recipe, indent=2) + "\n")
+        write_text(path, json.dumps(recipe, indent=2) + "\n")
         return
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
@@ -181,16 +181,4 @@ def _older_failures(ledger: Path, now: set[str]) -> list[dict]:
 
 
 def _write_ledger(path: Path, failures: list[dict]) -> None:
-    _write_whole(path, "".join(json.dumps(failure) + "\n" for failure in failures))
-
-
-def _write_whole(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with open(part, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}; free some space or choose another folder") from error
+    write_text(path, "".join(json.dumps(failure) + "\n" for failure in failures))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from dancepipe.evaluate.examples import Example
 from dancepipe.evaluate.measures import MEASURES
-from dancepipe.evaluate.scores import Scores, shown, write_text
+from dancepipe.evaluate.scores import Scores, shown
+from dancepipe.whole_file import write_text
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 1400px; padding: 0 1em; color: #1c1c1c; }

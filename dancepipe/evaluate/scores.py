@@ -2,15 +2,15 @@
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from dancepipe import __version__
-from dancepipe.errors import ConfigError, OutputError
+from dancepipe.errors import ConfigError
 from dancepipe.evaluate.examples import Example
 from dancepipe.evaluate.measures import MEASURES
 from dancepipe.evaluate.statistics import Estimate
+from dancepipe.whole_file import write_text
 
 FORMAT = "scores-1"
 
@@ -93,21 +93,6 @@ def read_scores(path: Path) -> dict:
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise ConfigError(f"{path} is no scores file of this version (need format {FORMAT})")
     return record
-
-
-def write_text(path: Path, text: str) -> None:
-    """A text file, whole or absent. OutputError."""
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; choose a folder that you may write to") from error
 
 
 def number(value: float) -> float | None:

@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from dancepipe.config import as_plain, options_from, read_yaml
 from dancepipe.errors import ConfigError, OutputError
 from dancepipe.train.checkpoint import Position, checkpoints
 from dancepipe.train.options import TrainOptions
+from dancepipe.whole_file import write_text
 
 _MAY_CHANGE_ON_RESUME = ("stage1_steps", "stage2_steps", "device", "workers", "log_every", "sample_every", "save_every", "keep_checkpoints")
 
@@ -58,9 +58,9 @@ def open_run_folder(out: Path, options: TrainOptions, description: dict, *, resu
         _same_data(out / "run.json", description)
     try:
         (out / "samples").mkdir(parents=True, exist_ok=True)
-        _write(out / "config.yaml", yaml.safe_dump(as_plain(options), sort_keys=False))
+        write_text(out / "config.yaml", yaml.safe_dump(as_plain(options), sort_keys=False))
         if not resume:
-            _write(out / "run.json", json.dumps(description, indent=2) + "\n")
+            write_text(out / "run.json", json.dumps(description, indent=2) + "\n")
     except OSError as error:
         raise OutputError(f"cannot write to {out}: {error.strerror}; choose a folder that you may write to") from error
 
@@ -80,15 +80,6 @@ def _same_data(path: Path, description: dict) -> None:
         raise ConfigError(f"cannot tell which data {path.parent} was trained on ({error}); start anew in another --out") from error
     if before != description["facts"]["fingerprint"]:
         raise ConfigError(f"cannot resume on other data: {description['data']} is not, or no longer, what {path.parent} was trained on")
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    with open(part, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
 
 
 def _commit() -> str | None:
@@ -120,7 +111,7 @@ class RunLog:
             for events in Path(out).glob("events.out.tfevents.*"):
                 events.unlink()
         with self._said():
-            _write(self._path, "".join(line + "\n" for line in kept))
+            write_text(self._path, "".join(line + "\n" for line in kept))
             self._file = open(self._path, "a", encoding="utf-8")
             self._board = SummaryWriter(str(out))
 
