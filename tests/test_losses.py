@@ -123,13 +123,13 @@ def stage1_case():
 def test_stage_1_terms(vgg):
     made, I_r, I_t, mask = stage1_case()
     terms = stage1_terms(made, I_r, I_t, mask, vgg, Scores())
-    assert set(terms) == {"flow_image", "flow_feature", "l1", "perceptual", "adversarial", "matte"}
+    assert set(terms) == {"flow_image", "flow_feature", "l1", "perceptual", "adversarial", "matte", "gradient", "texture"}
     assert terms["l1"].item() == pytest.approx((made.coarse - I_t).abs().mean().item())
     by_hand = sum((a - b).abs().mean() for a, b in zip(vgg(made.coarse), vgg(I_t)))
     assert terms["perceptual"].item() == pytest.approx(by_hand.item(), rel=1e-4)
     assert terms["adversarial"].item() == pytest.approx(((made.coarse.mean(1) - 1) ** 2).mean().item())
     assert terms["matte"].item() == pytest.approx(0.5 + 0.6931, abs=1e-4)
-    assert set(stage1_terms(made, I_r, I_t, mask, None, None)) == {"flow_image", "l1", "matte"}
+    assert set(stage1_terms(made, I_r, I_t, mask, None, None)) == {"flow_image", "l1", "matte", "gradient", "texture"}
 
 
 def test_stage_2_terms_count_only_samples_with_a_face(vgg):
@@ -141,7 +141,7 @@ def test_stage_2_terms_count_only_samples_with_a_face(vgg):
     joints[0, [0, 1, 14, 15]] = torch.tensor([[16, 12, 1], [16, 22, 1], [13, 9, 1], [19, 9, 1.0]])
     arguments = (mask, joints, vgg, Scores(), Scores())
     terms = stage2_terms(made, I_t, *arguments)
-    assert set(terms) == {"l1", "face_l1", "perceptual", "face_perceptual", "adversarial", "adversarial_face", "matte"}
+    assert set(terms) == {"l1", "face_l1", "perceptual", "face_perceptual", "adversarial", "adversarial_face", "matte", "gradient", "texture"}
     blind = final.clone()
     blind[1] = 0  # the sample without a face changes
     changed = stage2_terms(EnhancerOutput(blind, made.matte_logits), I_t, *arguments)
@@ -151,7 +151,7 @@ def test_stage_2_terms_count_only_samples_with_a_face(vgg):
     joints[0, :, 2] = 0
     nobody = stage2_terms(made, I_t, *arguments)
     assert [nobody[name].item() for name in ("face_l1", "face_perceptual", "adversarial_face")] == [0, 0, 0]
-    assert set(stage2_terms(made, I_t, mask, joints, None, None, None)) == {"l1", "face_l1", "matte"}
+    assert set(stage2_terms(made, I_t, mask, joints, None, None, None)) == {"l1", "face_l1", "matte", "gradient", "texture"}
 
 
 def test_sum_is_eq_10_and_every_term_has_its_weight(vgg):

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dancepipe.errors import TrainingDivergedError
+from dancepipe.model.fine_detail import gradient_loss, texture_loss
 from dancepipe.model.enhancer import EnhancerOutput
 from dancepipe.model.face import crop_faces, face_boxes
 from dancepipe.model.flow_attention import FlowAttentionOutput
@@ -45,6 +46,7 @@ def stage1_terms(
     I_r, I_t (B, 3, H, W) in [-1, 1]; mask (B, 1, H, W) in [0, 1], the person in I_t.
     """
     terms = {"flow_image": flow_image_loss(made.flows, I_r, I_t), "l1": F.l1_loss(made.coarse, I_t)}
+    terms |= detail_terms(made.coarse, I_t, mask)
     if perceptual is not None:
         with torch.no_grad():
             taps_t, taps_r = perceptual(I_t), perceptual(I_r)
@@ -72,6 +74,7 @@ def stage2_terms(
     boxes = face_boxes(joints, I_t.shape[2])
     face, face_t = crop_faces(made.final, boxes), crop_faces(I_t, boxes)
     terms = {"l1": F.l1_loss(made.final, I_t), "face_l1": _mean_where((face - face_t).abs().mean((1, 2, 3)), boxes.present)}
+    terms |= detail_terms(made.final, I_t, mask)
     if perceptual is not None:
         with torch.no_grad():
             taps_t, face_taps_t = perceptual(I_t), perceptual(face_t)
@@ -131,6 +134,11 @@ def flow_image_loss(flows: tuple[Tensor, Tensor], I_r: Tensor, I_t: Tensor) -> T
 def perceptual_distance(taps: Sequence[Tensor], taps_t: Sequence[Tensor]) -> Tensor:
     """The perceptual half of eq. 7: the sum over the taps of the mean absolute difference. (B,)"""
     return sum((tap.float() - tap_t.float()).abs().mean((1, 2, 3)) for tap, tap_t in zip(taps, taps_t))
+
+
+def detail_terms(made: Tensor, I_t: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    """Ours, the same in both stages: see fine_detail.py."""
+    return {"gradient": gradient_loss(made, I_t), "texture": texture_loss(made, I_t, mask)}
 
 
 def matte_loss(matte_logits: Tensor, mask: Tensor) -> Tensor:
