@@ -11,6 +11,7 @@ from dancepipe.model.enhancer import EnhancerOutput
 from dancepipe.model.flow_attention import FlowAttentionOutput
 from dancepipe.model.losses import (
     LossWeights,
+    detail_terms,
     discriminator_loss,
     flow_feature_loss,
     flow_image_loss,
@@ -21,6 +22,7 @@ from dancepipe.model.losses import (
     weighted_sum,
 )
 from dancepipe.model.perceptual import random_vgg19
+from dancepipe.model.prior import Mixture
 
 ONE_MINUS_COSINE_45 = torch.exp(torch.tensor(-(2**-0.5))).item()
 
@@ -123,13 +125,13 @@ def stage1_case():
 def test_stage_1_terms(vgg):
     made, I_r, I_t, mask = stage1_case()
     terms = stage1_terms(made, I_r, I_t, mask, vgg, Scores())
-    assert set(terms) == {"flow_image", "flow_feature", "l1", "perceptual", "adversarial", "matte", "gradient", "texture"}
+    assert set(terms) == {"flow_image", "flow_feature", "l1", "perceptual", "adversarial", "matte", "gradient"}
     assert terms["l1"].item() == pytest.approx((made.coarse - I_t).abs().mean().item())
     by_hand = sum((a - b).abs().mean() for a, b in zip(vgg(made.coarse), vgg(I_t)))
     assert terms["perceptual"].item() == pytest.approx(by_hand.item(), rel=1e-4)
     assert terms["adversarial"].item() == pytest.approx(((made.coarse.mean(1) - 1) ** 2).mean().item())
     assert terms["matte"].item() == pytest.approx(0.5 + 0.6931, abs=1e-4)
-    assert set(stage1_terms(made, I_r, I_t, mask, None, None)) == {"flow_image", "l1", "matte", "gradient", "texture"}
+    assert set(stage1_terms(made, I_r, I_t, mask, None, None)) == {"flow_image", "l1", "matte", "gradient"}
 
 
 def test_stage_2_terms_count_only_samples_with_a_face(vgg):
@@ -141,7 +143,7 @@ def test_stage_2_terms_count_only_samples_with_a_face(vgg):
     joints[0, [0, 1, 14, 15]] = torch.tensor([[16, 12, 1], [16, 22, 1], [13, 9, 1], [19, 9, 1.0]])
     arguments = (mask, joints, vgg, Scores(), Scores())
     terms = stage2_terms(made, I_t, *arguments)
-    assert set(terms) == {"l1", "face_l1", "perceptual", "face_perceptual", "adversarial", "adversarial_face", "matte", "gradient", "texture"}
+    assert set(terms) == {"l1", "face_l1", "perceptual", "face_perceptual", "adversarial", "adversarial_face", "matte", "gradient"}
     blind = final.clone()
     blind[1] = 0  # the sample without a face changes
     changed = stage2_terms(EnhancerOutput(blind, made.matte_logits), I_t, *arguments)
@@ -151,14 +153,15 @@ def test_stage_2_terms_count_only_samples_with_a_face(vgg):
     joints[0, :, 2] = 0
     nobody = stage2_terms(made, I_t, *arguments)
     assert [nobody[name].item() for name in ("face_l1", "face_perceptual", "adversarial_face")] == [0, 0, 0]
-    assert set(stage2_terms(made, I_t, mask, joints, None, None, None)) == {"l1", "face_l1", "matte", "gradient", "texture"}
+    assert set(stage2_terms(made, I_t, mask, joints, None, None, None)) == {"l1", "face_l1", "matte", "gradient"}
 
 
 def test_sum_is_eq_10_and_every_term_has_its_weight(vgg):
     made, I_r, I_t, mask = stage1_case()
     names = {field.name for field in fields(LossWeights)}
     stage1 = stage1_terms(made, I_r, I_t, mask, vgg, Scores())
-    stage2 = stage2_terms(EnhancerOutput(made.coarse, made.matte_logits), I_t, mask, torch.zeros(2, 18, 3), vgg, Scores(), Scores())
+    mixture = Mixture(torch.ones(2, 1, 32, 32), made.coarse, made.coarse)
+    stage2 = stage2_terms(EnhancerOutput(made.coarse, made.matte_logits, mixture), I_t, mask, torch.zeros(2, 18, 3), vgg, Scores(), Scores())
     assert set(stage1) | set(stage2) == names
     terms = {"l1": torch.tensor(0.5), "adversarial": torch.tensor(3.0), "matte": torch.tensor(2.0)}
     assert weighted_sum(terms, LossWeights(l1=2, adversarial=10, matte=0)).item() == pytest.approx(0.5 * 2 + 3 * 10)
@@ -168,3 +171,15 @@ def test_a_term_that_is_not_finite_is_named():
     terms = {"l1": torch.tensor(0.5), "perceptual": torch.tensor(float("nan")), "matte": torch.tensor(float("inf"))}
     with pytest.raises(TrainingDivergedError, match="perceptual is nan, matte is inf"):
         weighted_sum(terms, LossWeights())
+
+
+def test_lost_detail_moves_the_gate_alone():
+    torch.manual_seed(0)
+    gate, copied, synthesis = (torch.rand(1, channels, 32, 32, requires_grad=True) for channels in (1, 3, 3))
+    mixture = Mixture(gate, copied, synthesis)
+    terms = detail_terms(torch.zeros(1, 3, 32, 32), mixture, torch.rand(1, 3, 32, 32), torch.ones(1, 1, 32, 32))
+    assert terms["lost_detail"] > 0
+    terms["lost_detail"].backward()
+    assert gate.grad.abs().sum() > 0 and copied.grad is None and synthesis.grad is None
+    mixed = gate * copied + (1 - gate) * synthesis
+    assert torch.equal(mixture.of_constants(), mixed)

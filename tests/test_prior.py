@@ -44,7 +44,7 @@ def test_an_untrained_network_gives_nearly_the_limb_warp(pair):
     warped = limb_warp(*pair)
     assert (made.coarse - warped.picture).abs().mean() < 0.02
     assert (torch.sigmoid(made.matte_logits) - warped.matte).abs().mean() < 0.04
-    assert made.gate.mean() > 0.9
+    assert made.mixture.gate.mean() > 0.9
     final = Enhancer(EnhancerDims(4, 8, keep=True)).eval()(made.coarse, made.matte_logits, J_t)
     assert (final.final - made.coarse).abs().mean() < 0.05
 
@@ -80,7 +80,7 @@ def test_the_gate_learns_where_the_copy_is_wrong(pair):
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    assert made.gate[..., :40].mean() < made.gate[..., 56:].mean() - 0.2
+    assert made.mixture.gate[..., :40].mean() < made.mixture.gate[..., 56:].mean() - 0.2
     assert loss < 0.6 * (prior.picture - target).abs().mean()
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from dancepipe.model.blocks import conv3x3, in_float32
 from dancepipe.model.dims import SIZE_STEP, EnhancerDims, EnhancerNorm
-from dancepipe.model.prior import OPEN, blend
+from dancepipe.model.prior import OPEN, Mixture, blend
 
 JOINT_MAP = 3
 MODULATION = 3 + 1 + JOINT_MAP  # I_coarse, its matte, J_t
@@ -28,6 +28,7 @@ class EnhancerOutput:
 
     final: Tensor  # (B, 3, H, W) in [-1, 1]
     matte_logits: Tensor  # (B, 1, H, W)
+    mixture: Mixture | None = None  # of the coarse picture and the enhancer's own; None without a keep gate
 
 
 class Modulation(nn.Module):
@@ -102,5 +103,7 @@ class Enhancer(nn.Module):
         picture = self.picture(x).float()  # (B, 4, H, W)
         final, final_matte = torch.tanh(picture[:, :3]), picture[:, 3:]
         if self.keep is not None:
-            final, final_matte = blend(self.keep(x), coarse, torch.sigmoid(matte_logits.float()), final, torch.sigmoid(final_matte))
+            mixture = Mixture(self.keep(x), coarse, final)
+            final, final_matte = blend(mixture.gate, coarse, torch.sigmoid(matte_logits.float()), final, torch.sigmoid(final_matte))
+            return EnhancerOutput(final, final_matte, mixture)
         return EnhancerOutput(final, final_matte)

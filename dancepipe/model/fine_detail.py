@@ -1,8 +1,9 @@
 """Fine detail as training terms, ours: what an L1 alone smooths away.
 
 L1 rewards the mean of all guesses, which is a blur. `gradient_loss` asks for edges
-where the target has them; `texture_loss` asks for as much fine contrast as the target
-has nearby, wherever exactly its threads and stripes lie.
+where the target has them; `lost_detail_loss` asks a gate not to give up fine contrast
+that the target has nearby, wherever exactly its threads and stripes lie. It is for
+gates alone: a decoder under the same term makes contrast of its own, a checkerboard.
 """
 
 import torch
@@ -27,14 +28,14 @@ def gradient_loss(made: Tensor, I_t: Tensor) -> Tensor:
     return sum(levels) / SCALES
 
 
-def texture_loss(made: Tensor, I_t: Tensor, mask: Tensor) -> Tensor:
-    """L1 between the local contrasts of the high-passed luminance, mean over the person's pixels.
+def lost_detail_loss(made: Tensor, I_t: Tensor, mask: Tensor) -> Tensor:
+    """By how much the local contrast of the high-passed luminance falls short of the target's, mean over the person's pixels.
 
     made, I_t (B, 3, H, W) in [-1, 1]; mask (B, 1, H, W) in [0, 1].
     """
     inside = F.avg_pool2d(mask, _WINDOW, _STEP)  # (B, 1, h, w)
-    difference = (_local_contrast(made.float(), mask) - _local_contrast(I_t, mask)).abs()
-    return (difference * inside).sum() / inside.sum().clamp_min(1)
+    missing = (_local_contrast(I_t, mask) - _local_contrast(made.float(), mask)).clamp_min(0)
+    return (missing * inside).sum() / inside.sum().clamp_min(1)
 
 
 def _local_contrast(images: Tensor, mask: Tensor) -> Tensor:

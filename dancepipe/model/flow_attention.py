@@ -16,7 +16,7 @@ from dancepipe.model.dims import SIZE_STEP, FlowAttentionDims
 from dancepipe.model.flow_attention_module import JOINT_MAP, FlowAttentionModule
 from dancepipe.model.flow_network import HEAT_MAPS, FlowNetwork
 from dancepipe.model.local_attention import LocalAttention
-from dancepipe.model.prior import CHANNELS, GatedCopy, LimbPrior
+from dancepipe.model.prior import CHANNELS, GatedCopy, LimbPrior, Mixture
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class FlowAttentionOutput:
     flows: tuple[Tensor, Tensor]  # (B, 2, h, w), in pixels of its own map
     masks: tuple[Tensor, Tensor]  # M (B, 1, h, w) in [0, 1]: share of the warped features
     attention: tuple[Tensor, Tensor]  # A of eq. 2 (B, 1, h, w), mean 1 when spatial
-    gate: Tensor | None = None  # (B, 1, H, W), share of the copied limb warp; None without a prior
+    mixture: Mixture | None = None  # of the limb warp and the synthesis; None without a prior
 
 
 def fuse(M: Tensor, warped: Tensor, pose: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ class FlowAttentionNetwork(nn.Module):
         x = fuse(M_4, self.local_attention_4(reference.F_r_4, reference.key_4, x, f_4), x)
         x = self.decode_4(x)  # (B, nf, H, W)
         picture = self.picture(activate(x)).float()  # (B, 4, H, W)
-        coarse, matte_logits, gate = torch.tanh(picture[:, :3]), picture[:, 3:], None
+        coarse, matte_logits, mixture = torch.tanh(picture[:, :3]), picture[:, 3:], None
         if prior:
-            coarse, matte_logits, gate = self.copy(activate(x), prior, coarse, matte_logits)
-        return FlowAttentionOutput(coarse, matte_logits, (f_8, f_4), (M_8, M_4), attention, gate)
+            coarse, matte_logits, mixture = self.copy(activate(x), prior, coarse, matte_logits)
+        return FlowAttentionOutput(coarse, matte_logits, (f_8, f_4), (M_8, M_4), attention, mixture)

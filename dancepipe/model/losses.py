@@ -13,13 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dancepipe.errors import TrainingDivergedError
-from dancepipe.model.fine_detail import gradient_loss, texture_loss
 from dancepipe.model.enhancer import EnhancerOutput
 from dancepipe.model.face import crop_faces, face_boxes
+from dancepipe.model.fine_detail import gradient_loss, lost_detail_loss
 from dancepipe.model.flow_attention import FlowAttentionOutput
 from dancepipe.model.local_attention import warp
 from dancepipe.model.loss_weights import LossWeights
 from dancepipe.model.perceptual import RELU3_1, RELU4_1, Vgg19Taps
+from dancepipe.model.prior import Mixture
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
@@ -46,7 +47,7 @@ def stage1_terms(
     I_r, I_t (B, 3, H, W) in [-1, 1]; mask (B, 1, H, W) in [0, 1], the person in I_t.
     """
     terms = {"flow_image": flow_image_loss(made.flows, I_r, I_t), "l1": F.l1_loss(made.coarse, I_t)}
-    terms |= detail_terms(made.coarse, I_t, mask)
+    terms |= detail_terms(made.coarse, made.mixture, I_t, mask)
     if perceptual is not None:
         with torch.no_grad():
             taps_t, taps_r = perceptual(I_t), perceptual(I_r)
@@ -74,7 +75,7 @@ def stage2_terms(
     boxes = face_boxes(joints, I_t.shape[2])
     face, face_t = crop_faces(made.final, boxes), crop_faces(I_t, boxes)
     terms = {"l1": F.l1_loss(made.final, I_t), "face_l1": _mean_where((face - face_t).abs().mean((1, 2, 3)), boxes.present)}
-    terms |= detail_terms(made.final, I_t, mask)
+    terms |= detail_terms(made.final, made.mixture, I_t, mask)
     if perceptual is not None:
         with torch.no_grad():
             taps_t, face_taps_t = perceptual(I_t), perceptual(face_t)
@@ -136,9 +137,10 @@ def perceptual_distance(taps: Sequence[Tensor], taps_t: Sequence[Tensor]) -> Ten
     return sum((tap.float() - tap_t.float()).abs().mean((1, 2, 3)) for tap, tap_t in zip(taps, taps_t))
 
 
-def detail_terms(made: Tensor, I_t: Tensor, mask: Tensor) -> dict[str, Tensor]:
-    """Ours, the same in both stages: see fine_detail.py."""
-    return {"gradient": gradient_loss(made, I_t), "texture": texture_loss(made, I_t, mask)}
+def detail_terms(made: Tensor, mixture: Mixture | None, I_t: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    """Ours, the same in both stages: see fine_detail.py. `lost_detail` is for networks with a gate."""
+    terms = {"gradient": gradient_loss(made, I_t)}
+    return terms | ({"lost_detail": lost_detail_loss(mixture.of_constants(), I_t, mask)} if mixture else {})
 
 
 def matte_loss(matte_logits: Tensor, mask: Tensor) -> Tensor:

@@ -54,6 +54,19 @@ def _shrunk(joints: Tensor, factor: int) -> Tensor:
     return torch.cat(((joints[..., :2] + 0.5) / factor - 0.5, joints[..., 2:]), -1)
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """What a gate mixed: gate * copied + (1 - gate) * made."""
+
+    gate: Tensor  # (B, 1, H, W) in [0, 1], float32
+    copied: Tensor  # (B, 3, H, W) in [-1, 1]
+    made: Tensor  # (B, 3, H, W) in [-1, 1]
+
+    def of_constants(self) -> Tensor:
+        """The mixed picture (B, 3, H, W) again, but for gradients the gate alone made it."""
+        return self.gate * self.copied.detach() + (1 - self.gate) * self.made.detach()
+
+
 class GatedCopy(nn.Module):
     """gate * moved limb warp + (1 - gate) * synthesis, for the picture and for the matte."""
 
@@ -64,13 +77,14 @@ class GatedCopy(nn.Module):
         nn.init.zeros_(self.head.bias)
         nn.init.constant_(self.head.bias[:1], OPEN)
 
-    def forward(self, features: Tensor, prior: LimbPrior, synthesis: Tensor, matte_logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """features (B, nf, H, W), synthesis (B, 3, H, W), matte_logits (B, 1, H, W) -> picture, matte logits, gate (B, 1, H, W); float32."""
+    def forward(self, features: Tensor, prior: LimbPrior, synthesis: Tensor, matte_logits: Tensor) -> tuple[Tensor, Tensor, Mixture]:
+        """features (B, nf, H, W), synthesis (B, 3, H, W), matte_logits (B, 1, H, W) -> picture, matte logits, what was mixed; float32."""
         inputs = prior.inputs()
         head = in_float32(self.head, torch.cat((features, inputs.to(features.dtype)), 1))  # (B, 3, H, W)
         gate = torch.sigmoid(head[:, :1])
         moved = warp(inputs, head[:, 1:] * (inputs.shape[3] / _FINE_FLOW))  # (B, 4, H, W)
-        return *blend(gate, moved[:, :3], moved[:, 3:], synthesis, torch.sigmoid(matte_logits)), gate
+        picture, matte_logits = blend(gate, moved[:, :3], moved[:, 3:], synthesis, torch.sigmoid(matte_logits))
+        return picture, matte_logits, Mixture(gate, moved[:, :3], synthesis)
 
 
 def blend(gate: Tensor, picture: Tensor, matte: Tensor, other_picture: Tensor, other_matte: Tensor) -> tuple[Tensor, Tensor]:

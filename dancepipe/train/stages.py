@@ -34,6 +34,30 @@ def _learn(optimiser: torch.optim.Adam, loss: Tensor) -> None:
     optimiser.step()
 
 
+class _Judge:
+    """A discriminator with its optimiser; absent, and free of cost, where its term weighs nothing."""
+
+    def __init__(self, name: str, network: torch.nn.Module, weight: float, options: TrainOptions, device: str):
+        self.name, self._device, self._options = name, device, options
+        self.network = _placed(network, device) if weight else None
+        self.modules = {name: self.network} if weight else {}
+        self.optimisers = {name: _adam(self.network, options.discriminator_rate, options)} if weight else {}
+
+    def learn(self, real: Tensor, made: Tensor, present: Tensor | None = None) -> dict[str, Tensor]:
+        """One update on real and made pictures; its mean scores for the log. Until `thaw` gradients only pass through it."""
+        if self.network is None:
+            return {}
+        with _autocast(self._device, self._options):
+            judged = discriminator_loss(self.network, real, made, present)
+        _learn(self.optimisers[self.name], judged.loss)
+        self.network.requires_grad_(False)
+        return {f"{self.name}_real": judged.real_score, f"{self.name}_made": judged.made_score}
+
+    def thaw(self) -> None:
+        if self.network is not None:
+            self.network.requires_grad_(True)
+
+
 def _coarse(network: FlowAttentionNetwork, pair: NetworkPair) -> FlowAttentionOutput:
     prior = limb_prior(pair.I_r, pair.matte_r, pair.joints_r, pair.joints_t) if network.has_prior else None
     return network(pair.I_r, pair.S_r, pair.S_t, pair.J_r, pair.J_t, prior)
@@ -45,32 +69,26 @@ class Stage1:
     def __init__(self, dims: ModelDims, options: TrainOptions, perceptual: Vgg19Taps | None, device: str):
         self.dims, self._options, self._perceptual, self._device = dims, options, perceptual, device
         self.flow_attention = _placed(FlowAttentionNetwork(dims.flow_attention), device)
-        self.D = _placed(image_discriminator(dims.size_hw), device)
+        self._D = _Judge("D", image_discriminator(dims.size_hw), options.weights.adversarial, options, device)
         self.average = WeightAverage(self.flow_attention, options.average)
-        self.modules = {"flow_attention": self.flow_attention, "flow_attention_average": self.average.module, "D": self.D}
-        self.optimisers = {
-            "flow_attention": _adam(self.flow_attention, options.learning_rate, options),
-            "D": _adam(self.D, options.discriminator_rate, options),
-        }
+        self.modules = {"flow_attention": self.flow_attention, "flow_attention_average": self.average.module, **self._D.modules}
+        self.optimisers = {"flow_attention": _adam(self.flow_attention, options.learning_rate, options), **self._D.optimisers}
 
     def step(self, pair: NetworkPair, number: int, *, with_statistics: bool) -> dict[str, float]:
         """Step `number` (from 0): one update of both; with_statistics the named terms and the state of M, A and the flows."""
         self.flow_attention.train()
         with _autocast(self._device, self._options):
             made = _coarse(self.flow_attention, pair)
-            judged = discriminator_loss(self.D, pair.I_t, made.coarse)
-        _learn(self.optimisers["D"], judged.loss)
-        self.D.requires_grad_(False)  # only made pictures get gradients from here on
+        scores = self._D.learn(pair.I_t, made.coarse)
         with _autocast(self._device, self._options):
-            terms = stage1_terms(made, pair.I_r, pair.I_t, pair.matte_t, self._perceptual, self.D)
+            terms = stage1_terms(made, pair.I_r, pair.I_t, pair.matte_t, self._perceptual, self._D.network)
             total = weighted_sum(terms, self._options.weights)
         _learn(self.optimisers["flow_attention"], total)
         self.average.update(number)
-        self.D.requires_grad_(True)
+        self._D.thaw()
         if not with_statistics:
             return {}
-        scores = {"D_real": judged.real_score.item(), "D_made": judged.made_score.item()}
-        return {"total": total.item(), **{name: term.item() for name, term in terms.items()}, **scores, **inner_statistics(made)}
+        return {"total": total.item(), **{name: value.item() for name, value in {**terms, **scores}.items()}, **inner_statistics(made)}
 
     @torch.no_grad()
     def show(self, pair: NetworkPair) -> tuple[FlowAttentionOutput, None, Tensor]:
@@ -86,21 +104,18 @@ class Stage2:
         self.dims, self._options, self._perceptual, self._device = dims, options, perceptual, device
         self.flow_attention = flow_attention.eval().requires_grad_(False)
         self.enhancer = _placed(Enhancer(dims.enhancer), device)
-        self.D = _placed(image_discriminator(dims.size_hw), device)
-        self.D_f = _placed(face_discriminator(), device)
+        self._D = _Judge("D", image_discriminator(dims.size_hw), options.weights.adversarial, options, device)
+        self._D_f = _Judge("D_f", face_discriminator(), options.weights.adversarial_face, options, device)
         self.average = WeightAverage(self.enhancer, options.average)
         self.modules = {
             "flow_attention": self.flow_attention,
             "enhancer": self.enhancer,
             "enhancer_average": self.average.module,
-            "D": self.D,
-            "D_f": self.D_f,
+            **self._D.modules,
+            **self._D_f.modules,
         }
-        self.optimisers = {
-            "enhancer": _adam(self.enhancer, options.learning_rate, options),
-            "D": _adam(self.D, options.discriminator_rate, options),
-            "D_f": _adam(self.D_f, options.discriminator_rate, options),
-        }
+        rate = options.learning_rate
+        self.optimisers = {"enhancer": _adam(self.enhancer, rate, options), **self._D.optimisers, **self._D_f.optimisers}
 
     def step(self, pair: NetworkPair, number: int, *, with_statistics: bool) -> dict[str, float]:
         """Step `number` (from 0): one update of enhancer, D and D_f; with_statistics the named terms."""
@@ -110,23 +125,17 @@ class Stage2:
             coarse = _coarse(self.flow_attention, pair)
         with _autocast(self._device, self._options):
             made = self.enhancer(coarse.coarse, coarse.matte_logits, pair.J_t)
-            judged = discriminator_loss(self.D, pair.I_t, made.final)
             faces_t, faces = crop_faces(pair.I_t, boxes), crop_faces(made.final.detach(), boxes)
-            judged_faces = discriminator_loss(self.D_f, faces_t, faces, boxes.present)
-        _learn(self.optimisers["D"], judged.loss)
-        _learn(self.optimisers["D_f"], judged_faces.loss)
-        for judge in (self.D, self.D_f):
-            judge.requires_grad_(False)
+        scores = self._D.learn(pair.I_t, made.final) | self._D_f.learn(faces_t, faces, boxes.present)
         with _autocast(self._device, self._options):
-            terms = stage2_terms(made, pair.I_t, pair.matte_t, pair.joints_t, self._perceptual, self.D, self.D_f)
+            terms = stage2_terms(made, pair.I_t, pair.matte_t, pair.joints_t, self._perceptual, self._D.network, self._D_f.network)
             total = weighted_sum(terms, self._options.weights)
         _learn(self.optimisers["enhancer"], total)
         self.average.update(number)
-        for judge in (self.D, self.D_f):
-            judge.requires_grad_(True)
+        for judge in (self._D, self._D_f):
+            judge.thaw()
         if not with_statistics:
             return {}
-        scores = {"D_real": judged.real_score, "D_made": judged.made_score, "D_f_real": judged_faces.real_score, "D_f_made": judged_faces.made_score}
         return {"total": total.item(), **{name: value.item() for name, value in {**terms, **scores}.items()}}
 
     @torch.no_grad()
@@ -144,6 +153,6 @@ def inner_statistics(made: FlowAttentionOutput) -> dict[str, float]:
     for level, M, A, flow in zip(("8", "4"), made.masks, made.attention, made.flows):
         values[f"M_{level}_mean"], values[f"M_{level}_std"] = M.float().mean().item(), M.float().std().item()
         values[f"A_{level}_max"], values[f"flow_{level}_mean"] = A.max().item(), flow.norm(dim=1).mean().item()
-    if made.gate is not None:
-        values["gate_mean"] = made.gate.mean().item()
+    if made.mixture is not None:
+        values["gate_mean"] = made.mixture.gate.mean().item()
     return values
