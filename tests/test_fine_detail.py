@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from dancepipe.model.fine_detail import gradient_loss, lost_detail_loss
 
@@ -24,25 +23,34 @@ def test_gradient_loss_does_not_mind_brightness():
     assert gradient_loss(target + 0.2, target).item() == pytest.approx(0, abs=1e-6)
 
 
-def test_lost_detail_loss_prefers_shifted_stripes_to_blurred_ones():
-    target, mask = stripes(2), torch.ones(1, 1, 64, 64)
-    blurred, shifted = F.avg_pool2d(F.pad(target, (4, 4, 4, 4), mode="reflect"), 9, 1), stripes(2, shift=1)
-    assert F.l1_loss(blurred, target) < F.l1_loss(shifted, target) + 0.01  # L1 does not tell
-    assert lost_detail_loss(shifted, target, mask) < 0.2 * lost_detail_loss(blurred, target, mask)
-
-
-def test_lost_detail_of_noise_is_what_its_deviation_lacks():
+def test_lost_detail_is_the_share_dropped_times_the_contrast_there():
     torch.manual_seed(0)
     noise, mask = torch.randn(4, 1, 256, 256).expand(-1, 3, -1, -1), torch.ones(4, 1, 256, 256)
-    weak, strong = lost_detail_loss(0.1 * noise, 0.2 * noise, mask), lost_detail_loss(0.1 * noise, 0.4 * noise, mask)
-    assert lost_detail_loss(0.2 * noise, 0.1 * noise, mask).item() == 0  # too much is none of its business
-    assert (strong / weak).item() == pytest.approx(3, rel=0.02)  # (.4 - .1) / (.2 - .1)
+    price = lost_detail_loss(torch.full_like(mask, 0.75), 0.2 * noise, 0.4 * noise, mask)
+    # white noise less its Gaussian blur of 1 px keeps 1 - 2 / (2 pi) + 1 / (4 pi) of its variance
+    kept = (1 - 1 / torch.pi + 1 / (4 * torch.pi)) ** 0.5
+    assert price.item() == pytest.approx(0.25 * 0.2 * kept, rel=0.02)
+    assert lost_detail_loss(torch.full_like(mask, 0.75), 0.4 * noise, 0.2 * noise, mask).item() == pytest.approx(price.item())
+    assert lost_detail_loss(mask, 0.2 * noise, 0.4 * noise, mask).item() == 0
 
 
-def test_lost_detail_loss_looks_at_the_person_only():
-    target, mask = stripes(2), torch.zeros(1, 1, 64, 64)
+def test_dropping_what_the_target_does_not_have_is_free():
+    mask, open_gate = torch.ones(1, 1, 64, 64), torch.zeros(1, 1, 64, 64)
+    assert lost_detail_loss(open_gate, stripes(2), torch.zeros(1, 3, 64, 64), mask).item() == pytest.approx(0, abs=1e-6)
+    assert lost_detail_loss(open_gate, stripes(2), stripes(2, shift=1), mask).item() > 0.1
+
+
+def test_a_gate_that_flickers_pays_as_much_as_an_even_one():
+    mask, even = torch.ones(1, 1, 64, 64), torch.full((1, 1, 64, 64), 0.5)
+    checkerboard = (torch.arange(64)[:, None] + torch.arange(64)[None]).remainder(2).float()[None, None]
+    prices = [lost_detail_loss(gate, stripes(2), stripes(2), mask).item() for gate in (even, checkerboard)]
+    assert prices[0] == pytest.approx(prices[1])
+
+
+def test_lost_detail_looks_at_the_person_only():
+    mask = torch.zeros(1, 1, 64, 64)
     mask[..., :32] = 1
-    made = target.clone()
-    made[..., 40:] = 0
-    assert lost_detail_loss(made, target, mask).item() == 0
-    assert lost_detail_loss(made, target, 1 - mask).item() > 0.1
+    gate = torch.ones(1, 1, 64, 64)
+    gate[..., 40:] = 0
+    assert lost_detail_loss(gate, stripes(2), stripes(2), mask).item() == 0
+    assert lost_detail_loss(gate, stripes(2), stripes(2), 1 - mask).item() > 0.1

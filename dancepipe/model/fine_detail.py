@@ -1,9 +1,10 @@
 """Fine detail as training terms, ours: what an L1 alone smooths away.
 
 L1 rewards the mean of all guesses, which is a blur. `gradient_loss` asks for edges
-where the target has them; `lost_detail_loss` asks a gate not to give up fine contrast
-that the target has nearby, wherever exactly its threads and stripes lie. It is for
-gates alone: a decoder under the same term makes contrast of its own, a checkerboard.
+where the target has them; `lost_detail_loss` is the price at which a gate gives up
+fine contrast that the copy has and the target has nearby, wherever exactly its threads
+and stripes lie. It is linear in the gate on purpose: asked to match contrasts, a
+decoder paints a checkerboard, and a gate opens and closes in one.
 """
 
 import torch
@@ -14,7 +15,6 @@ SCALES = 3
 _LUMA = (0.299, 0.587, 0.114)  # Rec. 601, as the metric hf has it
 _SIGMA_PX, _REACH = 1.0, 3  # of the Gaussian whose rest is "fine"
 _WINDOW, _STEP = 8, 4  # px; the neighbourhood whose contrast is compared
-_FLOOR = 1e-2  # of the contrast, on the scale of [-1, 1]: below it the root is straightened
 
 
 def gradient_loss(made: Tensor, I_t: Tensor) -> Tensor:
@@ -28,21 +28,23 @@ def gradient_loss(made: Tensor, I_t: Tensor) -> Tensor:
     return sum(levels) / SCALES
 
 
-def lost_detail_loss(made: Tensor, I_t: Tensor, mask: Tensor) -> Tensor:
-    """By how much the local contrast of the high-passed luminance falls short of the target's, mean over the person's pixels.
+def lost_detail_loss(gate: Tensor, copied: Tensor, I_t: Tensor, mask: Tensor) -> Tensor:
+    """Share of the copy that a gate drops times the fine contrast that both copy and target have there, mean over the person.
 
-    made, I_t (B, 3, H, W) in [-1, 1]; mask (B, 1, H, W) in [0, 1].
+    gate (B, 1, H, W) in [0, 1], the share that is kept; copied, I_t (B, 3, H, W) in [-1, 1]; mask (B, 1, H, W) in [0, 1].
     """
     inside = F.avg_pool2d(mask, _WINDOW, _STEP)  # (B, 1, h, w)
-    missing = (_local_contrast(I_t, mask) - _local_contrast(made.float(), mask)).clamp_min(0)
-    return (missing * inside).sum() / inside.sum().clamp_min(1)
+    with torch.no_grad():
+        worth = torch.minimum(_local_contrast(copied.float(), mask), _local_contrast(I_t, mask))
+    dropped = F.avg_pool2d(1 - gate.float(), _WINDOW, _STEP)
+    return (dropped * worth * inside).sum() / inside.sum().clamp_min(1)
 
 
 def _local_contrast(images: Tensor, mask: Tensor) -> Tensor:
     """(B, 1, h, w): root mean square of the fine part within each window; the outline, which is no texture, is left out by the mask."""
     luma = (images * images.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
     fine = (luma - _blurred(luma)) * mask
-    return (F.avg_pool2d(fine.square(), _WINDOW, _STEP) + _FLOOR**2).sqrt()
+    return F.avg_pool2d(fine.square(), _WINDOW, _STEP).sqrt()
 
 
 def _blurred(luma: Tensor) -> Tensor:

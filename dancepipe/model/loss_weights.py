@@ -19,4 +19,4 @@ class LossWeights:
     adversarial_face: float = option(2.0, "eq. 9, D_f", minimum=0)
     matte: float = option(1.0, "ours, not the paper's: the fourth channel", minimum=0)
     gradient: float = option(0.0, "ours: edges, L1 of pixel differences at three scales", minimum=0)
-    lost_detail: float = option(0.0, "ours, for presets with a gate: fine contrast that the target has and the mixture lost", minimum=0)
+    lost_detail: float = option(0.0, "ours, for presets with a gate: the price of fine contrast that the gate drops", minimum=0)

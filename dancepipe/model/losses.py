@@ -140,7 +140,7 @@ def perceptual_distance(taps: Sequence[Tensor], taps_t: Sequence[Tensor]) -> Ten
 def detail_terms(made: Tensor, mixture: Mixture | None, I_t: Tensor, mask: Tensor) -> dict[str, Tensor]:
     """Ours, the same in both stages: see fine_detail.py. `lost_detail` is for networks with a gate."""
     terms = {"gradient": gradient_loss(made, I_t)}
-    return terms | ({"lost_detail": lost_detail_loss(mixture.of_constants(), I_t, mask)} if mixture else {})
+    return terms | ({"lost_detail": lost_detail_loss(mixture.gate, mixture.copied, I_t, mask)} if mixture else {})
 
 
 def matte_loss(matte_logits: Tensor, mask: Tensor) -> Tensor:

@@ -62,10 +62,6 @@ class Mixture:
     copied: Tensor  # (B, 3, H, W) in [-1, 1]
     made: Tensor  # (B, 3, H, W) in [-1, 1]
 
-    def of_constants(self) -> Tensor:
-        """The mixed picture (B, 3, H, W) again, but for gradients the gate alone made it."""
-        return self.gate * self.copied.detach() + (1 - self.gate) * self.made.detach()
-
 
 class GatedCopy(nn.Module):
     """gate * moved limb warp + (1 - gate) * synthesis, for the picture and for the matte."""
