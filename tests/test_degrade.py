@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from dancepipe.dancers.degrade import Degradation, compress_video, degrade_mask, degrade_picture, degrade_pose, jpeg_round_trip
+from dancepipe.dancers.degrade import Degradation, compress_video, degrade_mask, degrade_picture, degrade_pose, draw_degradation, jpeg_round_trip
 from dancepipe.records import Pose
 
 
@@ -70,3 +70,10 @@ def test_video_compression_keeps_count_size_and_look(size_hw):
         assert [frame.shape for frame in decoded] == [(*size_hw, 3)] * 5
         errors.append(np.mean([np.abs(a.astype(float) - b).mean() for a, b in zip(frames, decoded)]))
     assert errors[0] < 6 and errors[0] < errors[1]
+
+
+def test_recordings_are_videos_or_single_pictures():
+    drawn = [draw_degradation(np.random.default_rng(seed), 256) for seed in range(60)]
+    videos = [one for one in drawn if one.video_crf is not None]
+    assert 15 < len(videos) < 45
+    assert all(one.jpeg_quality == 100 for one in videos) and all(one.jpeg_quality < 100 for one in drawn if one.video_crf is None)

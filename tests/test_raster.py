@@ -153,16 +153,21 @@ def test_normals_of_a_sphere_point_outwards():
     assert (normals * points).sum(1).min() > 0.9
 
 
-def test_projection_agrees_with_the_camera_in_double_precision():
+@pytest.mark.parametrize("distortion", [0.0, -0.06, 0.03])
+def test_projection_agrees_with_the_camera_in_double_precision(distortion):
+    from dataclasses import replace
+
     from dancepipe.dancers.camera import aim_camera
 
     rng = np.random.default_rng(8)
     camera = aim_camera(np.array([1.0, 2, 3]), 0.7, 0.2, 30, 400.0, (200, 160), roll=0.1)
+    camera = replace(camera, distortion=distortion)
     points = (rng.normal(size=(50, 3)) * 4).astype(np.float32)
     projected = np.empty_like(points)
     project_perspective(
         points, np.zeros(50, np.float32), camera.axes.astype(np.float32), camera.eye_dm.astype(np.float32), np.float32(camera.focal_px),
-        np.float32(camera.center_px[0]), np.float32(camera.center_px[1]), projected,
+        np.float32(camera.center_px[0]), np.float32(camera.center_px[1]),
+        np.float32(distortion / 100**2), projected,
     )  # fmt: skip
     wanted = camera.project(points)
     np.testing.assert_allclose(projected[:, :2], wanted[:, :2], atol=2e-3)

@@ -9,6 +9,8 @@ from dancepipe.dancers.assets import DancerAssets, ProxyMesh
 
 ETHNICITIES = ("caucasian", "asian", "african")
 
+_FINGER_BEND = "x-curl"
+
 # Face and torso morphs are drawn as opposite pairs; these move or deform more than a natural body allows.
 _UNNATURAL = (
     "-trans-",
@@ -117,11 +119,16 @@ def shape_body(assets: DancerAssets, traits: BodyTraits) -> np.ndarray:
                 add(f"u-{sex}-{age}-{muscle}-{weight}", age_share * muscle_share * weight_share)
     add(f"h-{sex}-{'max' if traits.height > 0 else 'min'}", abs(traits.height))
     add(f"p-{sex}-ideal", traits.ideal_proportions)
-    add("x-curl", traits.relaxed_hands)
+    add(_FINGER_BEND, traits.relaxed_hands)
     for name, amount in traits.details:
         add(name, amount)
     _set_expression(assets, points, traits.smile, traits.brow_lift)
     return points
+
+
+def finger_bend(assets: DancerAssets) -> tuple[np.ndarray, np.ndarray]:
+    """Body vertices (K,) and moves float32 (K, 3), dm: the fingers of both hands bent by 1; stretched is 0, a loose fist about 1.4."""
+    return assets.morph(_FINGER_BEND)
 
 
 def _low_middle_high(value: float) -> tuple[tuple[str, float], ...]:

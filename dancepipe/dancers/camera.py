@@ -9,21 +9,22 @@ from dancepipe.dancers.figure import view_axes
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera. Pixel centres are at integers."""
+    """A camera with a simple lens. Pixel centres are at integers."""
 
     eye_dm: np.ndarray  # float64 (3,)
     axes: np.ndarray  # float64 (3, 3): rows right, up, back
     focal_px: float
     center_px: tuple[float, float]  # where the optical axis meets the picture
     size_wh: tuple[int, int]
+    distortion: float = 0.0  # at half the picture's side from the axis, a point lies this share further out (barrel: < 0)
 
     def project(self, points_dm: np.ndarray) -> np.ndarray:
         """float64 (N, 3): x and y in pixels, depth in decimetres."""
         seen = (np.asarray(points_dm, np.float64) - self.eye_dm) @ self.axes.T
         depth = np.maximum(-seen[:, 2], 0.1)
-        x = self.center_px[0] + self.focal_px * seen[:, 0] / depth
-        y = self.center_px[1] - self.focal_px * seen[:, 1] / depth
-        return np.stack([x, y, depth], 1)
+        across, up = self.focal_px * seen[:, 0] / depth, self.focal_px * seen[:, 1] / depth
+        further = 1 + self.distortion * (across**2 + up**2) / (max(self.size_wh) / 2) ** 2
+        return np.stack([self.center_px[0] + across * further, self.center_px[1] - up * further, depth], 1)
 
 
 def aim_camera(
@@ -59,6 +60,12 @@ def draw_light(rng: np.random.Generator, facing_yaw: float = 0.0) -> Light:
     return make_light(
         azimuth, elevation, key * level, around * level, back, rng.uniform(0, 0.3), warmth=rng.normal(0, 0.08), ground=rng.uniform(0.4, 0.8)
     )
+
+
+def flat_light(strength: float = 0.8) -> Light:
+    """Light from everywhere alike: a point of the surface looks the same in every pose, which no real light does. For checks."""
+    directions = np.array([[0, 1, 0], [0, 0, 1]], np.float32)
+    return Light(directions, np.zeros((2, 3), np.float32), np.full((2, 3), strength, np.float32))
 
 
 def make_light(

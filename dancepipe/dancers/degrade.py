@@ -16,6 +16,7 @@ class Degradation:
     noise: float = 0.0  # deviation at middle grey, in 0..255
     blur_px: float = 0.0  # deviation of the lens blur
     jpeg_quality: int = 100  # 100: none
+    video_crf: int | None = None  # in place of JPEG: H.264 at this quality, each frame predicted from the one before
     mask_shift_px: float = 0.0  # how far the mask's outline strays
     shutter_seconds: float = 0.0  # motion blur: how long the shutter is open
 
@@ -26,14 +27,19 @@ def draw_degradation(rng: np.random.Generator, size_px: int) -> Degradation:
     return Degradation(
         noise=float(rng.gamma(1.5, 2.0)),
         blur_px=float(rng.choice([0.0, rng.uniform(0.3, 1.1)]) * scale),
-        jpeg_quality=int(rng.integers(45, 96)),
+        **_draw_codec(rng),
         mask_shift_px=float(rng.uniform(0, 1.6) * scale),
         shutter_seconds=float(rng.choice([0.0, rng.uniform(0.008, 0.03)], p=[0.75, 0.25])),
     )
 
 
+def _draw_codec(rng: np.random.Generator) -> dict[str, int]:
+    """Half of the recordings are videos, half single pictures."""
+    return {"video_crf": int(rng.integers(20, 34))} if rng.random() < 0.5 else {"jpeg_quality": int(rng.integers(45, 96))}
+
+
 def degrade_picture(rng: np.random.Generator, image: np.ndarray, degradation: Degradation) -> np.ndarray:
-    """uint8 RGB (H, W, 3) after lens, sensor and codec, in that order."""
+    """uint8 RGB (H, W, 3) after lens, sensor and picture codec, in that order; a video codec is `compress_video`'s."""
     from scipy.ndimage import gaussian_filter
 
     signal = image.astype(np.float32)

@@ -45,6 +45,14 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Hand:
+    """How the fingers of one hand bend."""
+
+    vertices: np.ndarray  # int64 (K,), in the figure
+    bend_dm: np.ndarray  # float32 (K, 3), rest pose: to be added times the grip
+
+
+@dataclass(frozen=True)
 class Figure:
     """Parts joined. Vertex i of the body mesh is body_vertex[i] here, or -1 where nothing uses it."""
 
@@ -68,11 +76,17 @@ class Figure:
     bumps: np.ndarray
     texture_place: np.ndarray
     bone_heads: np.ndarray  # float64 (B, 3)
+    hands: tuple[Hand, Hand]  # left, right
     body_vertex: np.ndarray = field(repr=False)
 
 
-def join_parts(body_part: Part, others: list[Part], bone_heads: np.ndarray, keep_vertices: np.ndarray) -> Figure:
-    """Join the body (always first) and everything on it. keep_vertices: body vertices kept although no triangle shows them."""
+def join_parts(
+    body_part: Part, others: list[Part], bone_heads: np.ndarray, keep_vertices: np.ndarray, fingers: tuple[np.ndarray, np.ndarray]
+) -> Figure:
+    """Join the body (always first) and everything on it. keep_vertices: body vertices kept although no triangle shows them.
+
+    fingers: body vertices (K,) and their moves float32 (K, 3), dm, when the fingers of both hands bend.
+    """
     columns: dict[str, list[np.ndarray]] = {
         name: []
         for name in (
@@ -138,8 +152,17 @@ def join_parts(body_part: Part, others: list[Part], bone_heads: np.ndarray, keep
         bumps=bumps,
         texture_place=places,
         bone_heads=bone_heads,
+        hands=_hands(body_part.points_dm, body_vertex, *fingers),
         body_vertex=body_vertex,
     )
+
+
+def _hands(points_dm: np.ndarray, body_vertex: np.ndarray, vertices: np.ndarray, moves_dm: np.ndarray) -> tuple[Hand, Hand]:
+    """The body's left is at x > 0."""
+    shown = body_vertex[vertices] >= 0
+    sides = (shown & (points_dm[vertices, 0] > 0), shown & (points_dm[vertices, 0] < 0))
+    left, right = (Hand(body_vertex[vertices[side]], np.asarray(moves_dm[side], np.float32)) for side in sides)
+    return left, right
 
 
 _TYPES = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dancepipe.dancers.assets import DancerAssets
-from dancepipe.dancers.degrade import Degradation, degrade_mask, degrade_picture, degrade_pose, draw_degradation
+from dancepipe.dancers.degrade import Degradation, compress_video, degrade_mask, degrade_picture, degrade_pose, draw_degradation
 from dancepipe.dancers.joints import find_joints
 from dancepipe.dancers.motion import blend_postures
 from dancepipe.dancers.person import Person, draw_person
@@ -68,13 +68,10 @@ def frames_of_person(
         scenes = draw_shot(rng, assets, person, min(FRAMES_A_SHOT, frames - made), options.size_px, options.hard_share)
         damage = draw_degradation(rng, options.size_px) if options.degraded else Degradation()
         room = rng.uniform(40, 230, 3)
-        for index, scene in enumerate(scenes):
-            view = render_figure(person.figure, scene.bones, scene.camera, scene.light, options.samples)
-            image, mask = (
-                _recorded(rng, person, scenes, index, view, damage, room)
-                if options.degraded
-                else (on_grey(view.image, view.alpha), view.alpha)
-            )
+        views = [render_figure(person.figure, scene.bones, scene.camera, scene.light, options.samples) for scene in scenes]
+        pictures = _recorded(rng, person, scenes, views, damage, room) if options.degraded else [(view.image, view.alpha) for view in views]
+        for scene, view, (recorded, mask) in zip(scenes, views, pictures, strict=True):
+            image = on_grey(recorded, mask)
             pose, visibility = find_joints(person.figure, person.landmarks, view)
             reported = degrade_pose(rng, pose, options.size_px) if options.degraded else pose
             yield DancerFrame(
@@ -95,15 +92,18 @@ def frames_of_person(
 
 
 def _recorded(
-    rng: np.random.Generator, person: Person, scenes: list[Scene], index: int, view: View, damage: Degradation, room: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The person as cut out of a degraded recording: fringes of the room's colour stay where the mask strays."""
-    exposed = view.over(room)
-    if damage.shutter_seconds > 0:
-        exposed = _motion_blurred(person, scenes, index, exposed, damage.shutter_seconds, view.samples, room)
-    recorded = degrade_picture(rng, exposed, damage)
-    mask = degrade_mask(rng, view.alpha, damage)
-    return on_grey(recorded, mask), mask
+    rng: np.random.Generator, person: Person, scenes: list[Scene], views: list[View], damage: Degradation, room: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """A shot as recorded and cut out: (picture, mask); fringes of the room's colour stay where the mask strays."""
+    pictures = []
+    for index, view in enumerate(views):
+        exposed = view.over(room)
+        if damage.shutter_seconds > 0:
+            exposed = _motion_blurred(person, scenes, index, exposed, damage.shutter_seconds, view.samples, room)
+        pictures.append(degrade_picture(rng, exposed, damage))
+    if damage.video_crf is not None:
+        pictures = compress_video(pictures, damage.video_crf)
+    return [(picture, degrade_mask(rng, view.alpha, damage)) for picture, view in zip(pictures, views)]
 
 
 def _motion_blurred(

@@ -72,7 +72,8 @@ def blend_postures(first: Posture, second: Posture, share: float) -> Posture:
     other = second.quaternions * np.where((first.quaternions * second.quaternions).sum(1, keepdims=True) < 0, -1, 1)
     quaternions = first.quaternions * (1 - share) + other * share
     quaternions /= np.linalg.norm(quaternions, axis=1, keepdims=True)
-    return Posture(quaternions, first.root_dm * (1 - share) + second.root_dm * share)
+    grip = tuple(a * (1 - share) + b * share for a, b in zip(first.grip, second.grip))
+    return Posture(quaternions, first.root_dm * (1 - share) + second.root_dm * share, grip)
 
 
 UPPER_JOINTS = ("abdomen", "chest", "neck", "head", "lCollar", "lShldr", "lForeArm", "lHand", "rCollar", "rShldr", "rForeArm", "rHand")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dancepipe.dancers.assets import DancerAssets
-from dancepipe.dancers.body import BodyTraits, draw_body_traits, shape_body
+from dancepipe.dancers.body import BodyTraits, draw_body_traits, finger_bend, shape_body
 from dancepipe.dancers.fabrics import fabric_photos
 from dancepipe.dancers.face import eyebrows_part, eyes_part
 from dancepipe.dancers.figure import Figure, Material, Part, join_parts
@@ -77,7 +77,7 @@ def draw_person(assets: DancerAssets, seed: int | tuple[int, ...], fabrics: Path
     if wears_hat:
         parts.append(draw_hat(streams[7], assets, points))
     parts += [cloth.part for cloth in clothes]
-    figure = join_parts(body_part, parts, bone_heads, landmarks.vertices)
+    figure = join_parts(body_part, parts, bone_heads, landmarks.vertices, finger_bend(assets))
     return Person(entropy, figure, make_rig(assets, bone_heads), landmarks, traits, hair)
 
 

@@ -36,6 +36,7 @@ class Posture:
 
     quaternions: np.ndarray
     root_dm: np.ndarray  # float64 (3,)
+    grip: tuple[float, float] = (0.0, 0.0)  # left and right: fingers bent more (> 0) or less than this body's hands are at rest
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class PosedBones:
     heads_dm: np.ndarray  # float64 (B, 3)
     bend: np.ndarray  # float32 (B,): 0 straight .. 1 strongly bent against its parent
     drift: np.ndarray  # float32 (B, 3): how far cloth and hair hanging on it stay behind its movement
+    grip: np.ndarray  # float32 (2,): of the posture
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,9 @@ def pose_bones(rig: Rig, posture: Posture, earlier: Posture | None = None) -> Po
         drift = pose_bones(rig, earlier).heads_dm - heads
         drift *= np.minimum(1, LARGEST_DRIFT_DM / np.maximum(np.linalg.norm(drift, axis=1, keepdims=True), 1e-6))
     return PosedBones(
-        rotation.astype(np.float32), shift.astype(np.float32), heads, np.minimum(bend, 1.2).astype(np.float32), drift.astype(np.float32)
-    )
+        rotation.astype(np.float32), shift.astype(np.float32), heads, np.minimum(bend, 1.2).astype(np.float32), drift.astype(np.float32),
+        np.array(posture.grip, np.float32),
+    )  # fmt: skip
 
 
 def rotation_between(start: np.ndarray, end: np.ndarray) -> np.ndarray:

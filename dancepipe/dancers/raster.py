@@ -57,15 +57,21 @@ def vertex_normals(points, triangles, normals):
 
 
 @njit(cache=True, nogil=True)
-def project_perspective(points, pull, axes, eye, focal, center_x, center_y, projected):
-    """Project (V, 3) points: x, y in samples and inverse depth. `axes` rows are right, up, back; `pull` (V,) moves depth nearer."""
+def project_perspective(points, pull, axes, eye, focal, center_x, center_y, distortion, projected):
+    """Project (V, 3) points: x, y in samples and inverse depth. `axes` rows are right, up, back; `pull` (V,) moves depth nearer.
+
+    distortion: at r samples from the centre a point lies (1 + distortion * r^2) times as far out.
+    """
     for i in range(points.shape[0]):
         a, b, c = points[i, 0] - eye[0], points[i, 1] - eye[1], points[i, 2] - eye[2]
         depth = -(axes[2, 0] * a + axes[2, 1] * b + axes[2, 2] * c)
         depth = max(depth, np.float32(0.1))
         scale = focal / depth
-        projected[i, 0] = center_x + scale * (axes[0, 0] * a + axes[0, 1] * b + axes[0, 2] * c)
-        projected[i, 1] = center_y - scale * (axes[1, 0] * a + axes[1, 1] * b + axes[1, 2] * c)
+        across = scale * (axes[0, 0] * a + axes[0, 1] * b + axes[0, 2] * c)
+        up = scale * (axes[1, 0] * a + axes[1, 1] * b + axes[1, 2] * c)
+        further = np.float32(1) + distortion * (across * across + up * up)
+        projected[i, 0] = center_x + across * further
+        projected[i, 1] = center_y - up * further
         projected[i, 2] = np.float32(1) / max(depth - pull[i], np.float32(0.1))
 
 

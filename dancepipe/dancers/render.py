@@ -67,10 +67,20 @@ def _posed(figure: Figure, bones: PosedBones) -> tuple[np.ndarray, np.ndarray]:
     posed = np.empty_like(figure.rest)
     crease = np.empty(len(posed), np.float32)
     skin_vertices(
-        figure.rest, figure.skin_bone, figure.skin_weight, bones.rotation, bones.shift, bones.bend, bones.drift, figure.sway, posed, crease
+        _gripping(figure, bones.grip), figure.skin_bone, figure.skin_weight, bones.rotation, bones.shift, bones.bend, bones.drift, figure.sway, posed, crease
     )
     crease *= figure.crease_gain
     return posed, crease
+
+
+def _gripping(figure: Figure, grip: np.ndarray) -> np.ndarray:
+    """The rest pose with the fingers of the left and the right hand bent further (> 0) or straighter."""
+    if not grip.any():
+        return figure.rest
+    rest = figure.rest.copy()
+    for hand, more in zip(figure.hands, grip):
+        rest[hand.vertices] += np.float32(more) * hand.bend_dm
+    return rest
 
 
 def project_figure(figure: Figure, posed: np.ndarray, camera: Camera, samples: int) -> np.ndarray:
@@ -78,7 +88,8 @@ def project_figure(figure: Figure, posed: np.ndarray, camera: Camera, samples: i
     projected = np.empty_like(posed)
     project_perspective(
         posed, figure.pull, camera.axes.astype(np.float32), camera.eye_dm.astype(np.float32), np.float32(camera.focal_px * samples),
-        np.float32((camera.center_px[0] + 0.5) * samples), np.float32((camera.center_px[1] + 0.5) * samples), projected,
+        np.float32((camera.center_px[0] + 0.5) * samples), np.float32((camera.center_px[1] + 0.5) * samples),
+        np.float32(camera.distortion / (max(camera.size_wh) / 2 * samples) ** 2), projected,
     )  # fmt: skip
     return projected
 

@@ -1,17 +1,22 @@
 """Shots: what one person does before one camera in one light, frame by frame."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dancepipe.dancers.assets import DancerAssets
 from dancepipe.dancers.camera import Camera, Light, aim_camera, draw_light
-from dancepipe.dancers.motion import RATE_HZ, disturb, facing_yaw, mix_postures, posture_at, vary_joints
+from dancepipe.dancers.motion import RATE_HZ, blend_postures, disturb, facing_yaw, mix_postures, posture_at, vary_joints
 from dancepipe.dancers.person import Person
 from dancepipe.dancers.poses import draw_hard_posture
 from dancepipe.dancers.posture import LAG_SECONDS, PosedBones, Posture, pose_bones
 
 HARD_SHARE = 0.2  # of shots that take rule-made hard poses instead of motion capture
+_HARD_STEP_SECONDS, _HARD_KEY_SECONDS = 1 / 3, 0.7  # between frames of such a shot, and from one hard pose to the next
+_DANCED_LEGS_SHARE = 0.3  # of the hard shots: arms by rule over the legs of motion capture
+_GRIP_KEY_SECONDS = 0.8
+_STRETCHED, _FIST = 0.05, 1.45  # how far fingers bend, as amounts of body.finger_bend
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,8 @@ def draw_shot(
     rng: np.random.Generator, assets: DancerAssets, person: Person, frames: int, size_px: int, hard_share: float = HARD_SHARE
 ) -> list[Scene]:
     """Draw a shot of `frames` frames, square pictures of size_px. One light; the camera stays on one side and follows the person."""
-    postures = _hard_postures(rng, assets, frames) if rng.random() < hard_share else _motion_postures(rng, assets, person, frames)
+    draw = _hard_postures if rng.random() < hard_share else _motion_postures
+    postures = _with_hands(rng, person, draw(rng, assets, person, frames))
     light_yaw = facing_yaw(assets, postures[len(postures) // 2][1])
     # Dance videos are filmed from the front; now and then from anywhere.
     side = rng.normal(0, 0.45) if rng.random() < 0.88 else rng.uniform(-np.pi, np.pi)
@@ -38,6 +44,7 @@ def draw_shot(
     distance = rng.uniform(26, 60)
     fill = rng.uniform(0.74, 0.94)
     shift = rng.normal(0, 0.015, 2)
+    distortion = float(np.clip(rng.normal(-0.01, 0.02), -0.06, 0.03))  # phones and action cameras bulge a little
     scenes = []
     yaw = light_yaw + side
     posed = [pose_bones(person.rig, posture, earlier) for _, posture, earlier in postures]
@@ -52,19 +59,53 @@ def draw_shot(
         seen = camera.project(outline)[:, :2]
         off = (seen.max(0) + seen.min(0)) / 2 - (size_px - 1) / 2 - shift * size_px
         center = (camera.center_px[0] - float(off[0]), camera.center_px[1] - float(off[1]))
-        scenes.append(
-            Scene(time_seconds, posture, bones, Camera(camera.eye_dm, camera.axes, camera.focal_px, center, camera.size_wh), light)
-        )
+        scenes.append(Scene(time_seconds, posture, bones, replace(camera, center_px=center, distortion=distortion), light))
     return scenes
 
 
-def _hard_postures(rng: np.random.Generator, assets: DancerAssets, frames: int) -> list[tuple[float, Posture, Posture | None]]:
-    return [(index / 3, draw_hard_posture(rng, assets), None) for index in range(frames)]
+Timed = list[tuple[float, Posture, Posture]]  # seconds, the posture then, and LAG_SECONDS earlier
 
 
-def _motion_postures(
-    rng: np.random.Generator, assets: DancerAssets, person: Person, frames: int
-) -> list[tuple[float, Posture, Posture | None]]:
+def _hard_postures(rng: np.random.Generator, assets: DancerAssets, person: Person, frames: int) -> Timed:
+    """From one drawn hard pose to the next, held a moment at each; in some shots arms only, over danced legs."""
+    seconds = (frames - 1) * _HARD_STEP_SECONDS
+    keys = [draw_hard_posture(rng, assets) for _ in range(int(seconds / _HARD_KEY_SECONDS) + 3)]
+
+    def posture_of(time: float) -> Posture:
+        place, share = divmod(time / _HARD_KEY_SECONDS + 1, 1)
+        return blend_postures(keys[int(place)], keys[int(place) + 1], _eased(share))
+
+    times = [index * _HARD_STEP_SECONDS for index in range(frames)]
+    arms = [(time, posture_of(time), posture_of(time - LAG_SECONDS)) for time in times]
+    if rng.random() >= _DANCED_LEGS_SHARE:
+        return arms
+    danced = _motion_postures(rng, assets, person, frames)
+    return [
+        (time, mix_postures(assets, legs, upper), mix_postures(assets, legs_before, upper_before))
+        for (time, legs, legs_before), (_, upper, upper_before) in zip(danced, arms)
+    ]
+
+
+def _eased(share: float) -> float:
+    """0 to 1 for 0 to 1, slow at both ends."""
+    return share * share * (3 - 2 * share)
+
+
+def _with_hands(rng: np.random.Generator, person: Person, postures: Timed) -> Timed:
+    """The same, with fingers that open and close: each hand from one drawn shape to the next."""
+    last = postures[-1][0]
+    keys = rng.uniform(_STRETCHED, _FIST, (int(last / _GRIP_KEY_SECONDS) + 3, 2)) - person.body.relaxed_hands
+    phase = rng.uniform(0, 1)
+
+    def gripping(posture: Posture, time: float) -> Posture:
+        place, share = divmod(max(time / _GRIP_KEY_SECONDS + phase, 0), 1)
+        first, second = keys[int(place)], keys[int(place) + 1]
+        return replace(posture, grip=tuple(float(grip) for grip in first + (second - first) * _eased(share)))
+
+    return [(time, gripping(posture, time), gripping(earlier, time - LAG_SECONDS)) for time, posture, earlier in postures]
+
+
+def _motion_postures(rng: np.random.Generator, assets: DancerAssets, person: Person, frames: int) -> Timed:
     first, second = rng.choice(len(assets.clips), 2)
     mixed = rng.random() < 0.3
     mirrored = rng.random(2) < 0.5
