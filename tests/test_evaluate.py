@@ -57,6 +57,9 @@ def test_pairs_without_weights_score_the_baselines(data, tmp_path):
     difference = scores.differences["copy - limb-warp"]["l1"]
     assert difference.value == pytest.approx(copy["l1"].value - warp["l1"].value)
     assert "limb-warp" in scores.text() and "ssim_box +" in scores.text()
+    lines = scores.text().split("paired differences")[1].splitlines()
+    assert lines[1].split() == ["copy", "-", "limb-warp"]
+    assert difference.low > 0 and next(line for line in lines if line.startswith("l1 -")).endswith("*"), "clear of 0"
 
 
 def test_the_same_files_give_the_same_file(data, tmp_path):

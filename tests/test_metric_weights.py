@@ -35,7 +35,7 @@ def test_published_names_carry_their_digests():
 
 
 def test_absent_weights_are_missing_and_nothing_is_fetched(tmp_path, published):
-    with pytest.raises(WeightsMissingError, match="no net.pth in .*put it there .*--fetch"):
+    with pytest.raises(WeightsMissingError, match="no net.pth in the folder named by --metric-weights; put it there .*--fetch"):
         find_metric_weights("alex", tmp_path / "empty")
     assert not (tmp_path / "empty").exists()
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
+from dancepipe.dataset.picture import LabelledPicture
 from dancepipe.dataset.store import clip_files, open_clip, read_group, row_from
 from dancepipe.errors import DatasetError
 
@@ -67,24 +67,17 @@ class PairSource(torch.utils.data.Dataset):
         first, second = rng.choice(len(rows), 2, replace=False)
         pair = {}
         for role, place in (("reference", rows[first]), ("target", rows[second])):
-            image, mask, joints = self._picture(*place)
-            pair |= {f"{role}_image": image, f"{role}_mask": mask, f"{role}_joints": joints}
+            picture = self._picture(*place)
+            pair |= {f"{role}_image": picture.image, f"{role}_mask": picture.mask, f"{role}_joints": picture.pose.as_array()}
         return pair
 
-    def _picture(self, file_number: int, row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _picture(self, file_number: int, row: int) -> LabelledPicture:
         file = self._file(file_number)
         group = 0
         while row >= (rows := file.metadata.row_group(group).num_rows):
             row, group = row - rows, group + 1
         entry = row_from(read_group(file, self._files[file_number], group)[row])
-        height, width = self.size_hw
-        image, mask, joints = entry.image, entry.mask, entry.pose.as_array()
-        if mask.shape != (height, width):
-            scale_xy = np.array([width / mask.shape[1], height / mask.shape[0]], np.float32)
-            joints[:, :2] = (joints[:, :2] + 0.5) * scale_xy - 0.5  # pixel centres are at integers
-            image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX if scale_xy[0] < 1 else Image.Resampling.BICUBIC))
-            mask = np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.BOX if scale_xy[0] < 1 else Image.Resampling.BILINEAR))
-        return image, mask, joints
+        return LabelledPicture(entry.image, entry.mask, entry.pose).resized(self.size_hw)
 
     def _file(self, number: int):
         """Opened on first use in each worker process; the least recently used one is closed."""

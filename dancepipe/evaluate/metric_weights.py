@@ -49,7 +49,9 @@ def find_metric_weights(name: str, folder: Path | None, *, fetch: bool = False, 
     place = (Path(folder) if folder is not None else _download_cache()) / known.file_name
     if not place.is_file():
         if not fetch:
-            raise WeightsMissingError(f"no {known.file_name} in {place.parent}; put it there ({known.url}), or run once with --fetch")
+            # Without the folder's name: the reason goes into scores.json, which is the same everywhere.
+            where = "the folder named by --metric-weights" if folder is not None else "torch's download cache"
+            raise WeightsMissingError(f"no {known.file_name} in {where}; put it there ({known.url}), or run once with --fetch")
         _download(known, place, say)
     digest = sha256_of(place)
     if not digest.startswith(known.sha256_start):

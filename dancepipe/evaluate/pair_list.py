@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from dancepipe.dataset.picture import LabelledPicture
 from dancepipe.dataset.store import clip_files, open_clip, row_from
 from dancepipe.errors import DatasetError
 from dancepipe.person.skeleton import torso_length_px
@@ -41,15 +41,6 @@ class PairId:
         return f"{clip} {self.reference.frame_index} > {self.target.frame_index}"
 
 
-@dataclass(frozen=True)
-class LabelledPicture:
-    """uint8 RGB (H, W, 3) on grey, uint8 mask (H, W), pose in its pixels."""
-
-    image: np.ndarray
-    mask: np.ndarray
-    pose: Pose
-
-
 class HeldOut:
     """The pictures of the test split by clip and frame. Poses and names are in memory, pictures are read when asked for."""
 
@@ -72,21 +63,14 @@ class HeldOut:
         return self.picture(next(iter(self._place)), None).mask.shape
 
     def picture(self, key: FrameId, size_hw: tuple[int, int] | None) -> LabelledPicture:
-        """The picture at that size (None: as stored): area-averaged when it shrinks, bicubic when it grows; the joints with it."""
+        """The picture at that size (None: as stored)."""
         path, row = self._place[key]
         file, group = self._files[path], 0
         while row >= (rows := file.metadata.row_group(group).num_rows):
             row, group = row - rows, group + 1
         entry = row_from(file.read_row_group(group).slice(row, 1).to_pylist()[0])
-        if size_hw is None or entry.mask.shape == tuple(size_hw):
-            return LabelledPicture(entry.image, entry.mask, entry.pose)
-        (height, width), (old_height, old_width) = size_hw, entry.mask.shape
-        shrinks = width < old_width
-        image = Image.fromarray(entry.image).resize((width, height), Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC)
-        mask = Image.fromarray(entry.mask).resize((width, height), Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR)
-        scale_xy = np.array([width / old_width, height / old_height], np.float32)
-        pose = Pose((entry.pose.points_px + 0.5) * scale_xy - 0.5, entry.pose.confidence)  # pixel centres are at integers
-        return LabelledPicture(np.asarray(image), np.asarray(mask), pose)
+        picture = LabelledPicture(entry.image, entry.mask, entry.pose)
+        return picture if size_hw is None else picture.resized(size_hw)
 
 
 def pose_change(first: Pose, second: Pose) -> float:

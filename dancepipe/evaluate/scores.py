@@ -50,23 +50,39 @@ class Scores:
 
     def text(self) -> str:
         """The table for the screen: a row for each measure, a column for each method, 95 % intervals in brackets."""
-        rows = [["", *self.methods]]
+        rows, reasons = [["", *self.methods]], {}
         for name in self.names():
-            measure = MEASURES[name]
-            arrow = {"lower": "-", "higher": "+", "real": "="}[measure.better]
-            label = f"{name} {arrow}" + (f" ({measure.unit})" if measure.unit not in ("", "of 1") else "")
             if name in self.not_available:
-                rows.append([label, f"not available: {self.not_available[name]}"])
+                reasons.setdefault(self.not_available[name], []).append(name)
             else:
-                rows.append([label, *(shown(values.get(name), measure.digits) for values in self.methods.values())])
-        widths = (
-            [max(len(row[i]) for row in rows if len(row) > 2 or i == 0) for i in range(len(rows[0]))]
-            if len(rows[0]) > 2
-            else [max(len(row[0]) for row in rows), 0]
-        )
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths + [0] * len(row))).rstrip() for row in rows]
-        legend = "- lower is better, + higher is better, = as the real ones; [95 % interval]"
-        return "\n".join([*lines, legend, *self.notes])
+                rows.append([_label(name), *(shown(values.get(name), MEASURES[name].digits) for values in self.methods.values())])
+        lines = [*_aligned(rows), "- lower is better, + higher is better, = as the real ones; [95 % interval]"]
+        lines += [f"not available: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+        return "\n".join([*lines, *self._differences(), *self.notes])
+
+    def _differences(self) -> list[str]:
+        """Lines of the paired differences; an interval that does not hold 0 is marked."""
+        rows = [["", *self.differences]]
+        for name in self.names():
+            found = [values.get(name) for values in self.differences.values()]
+            if any(found):
+                rows.append([_label(name), *(shown(value, MEASURES[name].digits) + (" *" if _is_clear(value) else "") for value in found)])
+        return ["", "paired differences (* : clear of 0)", *_aligned(rows)] if len(rows) > 1 else []
+
+
+def _label(name: str) -> str:
+    measure = MEASURES[name]
+    arrow = {"lower": "-", "higher": "+", "real": "="}[measure.better]
+    return f"{name} {arrow}" + (f" ({measure.unit})" if measure.unit not in ("", "of 1") else "")
+
+
+def _is_clear(difference: Estimate | None) -> bool:
+    return difference is not None and difference.low is not None and (difference.low > 0 or difference.high < 0)
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
 
 
 def shown(estimate: Estimate | None, digits: int) -> str:
