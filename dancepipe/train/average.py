@@ -1,8 +1,21 @@
-"""The running average of a generator's weights: what is shown, saved and rendered with, calmer than the last step's."""
+"""What else is kept of a generator's weights: their running average, calmer than the last step's, and where they started."""
 
 import copy
 
 import torch
+
+
+class Anchor:
+    """Where a module's weights started: every step ends a little nearer to it, so that what is not asked for is not forgotten."""
+
+    def __init__(self, module: torch.nn.Module, stay: float):
+        self._parameters, self._stay = list(module.parameters()), stay
+        self._start = [parameter.detach().clone() for parameter in self._parameters] if stay else []
+
+    @torch.no_grad()
+    def pull(self) -> None:
+        if self._stay:
+            torch._foreach_lerp_(self._parameters, self._start, self._stay)
 
 
 class WeightAverage:

@@ -9,6 +9,8 @@ from dancepipe.model.loss_weights import LossWeights
 @dataclass(frozen=True)
 class TrainOptions:
     preset: str = option("base", "network sizes", choices=("paper", "base", "live", "tiny"))
+    init: str | None = option(None, "weights to start from, of the same preset; the picture size may differ")
+    stay: float = option(0.0, "with init: share of the way back to those weights that every step ends with, against forgetting", minimum=0, maximum=1)
     height_px: int = option(256, "picture height, a multiple of 16", minimum=32)
     width_px: int = option(256, "picture width, a multiple of 16 (animate takes square pictures only)", minimum=32)
     stage1_steps: int = option(200_000, "steps of stage 1: flow attention network and D", minimum=0)

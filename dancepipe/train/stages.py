@@ -9,9 +9,10 @@ from dancepipe.model.enhancer import Enhancer
 from dancepipe.model.face import crop_faces, face_boxes
 from dancepipe.model.flow_attention import FlowAttentionNetwork, FlowAttentionOutput
 from dancepipe.model.losses import discriminator_loss, stage1_terms, stage2_terms, weighted_sum
+from dancepipe.model.networks import Networks
 from dancepipe.model.perceptual import Vgg19Taps
 from dancepipe.model.prior import limb_prior
-from dancepipe.train.average import WeightAverage
+from dancepipe.train.average import Anchor, WeightAverage
 from dancepipe.train.inputs import NetworkPair
 from dancepipe.train.options import TrainOptions
 
@@ -66,9 +67,12 @@ def _coarse(network: FlowAttentionNetwork, pair: NetworkPair) -> FlowAttentionOu
 class Stage1:
     """Flow attention network and D. The terms in I_final do not exist yet."""
 
-    def __init__(self, dims: ModelDims, options: TrainOptions, perceptual: Vgg19Taps | None, device: str):
+    def __init__(self, dims: ModelDims, options: TrainOptions, perceptual: Vgg19Taps | None, device: str, initial: Networks | None = None):
         self.dims, self._options, self._perceptual, self._device = dims, options, perceptual, device
         self.flow_attention = _placed(FlowAttentionNetwork(dims.flow_attention), device)
+        if initial is not None:
+            self.flow_attention.load_state_dict(initial.flow_attention.state_dict())
+        self._anchor = Anchor(self.flow_attention, options.stay)
         self._D = _Judge("D", image_discriminator(dims.size_hw), options.weights.adversarial, options, device)
         self.average = WeightAverage(self.flow_attention, options.average)
         self.modules = {"flow_attention": self.flow_attention, "flow_attention_average": self.average.module, **self._D.modules}
@@ -84,6 +88,7 @@ class Stage1:
             terms = stage1_terms(made, pair.I_r, pair.I_t, pair.matte_t, self._perceptual, self._D.network)
             total = weighted_sum(terms, self._options.weights)
         _learn(self.optimisers["flow_attention"], total)
+        self._anchor.pull()
         self.average.update(number)
         self._D.thaw()
         if not with_statistics:
@@ -100,10 +105,21 @@ class Stage1:
 class Stage2:
     """Enhancer, a fresh D and D_f; the flow attention network is frozen, bit for bit."""
 
-    def __init__(self, flow_attention: FlowAttentionNetwork, dims: ModelDims, options: TrainOptions, perceptual: Vgg19Taps | None, device: str):
+    def __init__(
+        self,
+        flow_attention: FlowAttentionNetwork,
+        dims: ModelDims,
+        options: TrainOptions,
+        perceptual: Vgg19Taps | None,
+        device: str,
+        initial: Networks | None = None,
+    ):
         self.dims, self._options, self._perceptual, self._device = dims, options, perceptual, device
         self.flow_attention = flow_attention.eval().requires_grad_(False)
         self.enhancer = _placed(Enhancer(dims.enhancer), device)
+        if initial is not None and initial.enhancer is not None:
+            self.enhancer.load_state_dict(initial.enhancer.state_dict())
+        self._anchor = Anchor(self.enhancer, options.stay)
         self._D = _Judge("D", image_discriminator(dims.size_hw), options.weights.adversarial, options, device)
         self._D_f = _Judge("D_f", face_discriminator(), options.weights.adversarial_face, options, device)
         self.average = WeightAverage(self.enhancer, options.average)
@@ -131,6 +147,7 @@ class Stage2:
             terms = stage2_terms(made, pair.I_t, pair.matte_t, pair.joints_t, self._perceptual, self._D.network, self._D_f.network)
             total = weighted_sum(terms, self._options.weights)
         _learn(self.optimisers["enhancer"], total)
+        self._anchor.pull()
         self.average.update(number)
         for judge in (self._D, self._D_f):
             judge.thaw()

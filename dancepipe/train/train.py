@@ -15,6 +15,7 @@ from dancepipe.dataset.store import clip_files
 from dancepipe.device import pick_device
 from dancepipe.errors import ConfigError, DatasetError, TrainingDivergedError
 from dancepipe.model.dims import PRESETS, ModelDims
+from dancepipe.model.networks import Networks, load_networks
 from dancepipe.model.perceptual import open_perceptual
 from dancepipe.model.weights import WeightsInfo, save_weights
 from dancepipe.train.checkpoint import Position, checkpoints, load_checkpoint, read_position, save_checkpoint
@@ -39,6 +40,9 @@ def train(
     # 1. Resolve
     out = Path(out)
     dims = dataclasses.replace(PRESETS[options.preset], size_hw=(options.height_px, options.width_px))
+    initial = _initial(Path(options.init), dims) if options.init else None
+    if options.stay and not initial:
+        raise ConfigError(f"stay is {options.stay}, but there is nothing to stay near; give --init, or leave it 0")
     pairs = {stage: PairSource(data, "train", dims.size_hw, seed=2 * options.seed + stage - 1) for stage in (1, 2)}
     held_out = _held_out_source(data, dims, say)
     facts = {"fingerprint": pairs[1].fingerprint, "identities": pairs[1].identities, "frames": pairs[1].frames, "held_out_identities": held_out.identities if held_out else 0}
@@ -46,6 +50,8 @@ def train(
     # 2. Show
     description = describe_run(options, data, facts)
     say(json.dumps(as_plain(options), indent=2))
+    if initial:
+        say(f"starting from {options.init}: stage {initial.info.stage}, trained at {initial.dims.size_hw[1]} x {initial.dims.size_hw[0]}")
     if options.height_px != options.width_px:
         say("pictures are not square: these weights can be evaluated, but animate will not take them")
     say(f"data: {facts['frames']} pictures of {facts['identities']} people; held out: {facts['held_out_identities']} people")
@@ -64,11 +70,11 @@ def train(
         start = read_position(last) if last else Position(1, 0)
         _check_totals(start, options)
         torch.manual_seed(options.seed)
-        stage1 = Stage1(dims, options, perceptual, device)
+        stage1 = Stage1(dims, options, perceptual, device, initial)
         if start.stage == 1:
             _run_stage(1, stage1, pairs[1], held_out, last, options, out, log, device, say)
         torch.manual_seed(options.seed + 1)
-        stage2 = Stage2(stage1.average.module, dims, options, perceptual, device)
+        stage2 = Stage2(stage1.average.module, dims, options, perceptual, device, initial)
         _run_stage(2, stage2, pairs[2], held_out, last if start.stage == 2 else None, options, out, log, device, say)
     finally:
         log.close()
@@ -77,6 +83,14 @@ def train(
         networks["enhancer"] = stage2.average.module
     save_weights(weights, WeightsInfo(dims, len(networks), options.stage2_steps or options.stage1_steps), networks)
     say(f"done: {weights}" + ("" if options.stage2_steps else " (stage 1 only: stage2_steps is 0)"))
+
+
+def _initial(path: Path, dims: ModelDims) -> Networks:
+    """The weights that training starts from. ConfigError when they are of other networks; WeightsError when they cannot be read."""
+    initial = load_networks(path)
+    if (initial.dims.flow_attention, initial.dims.enhancer) != (dims.flow_attention, dims.enhancer):
+        raise ConfigError(f"{path} holds networks of preset {initial.dims.preset}, not {dims.preset}; choose the same preset, or other weights")
+    return initial
 
 
 def _check_totals(start: Position, options: TrainOptions) -> None:
