@@ -9,7 +9,7 @@ from dancepipe.model.dims import EnhancerDims, FlowAttentionDims
 from dancepipe.model.enhancer import Enhancer
 from dancepipe.model.flow_attention import FlowAttentionNetwork
 from dancepipe.model.limb_warp import limb_warp
-from dancepipe.model.prior import limb_prior
+from dancepipe.model.prior import GatedCopy, LimbPrior, limb_prior
 from dancepipe.model.tensors import to_network
 from dancepipe.person.draw import heat_maps, joint_map
 
@@ -118,3 +118,18 @@ def test_the_prior_keeps_float32_coordinates_under_autocast(pair):
         under = limb_prior(*pair)
     assert under.flow_4.dtype == torch.float32
     assert torch.equal(plain.flow_4, under.flow_4) and torch.equal(plain.picture, under.picture)
+
+
+def test_the_copy_is_moved_smoothly():
+    """A pattern that the decoder repeats from pixel to pixel does not reach the copy: neighbours move together."""
+    torch.manual_seed(0)
+    copy = GatedCopy(4)
+    torch.nn.init.normal_(copy.head.weight, 0, 0.5)
+    lattice = (torch.arange(64)[:, None] + torch.arange(64)[None]).remainder(2).float().expand(1, 4, 64, 64)
+    x = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
+    prior = LimbPrior(x, torch.zeros(1, 1, 64, 64), torch.zeros(1, 2, 16, 16))
+    _, _, mixture = copy(lattice, prior, torch.zeros(1, 3, 64, 64), torch.zeros(1, 1, 64, 64))
+    steps = mixture.copied[0, 0, 8:-8, 8:-8].diff(dim=1)
+    logits = torch.logit(mixture.gate)[..., 8:-8, 8:-8]
+    assert logits.diff(dim=3).abs().mean() > 0.3, "the pattern is in what the head gives"
+    assert steps.min() > 0.5 * 2 / 63 and steps.max() < 1.5 * 2 / 63

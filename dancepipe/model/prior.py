@@ -18,6 +18,7 @@ from dancepipe.model.local_attention import warp
 CHANNELS = 4  # the warped picture and its matte, as more inputs of the pose encoder and of the flow network
 OPEN = 3.0  # bias of the gate: 95 % copy
 _FINE_FLOW = 64  # the correction of the copy is in units of W / 64: a few pixels
+_FLOW_CELL = 4  # px; the decoder's two last transposed convolutions repeat a pattern over this many, which would tear the copy
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,14 @@ class GatedCopy(nn.Module):
         inputs = prior.inputs()
         head = in_float32(self.head, torch.cat((features, inputs.to(features.dtype)), 1))  # (B, 3, H, W)
         gate = torch.sigmoid(head[:, :1])
-        moved = warp(inputs, head[:, 1:] * (inputs.shape[3] / _FINE_FLOW))  # (B, 4, H, W)
+        moved = warp(inputs, _smooth(head[:, 1:]) * (inputs.shape[3] / _FINE_FLOW))  # (B, 4, H, W)
         picture, matte_logits = blend(gate, moved[:, :3], moved[:, 3:], synthesis, torch.sigmoid(matte_logits))
         return picture, matte_logits, Mixture(gate, moved[:, :3], synthesis)
+
+
+def _smooth(flow: Tensor) -> Tensor:
+    """Means of cells, interpolated between."""
+    return F.interpolate(F.avg_pool2d(flow, _FLOW_CELL), scale_factor=_FLOW_CELL, mode="bilinear", align_corners=False)
 
 
 def blend(gate: Tensor, picture: Tensor, matte: Tensor, other_picture: Tensor, other_matte: Tensor) -> tuple[Tensor, Tensor]:
