@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     animate.add_argument("--ref", type=Path, required=True, help="photo of the person that shall dance")
     animate.add_argument("--driver", type=Path, required=True, help="video of the dance")
     animate.add_argument("--out", type=Path, required=True, help="video to write (.mp4, .mov, .mkv)")
-    animate.add_argument("--weights", type=Path, help="weights.safetensors of a training run")
+    animate.add_argument("--weights", type=Path, help="weights.safetensors of a training run, or a name that `dancepipe weights` lists (default: the first of those)")
     _add_options(animate, AnimateOptions)
     animate.set_defaults(run=_animate)
 
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     dancers.set_defaults(run=_dancers)
 
     evaluate = command("evaluate", help="the paper's metrics, baselines beside, with intervals and a report")
-    evaluate.add_argument("--weights", type=Path, help="weights that render the test pairs of --data")
+    evaluate.add_argument("--weights", type=Path, help="weights that render the test pairs of --data: a file, or a name that `dancepipe weights` lists")
     evaluate.add_argument("--data", type=Path, help="folder of a data set; alone: the baselines on its test pairs")
     evaluate.add_argument("--real", type=Path, help="folder of real pictures")
     evaluate.add_argument("--fake", action="append", metavar="[NAME=]DIR", help="folder of made pictures, matched with --real by file name; several may be named")
@@ -100,6 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--report", type=Path, metavar="DATABASE", help="print the JND table of a database instead of serving the page")
     _add_options(study, StudyOptions)
     study.set_defaults(run=_study)
+
+    weights = command("weights", help="the weights that come with dancepipe")
+    weights.set_defaults(run=_weights)
 
     doctor = command("doctor", help="what is installed, which devices and weights are found")
     doctor.add_argument("--weights", type=Path, help="also look at these weights")
@@ -236,6 +239,13 @@ def _study(parsed) -> int:
 
     summary = study(parsed.real, named_folders(parsed.fake), parsed.database, options)
     print(f"{parsed.database}: {summary.votes} votes of {summary.volunteers} volunteers, {summary.finished} of them finished")
+    return 0
+
+
+def _weights(parsed) -> int:
+    from dancepipe.model.shipped import describe_shipped
+
+    print(describe_shipped())
     return 0
 
 

@@ -72,14 +72,18 @@ def _backends() -> list[str]:
 
 
 def _weights(path: Path | None) -> list[str]:
-    if path is None:
-        return ["  none given               look at a file with: dancepipe doctor --weights FILE"]
-    try:
-        from dancepipe.model.networks import load_networks
+    from dancepipe.model.networks import load_networks
+    from dancepipe.model.shipped import SHIPPED, find_weights
 
-        networks = load_networks(path)
-    except DancepipeError as error:
-        return [f"  {error}"]
-    height, width = networks.dims.size_hw
-    parts = "stage 1 and 2" if networks.enhancer is not None else "stage 1 only"
-    return [f"  {path}: preset {networks.dims.preset}, {width} x {height}, {parts}"]
+    lines = []
+    for wanted in [*(weights.name for weights in SHIPPED), *([path] if path else [])]:
+        try:
+            networks = load_networks(find_weights(wanted))
+        except DancepipeError as error:
+            lines.append(f"  {error}")
+            continue
+        height, width = networks.dims.size_hw
+        parts = "stage 1 and 2" if networks.enhancer is not None else "stage 1 only"
+        square = "" if height == width else "; not square: animate will not take them"
+        lines.append(f"  {wanted}: preset {networks.dims.preset}, {width} x {height}, {parts}{square}")
+    return lines

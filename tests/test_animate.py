@@ -174,9 +174,16 @@ def test_bad_references_and_people_who_are_not_there(tmp_path, weights):
 def test_weights_that_are_absent_damaged_or_no_weights(tmp_path, weights):
     write_dance(tmp_path / "driver.mp4", frames=6)
     (tmp_path / "cut.safetensors").write_bytes(weights.read_bytes()[:5000])
-    for path, message in ((None, "no weights given; train some"), (tmp_path / "no.safetensors", "no weights at"), (tmp_path / "cut.safetensors", "cut.safetensors")):
+    for path, message in ((tmp_path / "no.safetensors", "no weights at"), (tmp_path / "cut.safetensors", "cut.safetensors")):
         with pytest.raises(WeightsError, match=message):
             animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", path, CPU)
+
+
+def test_without_weights_the_shipped_ones_are_used_and_named(tmp_path):
+    write_dance(tmp_path / "driver.mp4", frames=4)
+    said = []
+    summary = animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", None, CPU, say=said.append)
+    assert summary.frames_out == 4 and any("weights: live-256, which come with dancepipe" in line for line in said)
 
 
 def test_options_that_do_not_fit(tmp_path, weights):

@@ -20,11 +20,12 @@ from dancepipe.animate.overlap import in_thread
 from dancepipe.animate.reference import read_reference
 from dancepipe.animate.render import Renderer
 from dancepipe.device import pick_device
-from dancepipe.errors import OutputError, WeightsError, WeightsMissingError
+from dancepipe.errors import OutputError, WeightsError
 from dancepipe.media.encoders import encoder_for, require_usable
 from dancepipe.media.probe import probe_video
 from dancepipe.media.read import VideoReader
 from dancepipe.model.networks import load_networks
+from dancepipe.model.shipped import DEFAULT, find_weights
 from dancepipe.person.finder import open_person_finder
 from dancepipe.person.smooth import smoothing_radius
 
@@ -65,12 +66,14 @@ def animate(
     """Make the person in the photo `ref` dance like the one in `driver`; write the video `out`.
 
     Every frame of the driver gives one frame with the same timestamp; the audio is
-    copied. `out` appears only when it is whole. Raises BadImageError, BadVideoError,
+    copied. weights: a file, the name of shipped weights, or None for the default
+    ones. `out` appears only when it is whole. Raises BadImageError, BadVideoError,
     NoPersonError, WeightsError, ConfigError, OutputError, MissingExtraError.
     """
     started = time.monotonic()
     if weights is None:
-        raise WeightsMissingError("no weights given; train some (dancepipe train) and pass --weights RUN/weights.safetensors")
+        say(f"weights: {DEFAULT.name}, which come with dancepipe ({DEFAULT.about})")
+    weights = find_weights(weights)
     _check_out(Path(out), ref, driver)
     check_background(options.background)
     if options.writer == "pyav":

@@ -8,7 +8,7 @@ import numpy as np
 
 from dancepipe.records import GREY
 
-_FAINT, _FULL = 0.06, 0.94  # mattes below and above are taken as 0 and 1: networks never say exactly so
+_FAINT, _FULL = 0.35, 0.8  # mattes below and above are taken as 0 and 1: where an outline is uncertain networks spread it, which shows as a halo
 _RIM = 1 / 64  # of the canvas: nobody stands there, but convolutions are unsure of themselves at borders
 
 

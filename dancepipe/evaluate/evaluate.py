@@ -26,6 +26,7 @@ from dancepipe.evaluate.statistics import MIN_GROUPS
 from dancepipe.evaluate.video import score_video
 from dancepipe.media.image import load_photo
 from dancepipe.model.networks import load_networks
+from dancepipe.model.shipped import find_weights
 from dancepipe.person.finder import open_person_finder
 
 NETWORK = "network"
@@ -47,7 +48,7 @@ def evaluate(
 ) -> Scores:
     """Score one of three things:
 
-    data (and weights): renders the test pairs of a data set and scores them, the baselines beside; without weights the baselines alone.
+    data (and weights, a file or the name of shipped ones): renders the test pairs of a data set and scores them, the baselines beside; without weights the baselines alone.
     real and fake: anybody's pictures, matched by file name. fake: one folder, or name -> folder; the first is compared with the others.
     driver and result: a finished video against the video that moved it.
 
@@ -57,6 +58,7 @@ def evaluate(
     given = {
         name for name, value in locals().items() if name in ("weights", "data", "real", "fake", "driver", "result") and value is not None
     }
+    weights = find_weights(weights) if weights is not None else None
     if given in ({"data"}, {"data", "weights"}):
         scores = _score_pairs(weights, Path(data), options, say)
     elif given == {"real", "fake"}:

@@ -9,7 +9,7 @@ from dancepipe.model.loss_weights import LossWeights
 @dataclass(frozen=True)
 class TrainOptions:
     preset: str = option("base", "network sizes", choices=("paper", "base", "live", "tiny"))
-    init: str | None = option(None, "weights to start from, of the same preset; the picture size may differ")
+    init: str | None = option(None, "weights to start from, of the same preset: a file, or the name of shipped ones; the picture size may differ")
     stay: float = option(0.0, "with init: share of the way back to those weights that every step ends with, against forgetting", minimum=0, maximum=1)
     height_px: int = option(256, "picture height, a multiple of 16", minimum=32)
     width_px: int = option(256, "picture width, a multiple of 16 (animate takes square pictures only)", minimum=32)
@@ -30,5 +30,6 @@ class TrainOptions:
     seed: int = option(0, "seed of weights, pairs and augmentation", minimum=0, maximum=2**31)
     log_every: int = option(50, "steps between log lines", minimum=1)
     sample_every: int = option(1000, "steps between sample grids", minimum=1)
+    stop_after: float = option(0.0, "seconds of training after which a checkpoint is saved and the run stops, to go on with --resume; 0: never", minimum=0)
     save_every: int = option(2000, "steps between checkpoints", minimum=1)
     keep_checkpoints: int = option(3, "how many checkpoints stay", minimum=1)

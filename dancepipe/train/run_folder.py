@@ -21,7 +21,7 @@ from dancepipe.train.checkpoint import Position, checkpoints
 from dancepipe.train.options import TrainOptions
 from dancepipe.whole_file import write_text
 
-_MAY_CHANGE_ON_RESUME = ("stage1_steps", "stage2_steps", "device", "workers", "log_every", "sample_every", "save_every", "keep_checkpoints")
+_MAY_CHANGE_ON_RESUME = ("stage1_steps", "stage2_steps", "device", "workers", "log_every", "sample_every", "save_every", "keep_checkpoints", "stop_after")
 
 
 def describe_run(options: TrainOptions, data: Path, facts: dict) -> dict:

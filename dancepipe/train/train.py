@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from dancepipe.errors import ConfigError, DatasetError, TrainingDivergedError
 from dancepipe.model.dims import PRESETS, ModelDims
 from dancepipe.model.networks import Networks, load_networks
 from dancepipe.model.perceptual import open_perceptual
+from dancepipe.model.shipped import find_weights
 from dancepipe.model.weights import WeightsInfo, save_weights
 from dancepipe.train.checkpoint import Position, checkpoints, load_checkpoint, read_position, save_checkpoint
 from dancepipe.train.inputs import network_pair
@@ -34,13 +36,14 @@ def train(
 ) -> None:
     """Train both stages on the data set `data`; everything lands in the run folder `out`, at the end weights.safetensors.
 
-    resume: go on from the last checkpoint. dry_run: show what would be done and stop.
+    resume: go on from the last checkpoint. dry_run: show what would be done and stop. Returns early, with a checkpoint, after
+    options.stop_after seconds.
     Raises ConfigError, DatasetError, WeightsError, OutputError, TrainingDivergedError.
     """
     # 1. Resolve
     out = Path(out)
     dims = dataclasses.replace(PRESETS[options.preset], size_hw=(options.height_px, options.width_px))
-    initial = _initial(Path(options.init), dims) if options.init else None
+    initial = _initial(find_weights(options.init), dims) if options.init else None
     if options.stay and not initial:
         raise ConfigError(f"stay is {options.stay}, but there is nothing to stay near; give --init, or leave it 0")
     pairs = {stage: PairSource(data, "train", dims.size_hw, seed=2 * options.seed + stage - 1) for stage in (1, 2)}
@@ -71,11 +74,14 @@ def train(
         _check_totals(start, options)
         torch.manual_seed(options.seed)
         stage1 = Stage1(dims, options, perceptual, device, initial)
-        if start.stage == 1:
-            _run_stage(1, stage1, pairs[1], held_out, last, options, out, log, device, say)
+        stop_at = time.monotonic() + options.stop_after if options.stop_after else math.inf
+        if start.stage == 1 and not _run_stage(1, stage1, pairs[1], held_out, last, options, out, log, device, stop_at, say):
+            return
         torch.manual_seed(options.seed + 1)
         stage2 = Stage2(stage1.average.module, dims, options, perceptual, device, initial)
-        _run_stage(2, stage2, pairs[2], held_out, last if start.stage == 2 else None, options, out, log, device, say)
+        checkpoint = last if start.stage == 2 else None
+        if not _run_stage(2, stage2, pairs[2], held_out, checkpoint, options, out, log, device, stop_at, say):
+            return
     finally:
         log.close()
     weights, networks = out / "weights.safetensors", {"flow_attention": stage2.flow_attention}
@@ -101,8 +107,8 @@ def _check_totals(start: Position, options: TrainOptions) -> None:
             raise ConfigError(f"{done[stage]} steps of stage {stage} are done already; stage{stage}_steps cannot become {total}")
 
 
-def _run_stage(number, stage, source, held_out, checkpoint: Path | None, options: TrainOptions, out: Path, log: RunLog, device, say) -> None:
-    """The steps of one stage, from its checkpoint or its start, with log lines, sample grids and checkpoints."""
+def _run_stage(number, stage, source, held_out, checkpoint: Path | None, options: TrainOptions, out: Path, log: RunLog, device, stop_at, say) -> bool:
+    """The steps of one stage, from its checkpoint or its start, with log lines, sample grids and checkpoints; False: out of time."""
     total = options.stage1_steps if number == 1 else options.stage2_steps
     step = 0
     if checkpoint:
@@ -125,11 +131,16 @@ def _run_stage(number, stage, source, held_out, checkpoint: Path | None, options
                 log.write(number, step, figures)
                 _check_finite(figures, stage.modules, number, step)
                 tqdm.write(f"stage {number}, step {step} of {total}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
-            if step % options.save_every == 0 or step == total:
+            is_late = time.monotonic() >= stop_at and step < total
+            if step % options.save_every == 0 or step == total or is_late:
                 _check_finite({}, stage.modules, number, step)
                 save_checkpoint(out, Position(number, step), stage.modules, stage.optimisers, options.keep_checkpoints)
+            if is_late:
+                say(f"stopped after {options.stop_after:.0f} s, as asked, at step {step} of {total} of stage {number}; go on with --resume")
+                return False
     if number == 1:
         save_weights(out / "stage1.safetensors", WeightsInfo(stage.dims, 1, total), {"flow_attention": stage.average.module})
+    return True
 
 
 def _check_finite(figures: dict[str, float], modules: dict[str, torch.nn.Module], number: int, step: int) -> None:

@@ -1,0 +1,74 @@
+"""The weights that ship: in the package, whole, the ones of the list, and used when none are named."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from dancepipe.cli import main
+from dancepipe.doctor import doctor
+from dancepipe.errors import WeightsError, WeightsMissingError
+from dancepipe.model import shipped
+from dancepipe.model.networks import load_networks
+from dancepipe.model.shipped import DEFAULT, SHIPPED, find_weights, shipped_path
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("weights", SHIPPED, ids=lambda one: one.name)
+def test_what_is_listed_is_there_and_loads(weights):
+    networks = load_networks(shipped_path(weights))
+    height, width = networks.dims.size_hw
+    assert weights.name == f"{networks.dims.preset}-{height}" and height == width
+    assert networks.info.step > 0
+
+
+def test_all_of_it_is_small_and_has_a_card():
+    files = sorted((ROOT / "dancepipe" / "weights").glob("*"))
+    assert [path.stem for path in files] == sorted(one.name for one in SHIPPED)
+    assert sum(path.stat().st_size for path in files) <= 40 * 2**20
+    card = (ROOT / "docs" / "weights.md").read_text()
+    assert all(one.name in card and one.sha256[:12] in card for one in SHIPPED)
+
+
+def test_a_name_a_file_or_nothing(tmp_path, monkeypatch):
+    assert find_weights(None) == find_weights(Path(DEFAULT.name)) == DEFAULT.path
+    other = tmp_path / "mine.safetensors"
+    assert find_weights(other) == other  # whoever opens it says that it is not there
+    monkeypatch.chdir(tmp_path)
+    Path(DEFAULT.name).write_bytes(b"")
+    assert find_weights(DEFAULT.name) == Path(DEFAULT.name), "a file of that name is what was meant"
+
+
+def test_a_damaged_or_missing_file_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "_FOLDER", tmp_path)
+    with pytest.raises(WeightsMissingError, match="packed without its weights; install it anew, or give --weights"):
+        find_weights(None)
+    (tmp_path / f"{DEFAULT.name}.safetensors").write_bytes(b"something else")
+    with pytest.raises(WeightsError, match="is not the file that was shipped .*; install dancepipe anew"):
+        find_weights(None)
+
+
+def test_they_are_listed_and_looked_at(capsys):
+    assert main(["weights"]) == 0
+    printed = capsys.readouterr().out
+    assert DEFAULT.sha256 in printed and "Apache-2.0" in printed
+    assert f"{DEFAULT.name}: preset live, 256 x 256" in doctor()
+
+
+def test_a_wheel_holds_them(tmp_path):
+    """Built from a copy, by the build backend that pip would call."""
+    from shutil import copytree, ignore_patterns
+
+    pytest.importorskip("setuptools", minversion="77")
+    for name in ("dancepipe", "pyproject.toml", "README.md", "LICENSE"):
+        source = ROOT / name
+        copytree(source, tmp_path / name, ignore=ignore_patterns("__pycache__")) if source.is_dir() else (tmp_path / name).write_bytes(source.read_bytes())
+    build = "import setuptools.build_meta as backend; print(backend.build_wheel('dist'))"
+    (tmp_path / "dist").mkdir()
+    subprocess.run([sys.executable, "-c", build], cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert f"dancepipe/weights/{DEFAULT.name}.safetensors" in names and "dancepipe/study/page.html" in names
