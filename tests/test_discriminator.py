@@ -24,3 +24,12 @@ def test_every_layer_keeps_spectral_norm_1():
     assert len(convolutions) == 10
     for layer in convolutions:
         assert abs(torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() - 1) < 0.05
+
+
+def test_features_are_those_that_the_score_is_made_of():
+    torch.manual_seed(0)
+    judge = image_discriminator((64, 64)).eval()
+    images = torch.rand(2, 3, 64, 64) * 2 - 1
+    scores, features = judge.judge(images)
+    assert [tuple(one.shape[1:]) for one in features] == [(32, 32, 32), (64, 16, 16), (128, 8, 8)]
+    assert torch.equal(judge(images), scores)

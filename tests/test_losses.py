@@ -9,16 +9,16 @@ from torch import nn
 from dancepipe.errors import TrainingDivergedError
 from dancepipe.model.enhancer import EnhancerOutput
 from dancepipe.model.flow_attention import FlowAttentionOutput
+from dancepipe.model.flow_losses import affine_loss, flow_feature_loss, flow_image_loss
 from dancepipe.model.losses import (
     LossWeights,
     detail_terms,
     discriminator_loss,
-    flow_feature_loss,
-    flow_image_loss,
     matte_loss,
     perceptual_distance,
     stage1_terms,
     stage2_terms,
+    style_loss,
     weighted_sum,
 )
 from dancepipe.model.perceptual import random_vgg19
@@ -37,6 +37,9 @@ class Scores(nn.Module):
 
     def forward(self, images):
         return images.mean(1, keepdim=True)
+
+    def judge(self, images):
+        return self(images), [images, 2 * images]
 
 
 def no_flows(batch=1, side=32):
@@ -159,10 +162,12 @@ def test_stage_2_terms_count_only_samples_with_a_face(vgg):
 def test_sum_is_eq_10_and_every_term_has_its_weight(vgg):
     made, I_r, I_t, mask = stage1_case()
     names = {field.name for field in fields(LossWeights)}
-    stage1 = stage1_terms(made, I_r, I_t, mask, vgg, Scores())
+    options = LossWeights(feature_matching=1, style=1, affine=1)
+    stage1 = stage1_terms(made, I_r, I_t, mask, vgg, Scores(), options)
     mixture = Mixture(torch.ones(2, 1, 32, 32), made.coarse, made.coarse)
-    stage2 = stage2_terms(EnhancerOutput(made.coarse, made.matte_logits, mixture), I_t, mask, torch.zeros(2, 18, 3), vgg, Scores(), Scores())
-    assert set(stage1) | set(stage2) == names
+    stage2 = stage2_terms(EnhancerOutput(made.coarse, made.matte_logits, mixture), I_t, mask, torch.zeros(2, 18, 3), vgg, Scores(), Scores(), options)
+    assert set(stage1) | set(stage2) == names and {"style", "feature_matching"} < set(stage2)
+    assert not {"style", "feature_matching", "affine"} & set(stage1_terms(made, I_r, I_t, mask, vgg, Scores())), "what weighs nothing costs nothing"
     terms = {"l1": torch.tensor(0.5), "adversarial": torch.tensor(3.0), "matte": torch.tensor(2.0)}
     assert weighted_sum(terms, LossWeights(l1=2, adversarial=10, matte=0)).item() == pytest.approx(0.5 * 2 + 3 * 10)
 
@@ -181,3 +186,54 @@ def test_lost_detail_moves_the_gate_alone():
     assert terms["lost_detail"] > 0
     terms["lost_detail"].backward()
     assert gate.grad.abs().sum() > 0 and copied.grad is None and synthesis.grad is None
+
+
+def test_gfla_correctness_does_not_blame_the_flow_for_what_is_not_there():
+    """Features at 45 degrees are the best that the reference has: as good as it gets, though not equal."""
+    flows = torch.zeros(1, 2, 2, 2), torch.zeros(1, 2, 4, 4)
+    quarter, eighth = torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 2, 2)
+    quarter[:, 0], eighth[:, 0] = 1, 1
+    wanted_quarter, wanted_eighth = quarter.clone(), eighth.clone()
+    wanted_quarter[:, 1], wanted_eighth[:, 1] = 1, 1
+    taps_r, taps_t = taps_of(eighth, quarter), taps_of(wanted_eighth, wanted_quarter)
+    best = torch.exp(torch.tensor(-1.0)).item()
+    assert flow_feature_loss(flows, taps_r, taps_t, "gfla").item() == pytest.approx(best, rel=1e-4)
+    assert flow_feature_loss(flows, taps_r, taps_t).item() == pytest.approx(ONE_MINUS_COSINE_45)
+    eighth[0, :, 1, 1], quarter[0, :, 3, 3] = torch.tensor([1.0, 1.0]), torch.tensor([1.0, 1.0])  # now a better source exists elsewhere
+    missed = flow_feature_loss(flows, taps_of(eighth, quarter), taps_t, "gfla").item()
+    assert missed == pytest.approx((ONE_MINUS_COSINE_45 * (3 / 4 + 15 / 16) + best * (1 / 4 + 1 / 16)) / 2, rel=1e-4)
+
+
+def test_best_similarity_in_chunks_is_the_same(monkeypatch):
+    from dancepipe.model import flow_losses
+
+    random = torch.Generator().manual_seed(1)
+    reference, target = (torch.randn(2, 5, 6, 4, generator=random) for _ in range(2))
+    whole = flow_losses._best_similarity(reference, target)
+    monkeypatch.setattr(flow_losses, "_BEST_CHUNK", 100)
+    torch.testing.assert_close(flow_losses._best_similarity(reference, target), whole)
+    by_hand = torch.stack([torch.cosine_similarity(reference[1].flatten(1), target[1, :, 2, 3, None], dim=0)]).max()
+    assert whole[1, 2, 3].item() == pytest.approx(by_hand.item(), rel=1e-5)
+
+
+def test_affine_flow_costs_nothing_and_a_bump_its_square():
+    y, x = torch.meshgrid(torch.arange(8.0), torch.arange(8.0), indexing="ij")
+    smooth = torch.stack((2 + 0.5 * x - 3 * y, x + y))[None]
+    assert affine_loss((smooth, smooth)).item() == pytest.approx(0, abs=1e-8)
+    bump = torch.zeros(1, 2, 3, 3)
+    bump[0, 0, 1, 1] = 3  # the only window; its middle keeps 8/9 of it, the other eight -1/9 each
+    by_hand = 9 * ((8 / 9) ** 2 + 8 * (1 / 9) ** 2) / (9 * 2)
+    assert affine_loss((bump, torch.zeros(1, 2, 5, 5))).item() == pytest.approx(by_hand / 2, rel=1e-5)
+
+
+def test_style_of_one_tap_by_hand():
+    tap, other = torch.zeros(1, 2, 1, 2), torch.zeros(1, 2, 1, 2)
+    tap[0, 0] = torch.tensor([1.0, 2.0])  # Gram: 5 at (0, 0), over C h w = 4
+    assert style_loss([tap], [other]).item() == pytest.approx(5 / 4 / 4)
+    assert style_loss([tap.flip(3)], [tap]).item() == 0, "where it lies has no say"
+
+
+def test_feature_matching_compares_the_judges_features():
+    made, I_r, I_t, mask = stage1_case()
+    term = stage1_terms(made, I_r, I_t, mask, None, Scores(), LossWeights(feature_matching=1))["feature_matching"]
+    assert term.item() == pytest.approx(1.5 * (made.coarse - I_t).abs().mean().item(), rel=1e-5)  # mean of 1 and 2 times

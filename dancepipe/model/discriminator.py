@@ -33,7 +33,15 @@ class Discriminator(nn.Module):
         self.score = spectral_norm(nn.Conv2d(widths[-1], 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.score(activate(self.blocks(images))).float()
+        return self.judge(images)[0]
+
+    def judge(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Scores, and the features after each block: (B, width, H/2, W/2) and so on."""
+        x, features = images, []
+        for block in self.blocks:
+            x = block(x)
+            features.append(x)
+        return self.score(activate(x)).float(), features
 
 
 def image_discriminator(size_hw: tuple[int, int]) -> Discriminator:

@@ -20,3 +20,6 @@ class LossWeights:
     matte: float = option(1.0, "ours, not the paper's: the fourth channel", minimum=0)
     gradient: float = option(0.0, "ours: edges, L1 of pixel differences at three scales", minimum=0)
     lost_detail: float = option(0.0, "ours, for presets with a gate: the price of fine contrast that the gate drops", minimum=0)
+    feature_matching: float = option(0.0, "ours: L1 between D's features of the made and of the true picture", minimum=0)
+    style: float = option(0.0, "GFLA's, who weighs it 500: Gram matrices of the perceptual features", minimum=0)
+    affine: float = option(0.0, "GFLA's, who weighs it .0025 (summed over windows): flow that is not affine within its window", minimum=0)

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from dancepipe.errors import TrainingDivergedError
 from dancepipe.model.enhancer import EnhancerOutput
 from dancepipe.model.face import crop_faces, face_boxes
+from dancepipe.model.flow_losses import Correctness, affine_loss, flow_feature_loss, flow_image_loss
 from dancepipe.model.fine_detail import gradient_loss, lost_detail_loss
 from dancepipe.model.flow_attention import FlowAttentionOutput
-from dancepipe.model.local_attention import warp
 from dancepipe.model.loss_weights import LossWeights
-from dancepipe.model.perceptual import RELU3_1, RELU4_1, Vgg19Taps
+from dancepipe.model.perceptual import Vgg19Taps
 from dancepipe.model.prior import Mixture
 
 
@@ -41,8 +41,10 @@ def stage1_terms(
     mask: Tensor,
     perceptual: Vgg19Taps | None,
     discriminator: nn.Module | None,
+    weights: LossWeights = LossWeights(),
+    correctness: Correctness = "eq3",
 ) -> dict[str, Tensor]:
-    """The flow attention network's terms; those of a network that is None are absent.
+    """The flow attention network's terms; those of a network that is None are absent, and options that weigh nothing.
 
     I_r, I_t (B, 3, H, W) in [-1, 1]; mask (B, 1, H, W) in [0, 1], the person in I_t.
     """
@@ -51,10 +53,14 @@ def stage1_terms(
     if perceptual is not None:
         with torch.no_grad():
             taps_t, taps_r = perceptual(I_t), perceptual(I_r)
-        terms["flow_feature"] = flow_feature_loss(made.flows, taps_r, taps_t)
-        terms["perceptual"] = perceptual_distance(perceptual(made.coarse), taps_t).mean()
-    if discriminator is not None:
-        terms["adversarial"] = (discriminator(made.coarse) - 1).square().mean()
+        taps = perceptual(made.coarse)
+        terms["flow_feature"] = flow_feature_loss(made.flows, taps_r, taps_t, correctness)
+        terms["perceptual"] = perceptual_distance(taps, taps_t).mean()
+        if weights.style:
+            terms["style"] = style_loss(taps, taps_t)
+    if weights.affine:
+        terms["affine"] = affine_loss(made.flows)
+    terms |= adversarial_terms(discriminator, made.coarse, I_t, weights)
     terms["matte"] = matte_loss(made.matte_logits, mask)
     return terms
 
@@ -67,8 +73,9 @@ def stage2_terms(
     perceptual: Vgg19Taps | None,
     discriminator: nn.Module | None,
     face_discriminator: nn.Module | None,
+    weights: LossWeights = LossWeights(),
 ) -> dict[str, Tensor]:
-    """The enhancer's terms; those of a network that is None are absent. joints (B, 18, 3) of I_t: x_px, y_px, confidence.
+    """The enhancer's terms; those of a network that is None are absent, and options that weigh nothing. joints (B, 18, 3) of I_t: x_px, y_px, confidence.
 
     The terms of eq. 7 and 9 in I_coarse are constant here and left out. Samples without a face do not count in the face terms.
     """
@@ -79,10 +86,12 @@ def stage2_terms(
     if perceptual is not None:
         with torch.no_grad():
             taps_t, face_taps_t = perceptual(I_t), perceptual(face_t)
-        terms["perceptual"] = perceptual_distance(perceptual(made.final), taps_t).mean()
+        taps = perceptual(made.final)
+        terms["perceptual"] = perceptual_distance(taps, taps_t).mean()
+        if weights.style:
+            terms["style"] = style_loss(taps, taps_t)
         terms["face_perceptual"] = _mean_where(perceptual_distance(perceptual(face), face_taps_t), boxes.present)
-    if discriminator is not None:
-        terms["adversarial"] = (discriminator(made.final) - 1).square().mean()
+    terms |= adversarial_terms(discriminator, made.final, I_t, weights)
     if face_discriminator is not None:
         terms["adversarial_face"] = _mean_where((face_discriminator(face) - 1).square().mean((1, 2, 3)), boxes.present)
     terms["matte"] = matte_loss(made.matte_logits, mask)
@@ -110,26 +119,27 @@ def discriminator_loss(discriminator: nn.Module, real: Tensor, made: Tensor, pre
     )
 
 
-def flow_feature_loss(flows: tuple[Tensor, Tensor], taps_r: Sequence[Tensor], taps_t: Sequence[Tensor]) -> Tensor:
-    """Eq. 3 and 4, mean of both levels: exp(-cosine) of the warped reference's and the target's features at each position.
+def adversarial_terms(discriminator: nn.Module | None, made: Tensor, I_t: Tensor, weights: LossWeights) -> dict[str, Tensor]:
+    """Eq. 9 of D; with a weight for it also feature matching, ours: mean L1 between D's features of the made and of the true picture."""
+    if discriminator is None:
+        return {}
+    if not weights.feature_matching:
+        return {"adversarial": (discriminator(made) - 1).square().mean()}
+    score, features = discriminator.judge(made)
+    with torch.no_grad():
+        _, features_t = discriminator.judge(I_t)
+    matching = sum(F.l1_loss(one.float(), other.float()) for one, other in zip(features, features_t)) / len(features)
+    return {"adversarial": (score - 1).square().mean(), "feature_matching": matching}
 
-    The flow at H/8 moves relu4_1, the flow at H/4 relu3_1.
-    """
-    levels = [
-        torch.exp(-F.cosine_similarity(warp(taps_r[tap], flow), taps_t[tap].detach().float(), dim=1)).mean()
-        for flow, tap in zip(flows, (RELU4_1, RELU3_1))
-    ]
-    return sum(levels) / len(levels)
+
+def style_loss(taps: Sequence[Tensor], taps_t: Sequence[Tensor]) -> Tensor:
+    """GFLA's style term, on our five taps: mean L1 between the Gram matrices, each divided by C h w."""
+    return sum(F.l1_loss(_gram(tap), _gram(tap_t)) for tap, tap_t in zip(taps, taps_t)) / len(taps)
 
 
-def flow_image_loss(flows: tuple[Tensor, Tensor], I_r: Tensor, I_t: Tensor) -> Tensor:
-    """Eq. 5, mean of both levels: L1 between the reference warped at full size and the target."""
-    levels = []
-    for flow in flows:
-        scale = I_t.shape[2] / flow.shape[2]
-        full = F.interpolate(flow, size=I_t.shape[2:], mode="bilinear", align_corners=False) * scale  # (B, 2, H, W)
-        levels.append(F.l1_loss(warp(I_r, full), I_t))
-    return sum(levels) / len(levels)
+def _gram(features: Tensor) -> Tensor:
+    flat = features.float().flatten(2)  # (B, C, h w)
+    return flat @ flat.transpose(1, 2) / (flat.shape[1] * flat.shape[2])
 
 
 def perceptual_distance(taps: Sequence[Tensor], taps_t: Sequence[Tensor]) -> Tensor:

@@ -21,6 +21,7 @@ class TrainOptions:
     beta1: float = option(0.0, "Adam's first beta (the second is 0.999)", minimum=0, maximum=0.9999)
     average: float = option(0.999, "decay of the running average of the generators' weights; 0: none", minimum=0, maximum=0.999999)
     perceptual: str = option("vgg19", "perceptual network: vgg19 (its normal download), vgg19:FILE, random, none")
+    correctness: str = option("eq3", "flow_feature: eq. 3 as printed, or GFLA's, divided by the best similarity that any source has", choices=("eq3", "gfla"))
     weights: LossWeights = option(LossWeights(), "weights of the loss terms")
     mirror: bool = option(True, "mirror half of the pairs")
     colour_jitter: float = option(0.1, "strength of random colour gains and channel swaps, the same in a pair; 0: off", minimum=0)

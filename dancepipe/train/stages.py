@@ -85,7 +85,7 @@ class Stage1:
             made = _coarse(self.flow_attention, pair)
         scores = self._D.learn(pair.I_t, made.coarse)
         with _autocast(self._device, self._options):
-            terms = stage1_terms(made, pair.I_r, pair.I_t, pair.matte_t, self._perceptual, self._D.network)
+            terms = stage1_terms(made, pair.I_r, pair.I_t, pair.matte_t, self._perceptual, self._D.network, self._options.weights, self._options.correctness)
             total = weighted_sum(terms, self._options.weights)
         _learn(self.optimisers["flow_attention"], total)
         self._anchor.pull()
@@ -144,7 +144,7 @@ class Stage2:
             faces_t, faces = crop_faces(pair.I_t, boxes), crop_faces(made.final.detach(), boxes)
         scores = self._D.learn(pair.I_t, made.final) | self._D_f.learn(faces_t, faces, boxes.present)
         with _autocast(self._device, self._options):
-            terms = stage2_terms(made, pair.I_t, pair.matte_t, pair.joints_t, self._perceptual, self._D.network, self._D_f.network)
+            terms = stage2_terms(made, pair.I_t, pair.matte_t, pair.joints_t, self._perceptual, self._D.network, self._D_f.network, self._options.weights)
             total = weighted_sum(terms, self._options.weights)
         _learn(self.optimisers["enhancer"], total)
         self._anchor.pull()

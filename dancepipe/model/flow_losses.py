@@ -1,0 +1,70 @@
+"""Terms about the flow alone: eq. 3 to 5, and what GFLA adds or does in their place.
+
+The flow at H/8 moves relu4_1 of VGG-19, the flow at H/4 relu3_1; numbers are means over both levels.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dancepipe.model.local_attention import warp
+from dancepipe.model.perceptual import RELU3_1, RELU4_1
+
+Correctness = Literal["eq3", "gfla"]
+_WINDOWS = (3, 5)  # of the affine regulariser at H/8 and H/4: those of local attention
+_BEST_CHUNK = 2**24  # similarities held at a time when the best source of every position is looked for
+
+
+def flow_feature_loss(flows: tuple[Tensor, Tensor], taps_r: Sequence[Tensor], taps_t: Sequence[Tensor], correctness: Correctness = "eq3") -> Tensor:
+    """Eq. 3 and 4: exp(-cosine) of the warped reference's and the target's features at each position.
+
+    correctness "gfla": the cosine is divided by the best that any source position has, so that what the reference does not
+    show is not held against the flow (GFLA, eq. 4).
+    """
+    levels = []
+    for flow, tap in zip(flows, (RELU4_1, RELU3_1)):
+        target = taps_t[tap].detach().float()
+        similarity = F.cosine_similarity(warp(taps_r[tap], flow), target, dim=1)  # (B, h, w)
+        if correctness == "gfla":
+            similarity = similarity / (_best_similarity(taps_r[tap].float(), target) + 1e-6)
+        levels.append(torch.exp(-similarity).mean())
+    return sum(levels) / len(levels)
+
+
+@torch.no_grad()
+def _best_similarity(reference: Tensor, target: Tensor) -> Tensor:
+    """(B, h, w): the largest cosine of each target position with any reference position; memory is bounded."""
+    batch, _, height, width = target.shape
+    sources, wanted = (F.normalize(features.flatten(2), dim=1) for features in (reference, target))  # (B, C, h w)
+    step = max(1, _BEST_CHUNK // (batch * height * width))
+    best = [torch.einsum("bcs,bct->bst", sources, part).amax(1) for part in wanted.split(step, 2)]
+    return torch.cat(best, 1).view(batch, height, width)
+
+
+def flow_image_loss(flows: tuple[Tensor, Tensor], I_r: Tensor, I_t: Tensor) -> Tensor:
+    """Eq. 5: L1 between the reference warped at full size and the target."""
+    levels = []
+    for flow in flows:
+        scale = I_t.shape[2] / flow.shape[2]
+        full = F.interpolate(flow, size=I_t.shape[2:], mode="bilinear", align_corners=False) * scale  # (B, 2, H, W)
+        levels.append(F.l1_loss(warp(I_r, full), I_t))
+    return sum(levels) / len(levels)
+
+
+def affine_loss(flows: tuple[Tensor, Tensor]) -> Tensor:
+    """GFLA's regulariser: how far the flow within each window is from an affine map, mean square in pixels of its own map."""
+    levels = []
+    for flow, side in zip(flows, _WINDOWS):
+        windows = F.unfold(flow.float().flatten(0, 1)[:, None], side)  # (2 B, side^2, windows)
+        levels.append((_not_affine(side, flow.device) @ windows).square().mean())
+    return sum(levels) / len(levels)
+
+
+def _not_affine(side: int, device: torch.device) -> Tensor:
+    """(side^2, side^2): takes from the values in a window what a + b x + c y can explain, by least squares."""
+    y, x = torch.meshgrid(*(torch.arange(side, dtype=torch.float32) - (side - 1) / 2,) * 2, indexing="ij")
+    basis = torch.stack((torch.ones_like(x), x, y), -1).view(-1, 3)
+    return (torch.eye(side * side) - basis @ torch.linalg.pinv(basis)).to(device)
