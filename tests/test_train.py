@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from dancepipe.model.networks import load_networks
 from dancepipe.model.weights import read_tensors
 from dancepipe.train.checkpoint import checkpoints
 from dancepipe.train.options import TrainOptions
+from dancepipe.train.pace import TIMES
 from dancepipe.train.train import train
 
 QUICK = TrainOptions(
@@ -73,7 +75,7 @@ def logged(out) -> dict:
     for line in (out / "log.jsonl").read_text().splitlines():
         record = json.loads(line)
         for name, value in record.items():
-            if name not in ("stage", "step", "seconds"):
+            if name not in ("stage", "step", "seconds", *TIMES):
                 assert (record["stage"], record["step"], name) not in values
                 values[record["stage"], record["step"], name] = value
     return values
@@ -205,6 +207,15 @@ def test_other_data_and_fewer_steps_are_refused_on_resume(data, straight, tmp_pa
         train(tmp_path / "other", tmp_path / "run", QUICK, resume=True, say=quiet)
     with pytest.raises(ConfigError, match="4 steps of stage 2 are done already; stage2_steps cannot become 1"):
         train(data, tmp_path / "run", TrainOptions(**{**vars(QUICK), "stage2_steps": 1}), resume=True, say=quiet)
+
+
+def test_without_a_terminal_every_logged_step_says_its_pace(data, tmp_path):
+    said = []
+    train(data, tmp_path / "run", replace(QUICK, stage1_steps=3, stage2_steps=0, sample_every=100), say=said.append)
+    lines = [line for line in said if line.startswith("stage 1, step ") and "samples/s, data wait" in line and "to go, l1 " in line]
+    assert len(lines) == 3
+    records = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert all(set(TIMES) <= set(record) for record in records if "l1" in record)
 
 
 def test_stage_1_alone_says_so_and_a_log_has_each_step_once(data, tmp_path):

@@ -23,6 +23,7 @@ from dancepipe.model.weights import WeightsInfo, save_weights
 from dancepipe.train.checkpoint import Position, checkpoints, load_checkpoint, read_position, save_checkpoint
 from dancepipe.train.inputs import network_pair
 from dancepipe.train.options import TrainOptions
+from dancepipe.train.pace import Pace
 from dancepipe.train.run_folder import RunLog, describe_run, open_run_folder
 from dancepipe.train.samples import sample_grid, save_grid
 from dancepipe.train.stages import Stage1, Stage2
@@ -117,14 +118,18 @@ def _run_stage(number, stage, source, held_out, checkpoint: Path | None, options
         say(f"stage {number}: going on from step {step}")
     shown = [(held_out or source)[index] for index in range(_HELD_OUT_PAIRS)]
     batches = pair_batches(source, options.batch, step * options.batch, total * options.batch, options.workers)
-    with tqdm(batches, total=total, initial=step, desc=f"stage {number}", unit="step", disable=None) as progress:
+    pace = Pace(options.batch, step, total, device)
+    with tqdm(pace.waited_for(batches), total=total, initial=step, desc=f"stage {number}", unit="step", disable=None) as progress:
         for batch in progress:
             pair = network_pair(batch, device, mirror=options.mirror, colour_jitter=options.colour_jitter, seed=(options.seed, number, step))
             is_logged = (step + 1) % options.log_every == 0 or step + 1 == total
             values = stage.step(pair, step, with_statistics=is_logged)
             step += 1
             if is_logged:
+                values |= pace.figures(step)
                 log.write(number, step, values)
+                if progress.disable:  # no terminal
+                    say(pace.line(number, step, values))
                 progress.set_postfix({name: f"{values[name]:.3f}" for name in ("l1", "total") if name in values})
             if step % options.sample_every == 0 or step == total:
                 figures = _held_out_figures(number, stage, shown, device, out, log, step, is_held_out=held_out is not None)
