@@ -197,3 +197,31 @@ def test_wrong_shapes_are_refused():
     I_r, matte_r, joints = drawn(standing())
     with pytest.raises(ValueError, match=r"\(B, 18, 3\), got \(18, 3\)"):
         limb_warp(I_r, matte_r, joints[0], joints)
+
+
+def test_hands_before_the_hips_stay_with_their_arm():
+    """The forearm hangs before the thigh in the photo and is raised in the target: the thigh shows its own colour, not the hand's."""
+    from dancepipe.model.limb_warp import warp_source
+    from figure import standing_pose
+
+    size = 192
+    joints_r = torch.from_numpy(standing_pose((size / 2, 10), size - 20).as_array())[None]
+    joints_t = joints_r.clone()
+    hip, knee = joints_r[0, 8, :2], joints_r[0, 9, :2]
+    joints_r[0, 3, :2], joints_r[0, 4, :2] = hip + torch.tensor([-2.0, -20.0]), hip + 0.35 * (knee - hip)  # elbow and wrist before the hip
+    joints_t[0, 3, :2] = joints_t[0, 2, :2] + torch.tensor([-25.0, -5.0])
+    joints_t[0, 4, :2] = joints_t[0, 2, :2] + torch.tensor([-50.0, -10.0])
+    y, x = torch.meshgrid(torch.arange(float(size)), torch.arange(float(size)), indexing="ij")
+    elbow, wrist = joints_r[0, 3, :2], joints_r[0, 4, :2]
+    along = (((x - elbow[0]) * (wrist - elbow)[0] + (y - elbow[1]) * (wrist - elbow)[1]) / (wrist - elbow).square().sum()).clamp(0, 1.3)
+    on_forearm = (x - elbow[0] - along * (wrist - elbow)[0]).hypot(y - elbow[1] - along * (wrist - elbow)[1]) < 4
+    picture = torch.where(on_forearm, torch.tensor([1.0, -1, -1]).view(3, 1, 1), torch.tensor([-1.0, -1, 1]).view(3, 1, 1))[None]  # red on blue
+    matte = torch.ones(1, 1, size, size)
+    made = limb_warp(picture, matte, joints_r, joints_t)
+    thigh = hip + 0.35 * (knee - hip)
+    colour = made.picture[0, :, int(thigh[1]), int(thigh[0])]
+    assert colour[2] > 0.5 and colour[0] < -0.5, "blue"
+    middle = (joints_t[0, 3, :2] + joints_t[0, 4, :2]) / 2
+    assert made.picture[0, 0, int(middle[1]), int(middle[0])] > 0.5, "the forearm keeps its red"
+    again = limb_warp(picture, matte, joints_r, joints_t, warp_source(picture, matte, joints_r))
+    assert torch.equal(again.picture, made.picture)

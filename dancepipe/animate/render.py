@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from dancepipe.animate.reference import Reference
+from dancepipe.model.limb_warp import warp_source
 from dancepipe.model.networks import Networks
 from dancepipe.model.prior import limb_prior
 from dancepipe.model.tensors import mask_to_network, to_network, to_picture
@@ -26,6 +27,7 @@ class Renderer:
             self._image = to_network(reference.image[None], self._device)
             self._matte = mask_to_network(reference.mask[None], self._device)
             self._joints = self._joints_of([reference.pose])
+            self._source = warp_source(self._image, self._matte, self._joints) if self._flow_attention.has_prior else None
             self._encoded = self._flow_attention.encode_reference(self._image, *self._maps(self._joints))
 
     def render(self, poses: list[Pose]) -> tuple[np.ndarray, np.ndarray]:
@@ -33,7 +35,7 @@ class Renderer:
         with torch.inference_mode(), self._autocast():
             joints = self._joints_of(poses)
             S_t, J_t = self._maps(joints)
-            prior = limb_prior(self._image, self._matte, self._joints, joints) if self._flow_attention.has_prior else None
+            prior = limb_prior(self._image, self._matte, self._joints, joints, self._source) if self._flow_attention.has_prior else None
             made = self._flow_attention.render(self._encoded, S_t, J_t, prior)
             picture, matte_logits = made.coarse, made.matte_logits
             if self._enhancer is not None:

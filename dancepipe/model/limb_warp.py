@@ -44,6 +44,9 @@ _INNER, _INNER_SLOPE = 0.75, 5.0  # deeper than this a hole is filled with the p
 _SMOOTH_SIGMA = 0.13  # torso lengths; reach of a bone in limb_flow
 _SHARPNESS = 3.0
 _FAR = 1e4
+_ARMS, _FOREARMS = [1, 2, 4, 5], [2, 5]  # forearms with their hands; they hang before hips and thighs in most photos
+_COVER = 0.95  # distance from a forearm within which it hides what lies behind it
+_PRIOR_PX = 20.0  # a part seen in fewer pixels takes its colour from the whole person
 
 
 @dataclass(frozen=True)
@@ -55,20 +58,41 @@ class LimbWarp:
     flow: Tensor  # (B, 2, H, W) px: target p + flow = source; of the nearest part, 0 where there is no body at all
 
 
+@dataclass(frozen=True)
+class WarpSource:
+    """What the warp takes from the reference alone."""
+
+    pixels: Tensor  # (B, 5, H, W): picture, matte, and where a forearm or hand hides what lies behind it
+    colours: Tensor  # (B, P, 3): mean colour of each part
+
+
 @torch.no_grad()
-def limb_warp(I_r: Tensor, matte_r: Tensor, joints_r: Tensor, joints_t: Tensor) -> LimbWarp:
+def warp_source(I_r: Tensor, matte_r: Tensor, joints_r: Tensor) -> WarpSource:
+    """I_r (B, 3, H, W) in [-1, 1] on grey, matte_r (B, 1, H, W) in [0, 1], joints_r (B, 18, 3)."""
+    joints_r = joints_r.to(I_r.device)
+    own = _Body(joints_r, joints_r).distances(*I_r.shape[2:])  # (B, P, H, W), in the reference
+    covered = ((_COVER - own[:, _FOREARMS].amin(1, keepdim=True)) * _CUT_SLOPE).clamp(0, 1)
+    pixels = torch.cat((I_r.float(), matte_r.float(), covered), 1)
+    return WarpSource(pixels, _part_colours(pixels, own))
+
+
+@torch.no_grad()
+def limb_warp(I_r: Tensor, matte_r: Tensor, joints_r: Tensor, joints_t: Tensor, source: WarpSource | None = None) -> LimbWarp:
     """I_r (B, 3, H, W) in [-1, 1] on grey, matte_r (B, 1, H, W) in [0, 1], joints (B, 18, 3): x_px, y_px, confidence.
 
     A part is left out when its joints are missing (confidence <= 0) on either side. Runs in float32 on the pictures' device.
+    source: `warp_source` of the same reference, batch 1 or B, when it serves more often than once.
     """
     height, width = I_r.shape[2:]
+    source = source or warp_source(I_r, matte_r, joints_r)
     body = _Body(joints_r.to(I_r.device), joints_t.to(I_r.device))
     distance = body.distances(height, width)  # (B, P, H, W)
     nearest, part = distance.min(1)  # (B, H, W)
     flow = _flow_of(body.maps, part)  # (B, 2, H, W)
-    source = torch.cat((I_r.float(), matte_r.float()), 1)
-    moved = _sampled(source, flow)  # (B, 4, H, W)
-    mean = source[:, :3].sum((2, 3), keepdim=True) / source[:, 3:].sum((2, 3), keepdim=True).clamp_min(1)
+    moved = _sampled(source.pixels.expand(len(flow), -1, -1, -1), flow)  # (B, 5, H, W)
+    is_arm = torch.isin(part, part.new_tensor(_ARMS))[:, None]
+    moved = moved[:, :4] * torch.where(is_arm, 1.0, 1 - moved[:, 4:])  # torso and legs do not take the hands along
+    mean = _of_part(source.colours.expand(len(flow), -1, -1), part)  # (B, 3, H, W)
 
     body_here = ((_CUT - nearest) * _CUT_SLOPE).clamp(0, 1)[:, None]
     inner = ((_INNER - distance[:, :_HEAD].amin(1)) * _INNER_SLOPE).clamp(0, 1)[:, None]
@@ -76,6 +100,23 @@ def limb_warp(I_r: Tensor, matte_r: Tensor, joints_r: Tensor, joints_t: Tensor) 
     picture = (moved[:, :3] * body_here + hole * mean).clamp(-1, 1)
     matte = (moved[:, 3:] * body_here + hole).clamp(0, 1)
     return LimbWarp(picture, matte, flow * (nearest < _FAR / 2)[:, None])
+
+
+def _part_colours(pixels: Tensor, own: Tensor) -> Tensor:
+    """(B, P, 3): the mean colour of what is seen of each part, drawn to the whole person's where that is little."""
+    picture, body, covered = pixels[:, :3].flatten(2), pixels[:, 3].flatten(1), pixels[:, 4].flatten(1)  # (B, 3, H W), (B, H W) twice
+    part = own.flatten(2).argmin(1)  # (B, H W)
+    seen = body * torch.where(torch.isin(part, part.new_tensor(_ARMS)), 1.0, 1 - covered)
+    values = torch.cat((picture * seen[:, None], seen[:, None]), 1)  # (B, 4, H W)
+    sums = values.new_zeros(len(own), 4, PARTS).scatter_add_(2, part[:, None].expand(-1, 4, -1), values)
+    whole = picture.sum(2, keepdim=True) / body.sum(1)[:, None, None].clamp_min(1)  # (B, 3, 1)
+    return ((sums[:, :3] + _PRIOR_PX * whole) / (sums[:, 3:] + _PRIOR_PX)).transpose(1, 2)
+
+
+def _of_part(colours: Tensor, part: Tensor) -> Tensor:
+    """colours (B, P, 3), part (B, H, W) -> (B, 3, H, W)."""
+    chosen = torch.gather(colours, 1, part.flatten(1)[..., None].expand(-1, -1, 3))
+    return chosen.transpose(1, 2).view(len(part), 3, *part.shape[1:])
 
 
 @torch.no_grad()

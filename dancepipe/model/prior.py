@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dancepipe.model.blocks import in_float32
-from dancepipe.model.limb_warp import limb_flow, limb_warp
+from dancepipe.model.limb_warp import WarpSource, limb_flow, limb_warp
 from dancepipe.model.local_attention import warp
 
 CHANNELS = 4  # the warped picture and its matte, as more inputs of the pose encoder and of the flow network
@@ -39,12 +39,15 @@ class LimbPrior:
         return F.avg_pool2d(self.flow_4, 2) / 2
 
 
-def limb_prior(I_r: Tensor, matte_r: Tensor, joints_r: Tensor, joints_t: Tensor) -> LimbPrior:
-    """I_r (B, 3, H, W) in [-1, 1] on grey, matte_r (B, 1, H, W) in [0, 1], joints (B, 18, 3); I_r and its own may have batch 1."""
+def limb_prior(I_r: Tensor, matte_r: Tensor, joints_r: Tensor, joints_t: Tensor, source: WarpSource | None = None) -> LimbPrior:
+    """I_r (B, 3, H, W) in [-1, 1] on grey, matte_r (B, 1, H, W) in [0, 1], joints (B, 18, 3); I_r and its own may have batch 1.
+
+    source: `warp_source` of the reference, when it serves many targets.
+    """
     batch, (height, width) = len(joints_t), I_r.shape[2:]
     joints_r = joints_r.expand(batch, -1, -1)
     with torch.autocast(I_r.device.type, enabled=False):  # bfloat16 coordinates are off by a pixel
-        warped = limb_warp(I_r.expand(batch, -1, -1, -1), matte_r.expand(batch, -1, -1, -1), joints_r, joints_t)
+        warped = limb_warp(I_r.expand(batch, -1, -1, -1), matte_r.expand(batch, -1, -1, -1), joints_r, joints_t, source)
         # Smooth, and read at H/4 and H/8 only: drawn there, which costs a sixteenth.
         flow_4, _ = limb_flow(_shrunk(joints_r, 4), _shrunk(joints_t, 4), height // 4, width // 4)
     return LimbPrior(warped.picture, warped.matte, flow_4)
