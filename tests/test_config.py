@@ -12,7 +12,7 @@ from dancepipe.config import merged, option, options_from, read_yaml
 from dancepipe.errors import ConfigError
 from dancepipe.train.options import TrainOptions
 
-CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+CONFIGS = sorted((Path(__file__).parent.parent / "configs").rglob("*.yaml"))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from test_store import write
 
 from dancepipe.config import as_plain
 from dancepipe.errors import ConfigError, DatasetError, TrainingDivergedError, WeightsError
+from dancepipe.model.dims import PRESETS
+from dancepipe.model.flow_attention import FlowAttentionNetwork
 from dancepipe.model.loss_weights import LossWeights
 from dancepipe.model.networks import load_networks
 from dancepipe.model.weights import read_tensors
@@ -151,6 +153,9 @@ def test_the_loss_falls_on_a_data_set_of_drawn_people(data, tmp_path):
 def test_a_dry_run_shows_and_writes_nothing(data, tmp_path, capsys):
     train(data, tmp_path / "run", QUICK, dry_run=True)
     shown = capsys.readouterr().out
+    network = FlowAttentionNetwork(PRESETS["tiny"].flow_attention)
+    assert f"flow attention network: {sum(one.numel() for one in network.parameters()) / 1e6:.2f} M parameters" in shown
+    assert "enhancer: " in shown and "2 are kept" in shown and "device: cpu" in shown
     assert '"preset": "tiny"' in shown and "20 pictures of 2 people; held out: 1 people" in shown
     assert not (tmp_path / "run").exists()
 

@@ -16,6 +16,8 @@ from dancepipe.dataset.store import clip_files
 from dancepipe.device import pick_device
 from dancepipe.errors import ConfigError, DatasetError, TrainingDivergedError
 from dancepipe.model.dims import PRESETS, ModelDims
+from dancepipe.model.enhancer import Enhancer
+from dancepipe.model.flow_attention import FlowAttentionNetwork
 from dancepipe.model.networks import Networks, load_networks
 from dancepipe.model.perceptual import open_perceptual
 from dancepipe.model.shipped import find_weights
@@ -59,9 +61,11 @@ def train(
     if options.height_px != options.width_px:
         say("pictures are not square: these weights can be evaluated, but animate will not take them")
     say(f"data: {facts['frames']} pictures of {facts['identities']} people; held out: {facts['held_out_identities']} people")
-    if dry_run:
-        return
     device = pick_device(options.device, say=say)
+    if dry_run:
+        for line in _sizes(dims, options):
+            say(line)
+        return
     perceptual = open_perceptual(options.perceptual, device, say=say)
 
     # 3. Save
@@ -90,6 +94,18 @@ def train(
         networks["enhancer"] = stage2.average.module
     save_weights(weights, WeightsInfo(dims, len(networks), options.stage2_steps or options.stage1_steps), networks)
     say(f"done: {weights}" + ("" if options.stage2_steps else " (stage 1 only: stage2_steps is 0)"))
+
+
+def _sizes(dims: ModelDims, options: TrainOptions) -> list[str]:
+    """What the networks weigh; nothing is allocated."""
+    with torch.device("meta"):
+        networks = {"flow attention network": FlowAttentionNetwork(dims.flow_attention)}
+        if options.stage2_steps:
+            networks["enhancer"] = Enhancer(dims.enhancer)
+    counts = {name: sum(parameter.numel() for parameter in network.parameters()) for name, network in networks.items()}
+    lines = [f"{name}: {count / 1e6:.2f} M parameters" for name, count in counts.items()]
+    # The weights, their running average, and two moments of Adam.
+    return [*lines, f"a checkpoint takes about {4 * 4 * max(counts.values()) / 2**20:.0f} MiB, {options.keep_checkpoints} are kept"]
 
 
 def _initial(path: Path, dims: ModelDims) -> Networks:
