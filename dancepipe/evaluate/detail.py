@@ -4,19 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_LUMA = (0.299, 0.587, 0.114)
-_SIGMA_PX, _RADIUS_PX = 1.0, 2
+from dancepipe.evaluate.pixels import unit_range
+from dancepipe.model.fine_detail import high_passed
+
 _RIM_PX = 2  # the outline against the background is an edge, not detail
 _FEWEST_PX = 32
-
-
-def high_passed(pictures: Tensor) -> Tensor:
-    """uint8 RGB (B, H, W, 3) -> luminance less its Gaussian blur (sigma 1 px), (B, 1, H, W), values in [0, 1] before."""
-    luma = (pictures.float() / 255 * torch.tensor(_LUMA, device=pictures.device)).sum(3)[:, None]  # (B, 1, H, W)
-    offsets = torch.arange(-_RADIUS_PX, _RADIUS_PX + 1, device=luma.device, dtype=torch.float32)
-    window = torch.softmax(-0.5 * (offsets / _SIGMA_PX).square(), 0)
-    padded = F.pad(luma, (_RADIUS_PX,) * 4, mode="replicate")
-    return luma - F.conv2d(F.conv2d(padded, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
 
 
 def fine_detail(pictures: Tensor, masks: Tensor) -> Tensor:
@@ -26,7 +18,7 @@ def fine_detail(pictures: Tensor, masks: Tensor) -> Tensor:
     """
     outside = (masks <= 127).float()[:, None]
     inside = F.max_pool2d(outside, 2 * _RIM_PX + 1, 1, _RIM_PX) == 0  # eroded
-    high = high_passed(pictures)
+    high = high_passed(unit_range(pictures))
     count = inside.sum((1, 2, 3))
     mean = (high * inside).sum((1, 2, 3)) / count.clamp_min(1)
     variance = ((high - mean[:, None, None, None]).square() * inside).sum((1, 2, 3)) / count.clamp_min(1)
