@@ -18,7 +18,8 @@ from dancepipe.dancers.posture import pose_bones
 from dancepipe.dancers.render import render_figure
 from dancepipe.dancers.shots import outline_points
 from dancepipe.person import skeleton
-from dancepipe.records import GREY
+from dancepipe.person.cutout import on_grey
+from dancepipe.records import GREY, PersonFrame, Pose
 
 PEOPLE, FRAMES = 4, 6
 OPTIONS = FrameOptions(size_px=128)
@@ -179,3 +180,48 @@ def test_degraded_frames_keep_their_truth(assets, people, dances):
         both = (clean.mask > 127) & (frame.mask > 127)
         assert both.sum() > 0.85 * ((clean.mask > 127) | (frame.mask > 127)).sum()
         assert 1 < np.abs(clean.image[both].astype(float) - frame.image[both]).mean() < 40
+
+
+@pytest.mark.parametrize("degraded", [False, True])
+def test_a_share_of_the_pictures_is_labelled_by_the_finder_and_the_rest_is_as_without(assets, people, degraded):
+    """The finder here says what no render says, and finds nobody in every third picture that it is shown."""
+    shown = []
+
+    def find(picture):
+        shown.append(picture)
+        if len(shown) % 3 == 0:
+            return None
+        return PersonFrame(Pose(np.full((18, 2), 7), np.full(18, 0.9)), np.full(picture.shape[:2], len(shown), np.uint8))
+
+    settings = {"size_px": 64, "degraded": degraded}
+    plain = list(frames_of_person(assets, people[1], 3, 1, 40, FrameOptions(**settings), find))
+    assert not shown and not any(frame.detected for frame in plain)
+    mixed = list(frames_of_person(assets, people[1], 3, 1, 40, FrameOptions(**settings, detected_share=0.5), find))
+    assert 10 < len(shown) < 30
+    assert sum(frame.detected for frame in mixed) == len(shown) - len(shown) // 3
+    found = iter([number for number in range(1, len(shown) + 1) if number % 3])
+    for before, frame in zip(plain, mixed, strict=True):
+        np.testing.assert_array_equal(before.true_pose.as_array(), frame.true_pose.as_array())
+        np.testing.assert_array_equal(before.view.alpha, frame.view.alpha)
+        if frame.detected:
+            number = next(found)
+            assert (frame.pose.points_px == 7).all() and (frame.mask == number).all()
+            np.testing.assert_array_equal(frame.image, on_grey(shown[number - 1], frame.mask))
+        else:
+            np.testing.assert_array_equal(before.pose.as_array(), frame.pose.as_array())
+            np.testing.assert_array_equal(before.mask, frame.mask)
+
+
+def test_the_finder_is_shown_the_dancer_before_a_room_and_is_a_little_off(assets, people):
+    """The default finder: joints and mask near the truth, and not the truth; fringes of the room where the mask is too wide."""
+    options = FrameOptions(size_px=192, detected_share=1.0)
+    frames = list(frames_of_person(assets, people[0], 3, 0, 8, options))
+    found = [frame for frame in frames if frame.detected]
+    assert len(found) >= 6
+    for frame in found:
+        seen = frame.pose.present & (frame.visibility == SEEN)
+        off = np.linalg.norm((frame.pose.points_px - frame.true_pose.points_px)[seen], axis=1)
+        assert 0 < np.median(off) < 8
+        mask, exact = frame.mask > 127, frame.view.alpha > 127
+        assert 0.8 < (mask & exact).sum() / (mask | exact).sum() < 1
+    assert any((frame.image[(frame.view.alpha == 0) & (frame.mask > 200)] != GREY).any() for frame in found)

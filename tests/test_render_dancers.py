@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,6 +37,19 @@ def test_the_number_of_workers_changes_no_byte(written, dancer_pack, tmp_path):
     options = RenderDancersOptions(identities=3, frames=4, seed=11, size_px=64, assets=str(dancer_pack), workers=2, test_share=0.0)
     render_dancers(tmp_path, options, say=lambda line: None)
     assert digests(tmp_path) == digests(folder) and len(digests(folder)) == 3
+
+
+def test_nor_does_it_where_the_finder_gives_labels(written, dancer_pack, tmp_path):
+    """Each picture is looked at for itself: what the finder saw before, of whom and in which process, changes nothing."""
+    options = RenderDancersOptions(
+        identities=2, frames=4, seed=11, size_px=128, assets=str(dancer_pack), workers=1, test_share=0.0, degraded=True, detected_share=0.7
+    )
+    folders = [tmp_path / str(workers) for workers in (1, 2)]
+    for workers, folder in zip((1, 2), folders):
+        render_dancers(folder, replace(options, workers=workers), say=lambda line: None)
+    assert digests(folders[0]) == digests(folders[1])
+    render_dancers(tmp_path / "without", replace(options, detected_share=0.0), say=lambda line: None)
+    assert all(digests(folders[0])[name] != value for name, value in digests(tmp_path / "without").items())
 
 
 def test_a_second_run_writes_nothing_and_a_lost_file_comes_back(written):

@@ -1,20 +1,22 @@
 """Rendered frames with their truth, identity by identity: what the data set and the stream are made of."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from dancepipe.dancers.assets import DancerAssets
 from dancepipe.dancers.degrade import Degradation, compress_video, degrade_mask, degrade_picture, degrade_pose, draw_degradation
+from dancepipe.dancers.detected import find_person
 from dancepipe.dancers.joints import find_joints
 from dancepipe.dancers.motion import blend_postures
 from dancepipe.dancers.person import Person, draw_person
 from dancepipe.dancers.posture import pose_bones
 from dancepipe.dancers.render import View, render_figure
+from dancepipe.dancers.room import draw_room
 from dancepipe.dancers.shots import HARD_SHARE, Scene, draw_shot
 from dancepipe.person.cutout import on_grey
-from dancepipe.records import Pose
+from dancepipe.records import PersonFrame, Pose
 
 FRAMES_A_SHOT = 12
 
@@ -28,8 +30,9 @@ class DancerFrame:
     frame_index: int
     time_seconds: float
     image: np.ndarray  # uint8 RGB (S, S, 3), the person on neutral grey
-    mask: np.ndarray  # uint8 (S, S), 255 = person
-    pose: Pose  # confidence 1 seen, 0.5 hidden, 0 outside; with degradations, as a detector might report it
+    mask: np.ndarray  # uint8 (S, S), 255 = person; with degradations ragged, or as the person finder has it
+    pose: Pose  # confidence 1 seen, 0.5 hidden, 0 outside; with degradations, as a detector might report it, or does
+    detected: bool  # mask and pose are the person finder's
     true_pose: Pose  # always exact
     visibility: np.ndarray  # uint8 (18,): joints.SEEN, HIDDEN, OUTSIDE
     scene: Scene
@@ -44,6 +47,7 @@ class FrameOptions:
     samples: int = 2  # samples x samples per pixel
     hard_share: float = HARD_SHARE  # of shots with hard poses; 1: the hard subset for evaluation
     degraded: bool = False  # camera noise, blur, compression, ragged masks, joints as detectors find them
+    detected_share: float = 0.0  # of pictures whose mask and joints come from the person finder, where that finds a person
 
 
 def identity_name(seed: int, number: int) -> str:
@@ -58,9 +62,15 @@ def dancer_frames(assets: DancerAssets, seed: int, number: int, frames: int, opt
 
 
 def frames_of_person(
-    assets: DancerAssets, person: Person, seed: int, number: int, frames: int, options: FrameOptions
+    assets: DancerAssets,
+    person: Person,
+    seed: int,
+    number: int,
+    frames: int,
+    options: FrameOptions,
+    find: Callable[[np.ndarray], PersonFrame | None] = find_person,
 ) -> Iterator[DancerFrame]:
-    """The frames of an identity whose person has been drawn."""
+    """The frames of an identity whose person has been drawn. find: gives the labels of options.detected_share of the pictures."""
     made = 0
     shot = 0
     while made < frames:
@@ -68,12 +78,19 @@ def frames_of_person(
         scenes = draw_shot(rng, assets, person, min(FRAMES_A_SHOT, frames - made), options.size_px, options.hard_share)
         damage = draw_degradation(rng, options.size_px) if options.degraded else Degradation()
         room = rng.uniform(40, 230, 3)
+        detecting = np.random.default_rng((seed, number, shot, 5))  # of its own: movements and pictures stay what they are without it
+        if options.detected_share > 0:
+            room = draw_room(detecting, options.size_px)
         views = [render_figure(person.figure, scene.bones, scene.camera, scene.light, options.samples) for scene in scenes]
         pictures = _recorded(rng, person, scenes, views, damage, room) if options.degraded else [(view.image, view.alpha) for view in views]
         for scene, view, (recorded, mask) in zip(scenes, views, pictures, strict=True):
-            image = on_grey(recorded, mask)
             pose, visibility = find_joints(person.figure, person.landmarks, view)
             reported = degrade_pose(rng, pose, options.size_px) if options.degraded else pose
+            looked_at = recorded if options.degraded else view.over(room)
+            found = find(looked_at) if detecting.random() < options.detected_share else None
+            if found is not None:
+                recorded, mask, reported = looked_at, found.mask, found.pose
+            image = on_grey(recorded, mask)
             yield DancerFrame(
                 identity_name(seed, number),
                 shot,
@@ -82,6 +99,7 @@ def frames_of_person(
                 image,
                 mask,
                 reported,
+                found is not None,
                 pose,
                 visibility,
                 scene,

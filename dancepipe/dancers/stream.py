@@ -31,7 +31,8 @@ class DancerPairs:
     """Random access to pairs by number, with the items of dataset.pairs.PairSource: pair n is a pure function of (seed, n).
 
     with_flow adds "flow" float32 (S, S, 2) and "flow_visible" bool (S, S): target pixel p shows reference pixel p + flow[p].
-    Give it to pair_batches (without flow) or to a torch DataLoader with a sampler of pair numbers.
+    Give it to pair_batches (without flow) or to a torch DataLoader with a sampler of pair numbers and, where there are workers,
+    multiprocessing_context=worker_start.
     Raises AssetsError when the pack is absent or damaged.
     """
 
@@ -46,6 +47,8 @@ class DancerPairs:
         self.folder = load_assets(assets).folder
         self.seed, self.frame_options, self.stream, self.with_flow = seed, frame_options, stream, with_flow
         self.size_hw = (frame_options.size_px, frame_options.size_px)
+        # A worker forked from a process in which the person finder has run dies of a finder of its own.
+        self.worker_start = "spawn" if frame_options.detected_share > 0 else None
         self._people: OrderedDict[int, Person] = OrderedDict()
         self._rendered: OrderedDict[tuple[int, int], list[DancerFrame]] = OrderedDict()
 

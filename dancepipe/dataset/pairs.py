@@ -41,6 +41,8 @@ class PairSource(torch.utils.data.Dataset):
     Raises DatasetError when no identity has two frames.
     """
 
+    worker_start = None  # how pair_batches starts its workers: the system's way
+
     def __init__(self, folder: Path, split: str, size_hw: tuple[int, int], seed: int):
         self.size_hw, self.seed = tuple(size_hw), seed
         self._files = clip_files(folder, split)
@@ -102,6 +104,7 @@ def pair_batches(source: PairSource, batch: int, first_pair: int, last_pair: int
         batch_size=batch,
         collate_fn=collate,
         num_workers=workers,
+        multiprocessing_context=source.worker_start if workers else None,
         pin_memory=torch.cuda.is_available(),
         persistent_workers=False,
     )

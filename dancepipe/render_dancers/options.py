@@ -17,8 +17,12 @@ class RenderDancersOptions:
     degraded: bool = option(
         False, "camera noise, blur, compression, ragged masks and joints as detectors find them, for training; off: exact"
     )
+    detected_share: float = option(
+        0.0, "share of the pictures whose joints and mask are those that the default person finder (mediapipe) finds, for training; "
+        "where it finds nobody the picture keeps its own", minimum=0, maximum=1,
+    )  # fmt: skip
     truth: bool = option(False, "also write exact joints, flow to the first picture, its visibility and part labels to truth/NAME.npz")
-    test_share: float = option(0.1, "share of the identities that goes to the test split", minimum=0)
+    test_share: float = option(0.1, "share of the identities that goes to the test split", minimum=0, maximum=1)
     lossless: bool = option(False, "PNG pictures instead of JPEG (five times larger)")
     samples: int = option(2, "samples per pixel along each side", minimum=1)
     workers: int = option(0, "processes; 0: one per CPU core", minimum=0)
