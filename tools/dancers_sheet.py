@@ -4,6 +4,7 @@ python tools/dancers_sheet.py --assets DIR [--out docs/dancers.jpg] [--identitie
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +37,12 @@ def tile(assets: DancerAssets, seed: int, number: int) -> np.ndarray:
     middle = (points.max(0) + points.min(0)) / 2
     unit = aim_camera(middle, yaw, 0.05, 40, 1.0, (2, 2)).project(points)[:, :2]
     focal = min(WIDTH * 0.92 / np.ptp(unit[:, 0]), BODY_HEIGHT * 0.94 / np.ptp(unit[:, 1]), BODY_HEIGHT / 19 * 40)
+    camera = aim_camera(middle, yaw, 0.05, 40, focal, (WIDTH, BODY_HEIGHT))
+    off = (unit.max(0) + unit.min(0) - 1) / 2 * focal  # perspective moves the middle of what is seen
+    camera = replace(camera, center_px=(camera.center_px[0] - float(off[0]), camera.center_px[1] - float(off[1])))
     wall = rng.uniform(170, 225) + rng.normal(0, 6, 3)
     light = draw_light(rng, yaw)
-    body = render_figure(person.figure, bones, aim_camera(middle, yaw, 0.05, 40, focal, (WIDTH, BODY_HEIGHT)), light, samples=3).over(wall)
+    body = render_figure(person.figure, bones, camera, light, samples=3).over(wall)
 
     bones = pose_bones(person.rig, posture_from_angles(assets, standing(rng)))
     head = bones.heads_dm[assets.body.bone("head")] + [0, 0.45, 0.4]

@@ -63,7 +63,7 @@ def eyebrows_part(assets: DancerAssets, rng: np.random.Generator, points_dm: np.
     material = Material(texture, STRANDS, specular=0.01, fringe_dm=0.035)
     tint = np.tile(color * min(1.2, 0.2 / color.max()), (len(inside), 1))
     return Part(
-        fit_proxy(assets, proxy, points_dm),
+        _at_ease(fit_proxy(assets, proxy, points_dm), rng.uniform(0.0, 0.04), rng.uniform(0.07, 0.11)),
         bones,
         weights,
         proxy.triangles,
@@ -74,3 +74,15 @@ def eyebrows_part(assets: DancerAssets, rng: np.random.Generator, points_dm: np.
         inside,
         pull_dm=0.03,
     )
+
+
+def _at_ease(points: np.ndarray, lift_dm: float, thickest_dm: float) -> np.ndarray:
+    """Brows that do not frown: their inner ends lifted (the pack's dip towards the nose), none thicker than thickest_dm."""
+    eased = points.copy()
+    for side in (points[:, 0] > 0, points[:, 0] <= 0):
+        across, height = np.abs(points[side, 0]), points[side, 1]
+        along = (across - across.min()) / np.ptp(across)  # 0 at the nose, 1 at the temple
+        middle = np.polyval(np.polyfit(along, height, 2), along)
+        thinner = min(1.0, thickest_dm / np.ptp(height - middle))
+        eased[side, 1] = middle + (height - middle) * thinner + lift_dm * np.clip(1 - along / 0.6, 0, 1)
+    return eased

@@ -13,7 +13,7 @@ from dancepipe.dancers.texture import Texture, fractal_noise, linear, make_textu
 
 SHORT = ("short01", "short02", "short03", "short04", "afro01")
 LONG = ("bob01", "bob02", "braid01", "long01", "ponytail01", "afro01", "short01")
-LONG_SHARES = (0.08, 0.12, 0.12, 0.26, 0.24, 0.08, 0.1)  # bob01 hides half of the face
+LONG_SHARES = (0.06, 0.06, 0.16, 0.28, 0.26, 0.08, 0.1)  # the bobs hide half of the face
 # Styles whose pieces gape higher up: only edges below this height (dm) are ends of hair.
 _ENDS_BELOW = {"bob01": 7.5}
 HAT_BRIM_Y_DM = 7.85
@@ -35,6 +35,7 @@ class HairTraits:
     color: np.ndarray
     curl: float  # 0 straight strands .. 1 curly
     fringe_dm: float
+    mirrored: bool  # parted on the other side
 
 
 def draw_hair(rng: np.random.Generator, is_female: bool, age: float, african: float) -> HairTraits:
@@ -53,7 +54,9 @@ def draw_hair(rng: np.random.Generator, is_female: bool, age: float, african: fl
         style = str(rng.choice([*SHORT, BUZZ, BALD], p=[0.21, 0.19, 0.19, 0.19, 0.06, 0.11, 0.05]))
     if style == "afro01" and african < 0.3 and rng.random() < 0.7:
         style = "bob01" if is_female else "short02"
-    return HairTraits(style, color.astype(np.float32), float(rng.beta(1.2, 2.5)), float(rng.uniform(0.12, 0.3)))
+    return HairTraits(
+        style, color.astype(np.float32), float(rng.beta(1.2, 2.5)), float(rng.uniform(0.12, 0.3)), mirrored=bool(rng.random() < 0.5)
+    )
 
 
 def hair_texture(rng: np.random.Generator, hair: HairTraits, side: int = 256) -> Texture:
@@ -97,12 +100,17 @@ def hair_part(assets: DancerAssets, rng: np.random.Generator, hair: HairTraits, 
         scatter=0.2,
         fringe_dm=fringe,
     )
+    triangles, uv = proxy.triangles, _strand_uv(proxy, base)
+    if hair.mirrored:
+        fitted = fitted * np.array([-1, 1, 1], np.float32)
+        triangles, uv = triangles[:, ::-1], uv[:, ::-1]  # their front stays outside
+        bones = _other_side(assets)[bones]
     return Part(
         points_dm=fitted,
         skin_bone=bones,
         skin_weight=weights,
-        triangles=proxy.triangles,
-        uv=_strand_uv(proxy, base),
+        triangles=triangles,
+        uv=uv,
         material=material,
         label="hair",
         tint=tint.astype(np.float32),
@@ -110,6 +118,13 @@ def hair_part(assets: DancerAssets, rng: np.random.Generator, hair: HairTraits, 
         pull_dm=0.12,  # skulls of all shapes stay beneath
         sway=(0.8 * np.clip((6.7 - base[:, 1]) / 4, 0, 1) ** 1.2).astype(np.float32),  # below the chin
     )
+
+
+def _other_side(assets: DancerAssets) -> np.ndarray:
+    """uint8 (bones,): the bone that mirrors each."""
+    swapped = {".L": ".R", ".R": ".L"}
+    names = assets.body.bones
+    return np.array([names.index(name[:-2] + swapped.get(name[-2:], name[-2:])) for name in names], np.uint8)
 
 
 def _strand_uv(proxy: ProxyMesh, base: np.ndarray) -> np.ndarray:

@@ -139,7 +139,7 @@ def _scalp_area(base: np.ndarray, head: np.ndarray) -> np.ndarray:
         6.55 + np.interp(z, [-0.8, 0.2, 0.45, 0.8, 1.15, 1.5], [0.0, 0.55, 0.95, 1.1, 1.37, 1.75]) + 0.12 * np.clip(np.abs(x) - 0.4, 0, 1)
     )
     ear = (np.abs(x) > 0.74) & (y < 7.6)
-    return np.clip((y - hairline) / 0.16, 0, 1) * (head > 0.5) * ~ear
+    return np.clip((y - hairline + 0.06) / 0.34, 0, 1) * (head > 0.5) * ~ear
 
 
 def skin_texture(rng: np.random.Generator, skin: SkinTraits, side: int = 256) -> Texture:
