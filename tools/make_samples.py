@@ -15,7 +15,7 @@ from dancepipe.dancers.assets import DancerAssets, load_assets
 from dancepipe.dancers.camera import Camera, aim_camera, make_light
 from dancepipe.dancers.motion import RATE_HZ, clip_by_name, facing_yaw, posture_at
 from dancepipe.dancers.person import draw_person
-from dancepipe.dancers.poses import posture_from_angles, standing
+from dancepipe.dancers.poses import arm, posture_from_angles, standing
 from dancepipe.dancers.posture import LAG_SECONDS, pose_bones
 from dancepipe.dancers.render import render_figure
 from dancepipe.media.image import save_png
@@ -56,7 +56,8 @@ def feet_in_picture(assets: DancerAssets, camera: Camera, heads_dm: np.ndarray) 
 def make_reference(assets: DancerAssets) -> np.ndarray:
     """uint8 (768, 512, 3): a person standing before a light background."""
     person = draw_person(assets, REFERENCE_SEED)
-    bones = pose_bones(person.rig, posture_from_angles(assets, standing(np.random.default_rng(3))))
+    angles = standing(np.random.default_rng(3)) | arm("l", 56, 6, 14, 30) | arm("r", 58, 4, 12, 30)  # hands clear of the hips
+    bones = pose_bones(person.rig, posture_from_angles(assets, angles))
     middle = (bones.heads_dm.min(0) + bones.heads_dm.max(0)) / 2 + [0, 0.35, 0]
     width, height = REFERENCE_SIZE_WH
     camera = aim_camera(middle, yaw=0.06, pitch=0.04, distance_dm=38, focal_px=height / 20.0 * 38, size_wh=REFERENCE_SIZE_WH)
