@@ -128,13 +128,13 @@ def stage1_case():
 def test_stage_1_terms(vgg):
     made, I_r, I_t, mask = stage1_case()
     terms = stage1_terms(made, I_r, I_t, mask, vgg, Scores())
-    assert set(terms) == {"flow_image", "flow_feature", "l1", "perceptual", "adversarial", "matte", "gradient"}
+    assert set(terms) == {"flow_image", "flow_feature", "l1", "perceptual", "adversarial", "matte", "gradient", "person_l1"}
     assert terms["l1"].item() == pytest.approx((made.coarse - I_t).abs().mean().item())
     by_hand = sum((a - b).abs().mean() for a, b in zip(vgg(made.coarse), vgg(I_t)))
     assert terms["perceptual"].item() == pytest.approx(by_hand.item(), rel=1e-4)
     assert terms["adversarial"].item() == pytest.approx(((made.coarse.mean(1) - 1) ** 2).mean().item())
     assert terms["matte"].item() == pytest.approx(0.5 + 0.6931, abs=1e-4)
-    assert set(stage1_terms(made, I_r, I_t, mask, None, None)) == {"flow_image", "l1", "matte", "gradient"}
+    assert set(stage1_terms(made, I_r, I_t, mask, None, None)) == {"flow_image", "l1", "matte", "gradient", "person_l1"}
 
 
 def test_stage_2_terms_count_only_samples_with_a_face(vgg):
@@ -146,7 +146,7 @@ def test_stage_2_terms_count_only_samples_with_a_face(vgg):
     joints[0, [0, 1, 14, 15]] = torch.tensor([[16, 12, 1], [16, 22, 1], [13, 9, 1], [19, 9, 1.0]])
     arguments = (mask, joints, vgg, Scores(), Scores())
     terms = stage2_terms(made, I_t, *arguments)
-    assert set(terms) == {"l1", "face_l1", "perceptual", "face_perceptual", "adversarial", "adversarial_face", "matte", "gradient"}
+    assert set(terms) == {"l1", "face_l1", "perceptual", "face_perceptual", "adversarial", "adversarial_face", "matte", "gradient", "person_l1"}
     blind = final.clone()
     blind[1] = 0  # the sample without a face changes
     changed = stage2_terms(EnhancerOutput(blind, made.matte_logits), I_t, *arguments)
@@ -156,7 +156,7 @@ def test_stage_2_terms_count_only_samples_with_a_face(vgg):
     joints[0, :, 2] = 0
     nobody = stage2_terms(made, I_t, *arguments)
     assert [nobody[name].item() for name in ("face_l1", "face_perceptual", "adversarial_face")] == [0, 0, 0]
-    assert set(stage2_terms(made, I_t, mask, joints, None, None, None)) == {"l1", "face_l1", "matte", "gradient"}
+    assert set(stage2_terms(made, I_t, mask, joints, None, None, None)) == {"l1", "face_l1", "matte", "gradient", "person_l1"}
 
 
 def test_sum_is_eq_10_and_every_term_has_its_weight(vgg):
@@ -186,6 +186,14 @@ def test_lost_detail_moves_the_gate_alone():
     assert terms["lost_detail"] > 0
     terms["lost_detail"].backward()
     assert gate.grad.abs().sum() > 0 and copied.grad is None and synthesis.grad is None
+
+
+def test_person_l1_counts_the_persons_pixels_alone():
+    made, target, mask = torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4)
+    mask[..., 0, 0], mask[..., 0, 1] = 1, 0.5
+    target[..., 0, 0], target[..., 0, 1], target[..., 3, 3] = 0.6, 0.3, 1.0  # the last one is background
+    assert detail_terms(made, None, target, mask)["person_l1"].item() == pytest.approx((0.6 + 0.5 * 0.3) / 1.5)
+    assert detail_terms(made, None, target, torch.zeros_like(mask))["person_l1"].item() == 0
 
 
 def test_gfla_correctness_does_not_blame_the_flow_for_what_is_not_there():

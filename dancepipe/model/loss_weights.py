@@ -18,6 +18,7 @@ class LossWeights:
     adversarial: float = option(2.0, "eq. 9, D", minimum=0)
     adversarial_face: float = option(2.0, "eq. 9, D_f", minimum=0)
     matte: float = option(1.0, "ours, not the paper's: the fourth channel", minimum=0)
+    person_l1: float = option(0.0, "ours: L1 over the person's own pixels: a lost hand costs more than a smudge beside it", minimum=0)
     gradient: float = option(0.0, "ours: edges, L1 of pixel differences at three scales", minimum=0)
     lost_detail: float = option(0.0, "ours, for presets with a gate: the price of fine contrast that the gate drops", minimum=0)
     feature_matching: float = option(0.0, "ours: L1 between D's features of the made and of the true picture", minimum=0)
