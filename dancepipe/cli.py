@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     build = command("build-dataset", help="dance videos -> person-split, pose-labelled Parquet data set")
     build.add_argument("sources", nargs="+", metavar="SOURCE", help="URL, video file, folder of videos, or a .txt of those (one a line)")
     build.add_argument("--out", type=Path, required=True, help="folder of the data set")
-    _add_options(build, BuildDatasetOptions)
+    add_options(build, BuildDatasetOptions)
     build.set_defaults(run=_build_dataset)
 
     train = command("train", help="data set -> weights")
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, required=True, help="folder of the run: log, checkpoints, samples, weights.safetensors")
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
     train.add_argument("--dry-run", action="store_true", help="show the resolved options and sizes, then stop")
-    _add_options(train, TrainOptions)
+    add_options(train, TrainOptions)
     train.set_defaults(run=_train)
 
     animate = command("animate", help="reference photo + driver video -> video")
@@ -74,12 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     animate.add_argument("--driver", type=Path, required=True, help="video of the dance")
     animate.add_argument("--out", type=Path, required=True, help="video to write (.mp4, .mov, .mkv)")
     animate.add_argument("--weights", type=Path, help="weights.safetensors of a training run, or a name that `dancepipe weights` lists (default: the first of those)")
-    _add_options(animate, AnimateOptions)
+    add_options(animate, AnimateOptions)
     animate.set_defaults(run=_animate)
 
     dancers = command("dancers", help="render people with exact truth, as a data set")
     dancers.add_argument("--out", type=Path, required=True, help="folder of the data set")
-    _add_options(dancers, RenderDancersOptions)
+    add_options(dancers, RenderDancersOptions)
     dancers.set_defaults(run=_dancers)
 
     evaluate = command("evaluate", help="the paper's metrics, baselines beside, with intervals and a report")
@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--driver", type=Path, help="video that moved --result")
     evaluate.add_argument("--result", type=Path, help="finished video")
     evaluate.add_argument("--out", type=Path, help="scores.json to write, with its protocol; the report lies beside it as .html")
-    _add_options(evaluate, EvaluateOptions)
+    add_options(evaluate, EvaluateOptions)
     evaluate.set_defaults(run=_evaluate)
 
     study = command("study", help="which one is the real photograph? a page for volunteers, and its JND table")
@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--fake", action="append", metavar="NAME=DIR", help="a method and its folder of made pictures; may be repeated")
     study.add_argument("--database", type=Path, help="SQLite file of the votes, begun or gone on with")
     study.add_argument("--report", type=Path, metavar="DATABASE", help="print the JND table of a database instead of serving the page")
-    _add_options(study, StudyOptions)
+    add_options(study, StudyOptions)
     study.set_defaults(run=_study)
 
     weights = command("weights", help="the weights that come with dancepipe")
@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_options(parser: argparse.ArgumentParser, cls) -> None:
+def add_options(parser: argparse.ArgumentParser, cls) -> None:
     """One flag per option, --config for a YAML file of them; flags win over the file."""
     parser.add_argument("--config", type=Path, help="YAML file with options")
     hints = typing.get_type_hints(cls)
@@ -138,7 +138,7 @@ def _add_flag(group, name: str, kind: type, field: dataclasses.Field) -> None:
         group.add_argument(flag, type=str, metavar=metavar, **settings)
 
 
-def _options(parsed: argparse.Namespace):
+def parsed_options(parsed: argparse.Namespace):
     """The options of the command from --config and flags. Raises ConfigError."""
     cls = parsed.option_class
     flags: dict = {}
@@ -168,7 +168,7 @@ def _from_text(kind: type, value, name: str):
 def _build_dataset(parsed) -> int:
     from dancepipe.build_dataset.build import build_dataset
 
-    summary = build_dataset(parsed.sources, parsed.out, _options(parsed))
+    summary = build_dataset(parsed.sources, parsed.out, parsed_options(parsed))
     print(
         f"{parsed.out}: {summary.clips_written} clips written ({summary.frames_written} pictures), {summary.clips_already_there} already there, "
         f"{summary.failures} of {summary.sources} sources failed"
@@ -179,7 +179,7 @@ def _build_dataset(parsed) -> int:
 
 
 def _train(parsed) -> int:
-    options = _options(parsed)
+    options = parsed_options(parsed)
     from dancepipe.train.train import train
 
     train(parsed.data, parsed.out, options, resume=parsed.resume, dry_run=parsed.dry_run)
@@ -187,7 +187,7 @@ def _train(parsed) -> int:
 
 
 def _animate(parsed) -> int:
-    options = _options(parsed)
+    options = parsed_options(parsed)
     from dancepipe.animate.animate import animate
 
     summary = animate(parsed.ref, parsed.driver, parsed.out, parsed.weights, options)
@@ -196,7 +196,7 @@ def _animate(parsed) -> int:
 
 
 def _dancers(parsed) -> int:
-    options = _options(parsed)
+    options = parsed_options(parsed)
     from dancepipe.render_dancers.render_dancers import render_dancers
 
     summary = render_dancers(parsed.out, options)
@@ -208,7 +208,7 @@ def _dancers(parsed) -> int:
 
 
 def _evaluate(parsed) -> int:
-    options = _options(parsed)
+    options = parsed_options(parsed)
     from dancepipe.evaluate.evaluate import evaluate
 
     fake = parsed.fake
@@ -225,7 +225,7 @@ def _evaluate(parsed) -> int:
 
 
 def _study(parsed) -> int:
-    options = _options(parsed)
+    options = parsed_options(parsed)
     if parsed.report:
         from dancepipe.study.report import study_report
 

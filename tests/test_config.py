@@ -7,7 +7,7 @@ import pytest
 
 from dancepipe.animate.options import AnimateOptions
 from dancepipe.build_dataset.options import BuildDatasetOptions
-from dancepipe.cli import _options, _parser
+from dancepipe.cli import _parser, parsed_options
 from dancepipe.config import merged, option, options_from, read_yaml
 from dancepipe.errors import ConfigError
 from dancepipe.train.options import TrainOptions
@@ -97,7 +97,7 @@ def test_flags_win_over_the_file(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text("batch: 4\nseed: 7\nweights: {flow_image: 1.0}\n")
     line = ["train", "--data", "d", "--out", "o", "--config", str(path), "--batch", "2", "--weights-matte", "0.5", "--no-mirror"]
-    options = _options(_parser().parse_args(line))
+    options = parsed_options(_parser().parse_args(line))
     assert (options.batch, options.seed, options.mirror) == (2, 7, False)
     assert (options.weights.flow_image, options.weights.matte) == (1.0, 0.5)
 
@@ -105,7 +105,7 @@ def test_flags_win_over_the_file(tmp_path):
 def test_wrong_flag_values_are_named():
     parsed = _parser().parse_args(["build-dataset", "x.mp4", "--out", "o", "--fps", "often"])
     with pytest.raises(ConfigError, match="--fps needs a number, got 'often'"):
-        _options(parsed)
+        parsed_options(parsed)
 
 
 @pytest.mark.parametrize("cls", [TrainOptions, AnimateOptions, BuildDatasetOptions])

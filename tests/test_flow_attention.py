@@ -163,3 +163,18 @@ def test_memory_format_changes_no_number():
         network.to(memory_format=torch.channels_last)
         last = network(*(tensor.contiguous(memory_format=torch.channels_last) for tensor in tensors)).coarse
     assert (plain - last).abs().max() < 1e-5
+
+
+def test_without_the_module_the_mask_is_read_off_the_flow_features_alone():
+    network = FlowAttentionNetwork(FlowAttentionDims(8, attention_module=False)).eval()
+    I_r, S_r, S_t, J_r, J_t = inputs()
+    with torch.inference_mode():
+        made = network(I_r, S_r, S_t, J_r, J_t)
+        features, _ = network.flow_network(network.flow_network.encode_reference(I_r, S_r), S_t)
+        for M, head, F_f in zip(made.masks, (network.attention_module.mask_8, network.attention_module.mask_4), features):
+            by_hand = torch.sigmoid(head(torch.where(F_f > 0, F_f, 0.1 * F_f)))
+            torch.testing.assert_close(M, by_hand)
+            assert M.std() > 1e-3
+        other = network(I_r, S_r, S_t, J_r.flip(3), J_t.flip(3))
+    assert made.attention == () and torch.equal(made.masks[0], other.masks[0])
+    assert (made.coarse - other.coarse).abs().max() > 1e-4, "the pose encoder still reads the joint map"

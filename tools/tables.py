@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from dancepipe.errors import ConfigError, DancepipeError
-from dancepipe.evaluate.scores import read_scores
+from dancepipe.evaluate.scores import aligned, read_scores
 
 DATASETS = {
     "deepfashion": ("fid", "lpips", "pre", "jnd"),
@@ -101,7 +101,7 @@ def tables(files: dict[str, list[str]], ablation: list[str], jnd: list[str]) -> 
             for name in names:
                 cells.append(_jnd(votes.get((dataset, method))) if name == "jnd" else _cell(record, name))
         rows.append([method, *cells])
-    parts = ["Table 1", _aligned(rows)]
+    parts = ["Table 1", *aligned(rows)]
     ablated = dict(_scores(given) for given in ablation)
     rows = [["", "FID", "LPIPS", "PRE"]]
     rows += [
@@ -109,7 +109,7 @@ def tables(files: dict[str, list[str]], ablation: list[str], jnd: list[str]) -> 
         for name, values in PAPER_TABLE_2.items()
     ]
     rows += [[name, *(_cell(record, key) for key in ("fid", "lpips", "pre"))] for name, record in ablated.items()]
-    parts += ["", "Table 2", _aligned(rows), "", "What differs from the paper"]
+    parts += ["", "Table 2", *aligned(rows), "", "What differs from the paper"]
     parts += [f"- {line}" for line in ALWAYS_DIFFERENT]
     for title, record in [
         *((f"{name} on {TITLES[dataset]}", record) for dataset, rows in found.items() for name, record in rows.items()),
@@ -169,11 +169,6 @@ def _protocol(record: dict) -> str:
     parts += [f"* {name}: {entry['mark']}" for name, entry in record["values"].items() if entry.get("mark")]
     parts += [f"{name} n/a: {reason}" for name, reason in record["not_available"].items() if name in FORMAT]
     return "; ".join(parts)
-
-
-def _aligned(rows: list[list[str]]) -> str:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
 
 
 if __name__ == "__main__":

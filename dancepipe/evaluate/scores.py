@@ -56,7 +56,7 @@ class Scores:
                 reasons.setdefault(self.not_available[name], []).append(name)
             else:
                 rows.append([_label(name), *(shown(values.get(name), MEASURES[name].digits) for values in self.methods.values())])
-        lines = [*_aligned(rows), "- lower is better, + higher is better, = as the real ones; [95 % interval]"]
+        lines = [*aligned(rows), "- lower is better, + higher is better, = as the real ones; [95 % interval]"]
         lines += [f"not available: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
         return "\n".join([*lines, *self._differences(), *self.notes])
 
@@ -66,8 +66,8 @@ class Scores:
         for name in self.names():
             found = [values.get(name) for values in self.differences.values()]
             if any(found):
-                rows.append([_label(name), *(shown(value, MEASURES[name].digits) + (" *" if _is_clear(value) else "") for value in found)])
-        return ["", "paired differences (* : clear of 0)", *_aligned(rows)] if len(rows) > 1 else []
+                rows.append([_label(name), *(shown(value, MEASURES[name].digits) + (" *" if is_clear(value) else "") for value in found)])
+        return ["", "paired differences (* : clear of 0)", *aligned(rows)] if len(rows) > 1 else []
 
 
 def _label(name: str) -> str:
@@ -76,11 +76,13 @@ def _label(name: str) -> str:
     return f"{name} {arrow}" + (f" ({measure.unit})" if measure.unit not in ("", "of 1") else "")
 
 
-def _is_clear(difference: Estimate | None) -> bool:
+def is_clear(difference: Estimate | None) -> bool:
+    """Whether the interval is there and does not hold 0."""
     return difference is not None and difference.low is not None and (difference.low > 0 or difference.high < 0)
 
 
-def _aligned(rows: list[list[str]]) -> list[str]:
+def aligned(rows: list[list[str]]) -> list[str]:
+    """Lines of a table whose rows have equally many cells."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
 

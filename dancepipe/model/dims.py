@@ -33,6 +33,7 @@ class FlowAttentionDims:
 
     nf: int = 64  # channels at half size; the appearance and pose encoders reach 4 * nf, the flow network starts at nf / 2
     attention: Attention = "spatial"  # A of eq. 2: softmax over positions with mean 1, or a bounded two-way gate
+    attention_module: bool = True  # False: M is read off the flow features alone, as in GFLA (the paper's ablation)
     prior: Prior = "none"  # ours: "limbs" starts from the limb warp and copies its pixels through a gate (prior.py)
 
     def __post_init__(self):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from dancepipe.model.blocks import Encoder, EntryPart, Residual, Up, activate
 from dancepipe.model.dims import SIZE_STEP, FlowAttentionDims
-from dancepipe.model.flow_attention_module import JOINT_MAP, FlowAttentionModule
+from dancepipe.model.flow_attention_module import JOINT_MAP, FlowAttentionModule, FlowMasks
 from dancepipe.model.flow_network import HEAT_MAPS, FlowNetwork
 from dancepipe.model.local_attention import LocalAttention
 from dancepipe.model.prior import CHANNELS, GatedCopy, LimbPrior, Mixture
@@ -28,7 +28,7 @@ class EncodedReference:
     key_8: Tensor  # (B, 2 nf, H/8 + 2, W/8 + 2)
     key_4: Tensor  # (B, 2 nf, H/4 + 4, W/4 + 4)
     flow_entry: EntryPart  # shares of the first blocks: (B, nf / 2, H/2, W/2) each
-    attention_entry: EntryPart
+    attention_entry: EntryPart | None  # None without a flow attention module
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class FlowAttentionOutput:
     matte_logits: Tensor  # (B, 1, H, W); sigmoid = how much of the pixel is the person
     flows: tuple[Tensor, Tensor]  # (B, 2, h, w), in pixels of its own map
     masks: tuple[Tensor, Tensor]  # M (B, 1, h, w) in [0, 1]: share of the warped features
-    attention: tuple[Tensor, Tensor]  # A of eq. 2 (B, 1, h, w), mean 1 when spatial
+    attention: tuple[Tensor, ...]  # A of eq. 2 (B, 1, h, w), mean 1 when spatial; empty without a flow attention module
     mixture: Mixture | None = None  # of the limb warp and the synthesis; None without a prior
 
 
@@ -62,7 +62,7 @@ class FlowAttentionNetwork(nn.Module):
         self.appearance_encoder = Encoder(3, nf)  # G_ea
         self.pose_encoder = Encoder(HEAT_MAPS + JOINT_MAP + more, nf)  # G_ep
         self.flow_network = FlowNetwork(nf, HEAT_MAPS + more)
-        self.attention_module = FlowAttentionModule(nf, dims.attention)
+        self.attention_module = FlowAttentionModule(nf, dims.attention) if dims.attention_module else FlowMasks(nf)
         self.local_attention_8 = LocalAttention(4 * nf, 2 * nf, window=3)
         self.local_attention_4 = LocalAttention(2 * nf, 2 * nf, window=5)
         # G_d

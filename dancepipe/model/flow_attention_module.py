@@ -1,4 +1,7 @@
-"""The flow attention module (section 3.2, figure 3): which positions to warp, and which to make from the pose."""
+"""The flow attention module (section 3.2, figure 3): which positions to warp, and which to make from the pose.
+
+FlowMasks is what GFLA has in its place, for the paper's ablation.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -64,3 +67,20 @@ class FlowAttentionModule(nn.Module):
         joined, A_4 = self.attend_4(F_f[1], F_J)  # (B, 2 nf, H/4, W/4)
         M_4 = torch.sigmoid(in_float32(self.mask_4, activate(joined)))
         return (M_8, M_4), (A_8, A_4)
+
+
+class FlowMasks(nn.Module):
+    """F_f -> M at H/8 and at H/4, by one convolution each: GFLA's occlusion masks. Called as FlowAttentionModule, deaf to the joint maps."""
+
+    def __init__(self, nf: int):
+        super().__init__()
+        self.mask_8 = conv3x3(2 * nf, 1)
+        self.mask_4 = conv3x3(nf, 1)
+
+    def encode_reference(self, J_r: Tensor) -> None:
+        """Nothing of the reference is needed."""
+
+    def forward(self, reference: None, J_t: Tensor, F_f: Pair) -> tuple[Pair, tuple[()]]:
+        """-> (M at H/8, at H/4), each (B, 1, h, w), float32; there is no A."""
+        M_8, M_4 = (torch.sigmoid(in_float32(mask, activate(features))) for mask, features in zip((self.mask_8, self.mask_4), F_f))
+        return (M_8, M_4), ()

@@ -6,7 +6,7 @@ written whole or not at all, and loaded only after everything in it was checked.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ def load_weights(path: Path | str, networks: Mapping[str, nn.Module], dims: Mode
     tensors, metadata = read_tensors(path)
     info = _info(path, metadata)
     if info.dims != dims:
-        raise WeightsError(f"{path} is of other dims: {_differences(info.dims, dims)}; name the preset it was trained with")
+        raise WeightsError(f"{path} is of other dims: {differences(info.dims, dims)}; name the preset it was trained with")
     states = {}
     for name, network in networks.items():
         states[name] = {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
@@ -115,8 +115,9 @@ def _info(path: Path | str, metadata: Mapping[str, str]) -> WeightsInfo:
         raise WeightsError(f"{path} has a header this version cannot read ({error}); it needs the dancepipe that wrote it") from error
 
 
-def _differences(got: ModelDims, wanted: ModelDims) -> str:
-    pairs = [(key, got.as_json()[key], value) for key, value in wanted.as_json().items()]
+def differences(got: ModelDims, wanted: ModelDims, among: Collection[str] | None = None) -> str:
+    """In words, which fields of the dims differ; among: only of these."""
+    pairs = [(key, got.as_json()[key], value) for key, value in wanted.as_json().items() if among is None or key in among]
     return "; ".join(f"{key} {has}, wanted {wants}" for key, has, wants in pairs if has != wants)
 
 

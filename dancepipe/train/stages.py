@@ -167,9 +167,10 @@ class Stage2:
 def inner_statistics(made: FlowAttentionOutput) -> dict[str, float]:
     """What tells a collapse early: M that leaves the middle for one end, A that piles up on one position, flows that run away."""
     values = {}
-    for level, M, A, flow in zip(("8", "4"), made.masks, made.attention, made.flows):
+    for level, M, flow in zip(("8", "4"), made.masks, made.flows):
         values[f"M_{level}_mean"], values[f"M_{level}_std"] = M.float().mean().item(), M.float().std().item()
-        values[f"A_{level}_max"], values[f"flow_{level}_mean"] = A.max().item(), flow.norm(dim=1).mean().item()
+        values[f"flow_{level}_mean"] = flow.norm(dim=1).mean().item()
+    values |= {f"A_{level}_max": A.max().item() for level, A in zip(("8", "4"), made.attention)}
     if made.mixture is not None:
         values["gate_mean"] = made.mixture.gate.mean().item()
     return values

@@ -1,6 +1,5 @@
 """The training loop: stage 1, then stage 2 with stage 1 frozen (section 4.3). The locals of run_stage are the state."""
 
-import dataclasses
 import json
 import math
 import time
@@ -15,14 +14,15 @@ from dancepipe.dataset.pairs import PairSource, collate, pair_batches
 from dancepipe.dataset.store import clip_files
 from dancepipe.device import pick_device
 from dancepipe.errors import ConfigError, DatasetError, TrainingDivergedError
-from dancepipe.model.dims import PRESETS, ModelDims
+from dancepipe.model.dims import ModelDims
 from dancepipe.model.enhancer import Enhancer
 from dancepipe.model.flow_attention import FlowAttentionNetwork
 from dancepipe.model.networks import Networks, load_networks
 from dancepipe.model.perceptual import open_perceptual
 from dancepipe.model.shipped import find_weights
-from dancepipe.model.weights import WeightsInfo, save_weights
+from dancepipe.model.weights import WeightsInfo, differences, save_weights
 from dancepipe.train.checkpoint import Position, checkpoints, load_checkpoint, read_position, save_checkpoint
+from dancepipe.train.dims_of import dims_of
 from dancepipe.train.inputs import network_pair
 from dancepipe.train.options import TrainOptions
 from dancepipe.train.pace import Pace
@@ -45,7 +45,7 @@ def train(
     """
     # 1. Resolve
     out = Path(out)
-    dims = dataclasses.replace(PRESETS[options.preset], size_hw=(options.height_px, options.width_px))
+    dims = dims_of(options)
     initial = _initial(find_weights(options.init), dims) if options.init else None
     if options.stay and not initial:
         raise ConfigError(f"stay is {options.stay}, but there is nothing to stay near; give --init, or leave it 0")
@@ -112,7 +112,10 @@ def _initial(path: Path, dims: ModelDims) -> Networks:
     """The weights that training starts from. ConfigError when they are of other networks; WeightsError when they cannot be read."""
     initial = load_networks(path)
     if (initial.dims.flow_attention, initial.dims.enhancer) != (dims.flow_attention, dims.enhancer):
-        raise ConfigError(f"{path} holds networks of preset {initial.dims.preset}, not {dims.preset}; choose the same preset, or other weights")
+        if initial.dims.preset != dims.preset:
+            raise ConfigError(f"{path} holds networks of preset {initial.dims.preset}, not {dims.preset}; choose the same preset, or other weights")
+        wanted = differences(initial.dims, dims, ("flow_attention", "enhancer"))
+        raise ConfigError(f"{path} holds other networks: {wanted}; choose the same attention_module, prior and keep, or other weights")
     return initial
 
 
