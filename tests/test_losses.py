@@ -9,7 +9,7 @@ from torch import nn
 from dancepipe.errors import TrainingDivergedError
 from dancepipe.model.enhancer import EnhancerOutput
 from dancepipe.model.flow_attention import FlowAttentionOutput
-from dancepipe.model.flow_losses import affine_loss, flow_feature_loss, flow_image_loss
+from dancepipe.model.flow_losses import ExactFlow, affine_loss, flow_exact_loss, flow_feature_loss, flow_image_loss
 from dancepipe.model.losses import (
     LossWeights,
     detail_terms,
@@ -162,12 +162,14 @@ def test_stage_2_terms_count_only_samples_with_a_face(vgg):
 def test_sum_is_eq_10_and_every_term_has_its_weight(vgg):
     made, I_r, I_t, mask = stage1_case()
     names = {field.name for field in fields(LossWeights)}
-    options = LossWeights(feature_matching=1, style=1, affine=1)
-    stage1 = stage1_terms(made, I_r, I_t, mask, vgg, Scores(), options)
+    options = LossWeights(feature_matching=1, style=1, affine=1, flow_exact=1)
+    exact = ExactFlow(torch.zeros(2, 2, 32, 32), mask)
+    stage1 = stage1_terms(made, I_r, I_t, mask, vgg, Scores(), options, exact=exact)
     mixture = Mixture(torch.ones(2, 1, 32, 32), made.coarse, made.coarse)
     stage2 = stage2_terms(EnhancerOutput(made.coarse, made.matte_logits, mixture), I_t, mask, torch.zeros(2, 18, 3), vgg, Scores(), Scores(), options)
     assert set(stage1) | set(stage2) == names and {"style", "feature_matching"} < set(stage2)
-    assert not {"style", "feature_matching", "affine"} & set(stage1_terms(made, I_r, I_t, mask, vgg, Scores())), "what weighs nothing costs nothing"
+    free = stage1_terms(made, I_r, I_t, mask, vgg, Scores(), exact=exact)
+    assert not {"style", "feature_matching", "affine", "flow_exact"} & set(free), "what weighs nothing costs nothing"
     terms = {"l1": torch.tensor(0.5), "adversarial": torch.tensor(3.0), "matte": torch.tensor(2.0)}
     assert weighted_sum(terms, LossWeights(l1=2, adversarial=10, matte=0)).item() == pytest.approx(0.5 * 2 + 3 * 10)
 
@@ -232,6 +234,22 @@ def test_affine_flow_costs_nothing_and_a_bump_its_square():
     bump[0, 0, 1, 1] = 3  # the only window; its middle keeps 8/9 of it, the other eight -1/9 each
     by_hand = 9 * ((8 / 9) ** 2 + 8 * (1 / 9) ** 2) / (9 * 2)
     assert affine_loss((bump, torch.zeros(1, 2, 5, 5))).item() == pytest.approx(by_hand / 2, rel=1e-5)
+
+
+def test_flow_exact_loss_by_hand():
+    """A picture of 32 x 32 whose upper left cell of 8 x 8 is known: its left half moves by (8, 0) px, its right half is not visible."""
+    flow, visible = torch.full((1, 2, 32, 32), 77.0), torch.zeros(1, 1, 32, 32)
+    flow[:, 0, :8, :4], flow[:, 1, :8, :4], visible[..., :8, :4] = 8, 0, 1
+    flows = torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 8, 8)
+    # At H/8 the motion is 1 px of 4 in x, none in y: (1 / 4 + 0) / 2. At H/4 it is 2 px of 8, the same. Half a cell and two whole ones count.
+    assert flow_exact_loss(flows, ExactFlow(flow, visible)).item() == pytest.approx((0.125 * 0.5 + 0.125) / 2)
+    visible[..., 8:16, :8] = 1
+    flow[..., 8:16, :8] = 0
+    # Now one and a half cells at H/8, of which half a cell is wrong; six at H/4, of which two are.
+    assert flow_exact_loss(flows, ExactFlow(flow, visible)).item() == pytest.approx(0.125 * (1 / 3 + 2 / 6) / 2)
+    flows[0][0, 0, 0, 0], flows[1][0, 0, :2, 0] = 1, 2
+    assert flow_exact_loss(flows, ExactFlow(flow, visible)).item() == pytest.approx(0)
+    assert flow_exact_loss(flows, ExactFlow(flow, torch.zeros_like(visible))).item() == 0, "nothing known, nothing asked"
 
 
 def test_style_of_one_tap_by_hand():

@@ -122,7 +122,7 @@ def _steps(data: Path, out: Path, arms: tuple[Arm, ...], options: dict[str, Trai
     for arm in arms:
         trained = {1: 0 if arm.after else named[arm.name]["stage1_steps"], 2: named[arm.name]["stage2_steps"]}
         pace = _pace(data, out / "pace", options[arm.name], trained, say)
-        say(f"{arm.title}: " + ", ".join(f"stage {stage} {pace[stage]:.2f} s a step" for stage in pace))
+        say(f"{arm.title}: " + (", ".join(f"stage {stage} {pace[stage]:.2f} s a step" for stage in pace) or "nothing to train of its own"))
         total += sum(trained[stage] * pace[stage] for stage in pace)
     scale = seconds / total
     steps = {name: {stage: max(1, round(count * scale)) if count else 0 for stage, count in both.items()} for name, both in named.items()}

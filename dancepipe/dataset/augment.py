@@ -17,6 +17,10 @@ def mirrored(batch: PairBatch, which: torch.Tensor) -> PairBatch:
         values[f"{role}_image"] = torch.where(which[:, None, None, None], image.flip(2), image)
         values[f"{role}_mask"] = torch.where(which[:, None, None], mask.flip(2), mask)
         values[f"{role}_joints"] = torch.where(which[:, None, None], flipped, joints)
+    if batch.flow is not None:
+        turned = batch.flow.flip(2) * batch.flow.new_tensor([-1, 1])
+        values["flow"] = torch.where(which[:, None, None, None], turned, batch.flow)
+        values["flow_visible"] = torch.where(which[:, None, None], batch.flow_visible.flip(2), batch.flow_visible)
     return PairBatch(**values)
 
 

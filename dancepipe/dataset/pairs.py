@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dancepipe.dataset.exact_flow import no_flow, read_flow, truth_file
 from dancepipe.dataset.picture import LabelledPicture
 from dancepipe.dataset.store import clip_files, open_clip, read_group, row_from
 from dancepipe.errors import DatasetError
 
 _OPEN_FILES = 32
+_SHARE_WITH_FLOW = 0.5
 
 
 @dataclass(frozen=True)
@@ -30,22 +32,29 @@ class PairBatch:
     target_image: torch.Tensor
     target_mask: torch.Tensor
     target_joints: torch.Tensor
+    flow: torch.Tensor | None = None  # float32 (B, H, W, 2): target pixel p shows reference pixel p + flow[p]; of sources that know it
+    flow_visible: torch.Tensor | None = None  # bool (B, H, W): where that is so; nowhere in pairs whose flow is not known
 
     def to(self, device) -> "PairBatch":
-        return PairBatch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
+        return PairBatch(**{name: None if value is None else value.to(device, non_blocking=True) for name, value in vars(self).items()})
 
 
 class PairSource(torch.utils.data.Dataset):
     """Random access to pairs by number. size_hw: the networks' picture size; stored pictures are resized to it.
 
-    Raises DatasetError when no identity has two frames.
+    with_flow: pairs carry the exact flow of a data set of rendered people. It is known to a clip's first picture only, so that
+    half of the pairs take that one as their reference; the flow of the others is nowhere visible.
+    Raises DatasetError when no identity has two frames, or when there is no flow.
     """
 
     worker_start = None  # how pair_batches starts its workers: the system's way
 
-    def __init__(self, folder: Path, split: str, size_hw: tuple[int, int], seed: int):
+    def __init__(self, folder: Path, split: str, size_hw: tuple[int, int], seed: int, *, with_flow: bool = False):
         self.size_hw, self.seed = tuple(size_hw), seed
         self._files = clip_files(folder, split)
+        self._truth = {number: path for number, path in enumerate(truth_file(file) for file in self._files) if path.exists()} if with_flow else None
+        if with_flow and not self._truth:
+            raise DatasetError(f"{folder} holds no exact flow of the {split} split (truth/*.npz); render it with `dancers --truth`, or give flow_exact no weight")
         self._open: OrderedDict[int, object] = OrderedDict()
         places: dict[str, list[tuple[int, int]]] = {}
         rows_of: dict[str, int] = {}
@@ -67,8 +76,15 @@ class PairSource(torch.utils.data.Dataset):
         rng = np.random.default_rng([self.seed, number])
         rows = self._places[rng.integers(self.identities)]  # every person counts the same, however long the clip
         first, second = rng.choice(len(rows), 2, replace=False)
+        reference, target = rows[first], rows[second]
         pair = {}
-        for role, place in (("reference", rows[first]), ("target", rows[second])):
+        if self._truth is not None:
+            file_number, row = target
+            is_known = rng.random() < _SHARE_WITH_FLOW and file_number in self._truth and row > 0
+            if is_known:
+                reference = (file_number, 0)
+            pair |= zip(("flow", "flow_visible"), read_flow(self._truth[file_number], row, self.size_hw) if is_known else no_flow(self.size_hw))
+        for role, place in (("reference", reference), ("target", target)):
             picture = self._picture(*place)
             pair |= {f"{role}_image": picture.image, f"{role}_mask": picture.mask, f"{role}_joints": picture.pose.as_array()}
         return pair

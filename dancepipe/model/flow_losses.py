@@ -1,9 +1,10 @@
-"""Terms about the flow alone: eq. 3 to 5, and what GFLA adds or does in their place.
+"""Terms about the flow alone: eq. 3 to 5, what GFLA adds or does in their place, and what rendered people allow.
 
 The flow at H/8 moves relu4_1 of VGG-19, the flow at H/4 relu3_1; numbers are means over both levels.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -51,6 +52,26 @@ def flow_image_loss(flows: tuple[Tensor, Tensor], I_r: Tensor, I_t: Tensor) -> T
         scale = I_t.shape[2] / flow.shape[2]
         full = F.interpolate(flow, size=I_t.shape[2:], mode="bilinear", align_corners=False) * scale  # (B, 2, H, W)
         levels.append(F.l1_loss(warp(I_r, full), I_t))
+    return sum(levels) / len(levels)
+
+
+@dataclass(frozen=True)
+class ExactFlow:
+    """What rendered people know of a pair: target pixel p shows reference pixel p + flow(p)."""
+
+    flow: Tensor  # (B, 2, H, W), x and y in pixels of the picture
+    visible: Tensor  # (B, 1, H, W), 1 where that is so
+
+
+def flow_exact_loss(flows: tuple[Tensor, Tensor], exact: ExactFlow) -> Tensor:
+    """Ours, for rendered people: L1 against the exact flow where the reference shows the pixel, in widths of the map. 0 where nothing is known."""
+    levels = []
+    for made in flows:
+        step = exact.visible.shape[2] // made.shape[2]
+        share = F.avg_pool2d(exact.visible, step)  # (B, 1, h, w)
+        wanted = F.avg_pool2d(exact.flow * exact.visible, step) / share.clamp_min(1e-6) / step  # mean of what is visible, in pixels of the map
+        error = (made.float() - wanted).abs().mean(1, keepdim=True)
+        levels.append((error * share).sum() / share.sum().clamp_min(1) / made.shape[3])
     return sum(levels) / len(levels)
 
 

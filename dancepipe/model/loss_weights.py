@@ -23,4 +23,5 @@ class LossWeights:
     lost_detail: float = option(0.0, "ours, for presets with a gate: the price of fine contrast that the gate drops", minimum=0)
     feature_matching: float = option(0.0, "ours: L1 between D's features of the made and of the true picture", minimum=0)
     style: float = option(0.0, "GFLA's, who weighs it 500: Gram matrices of the perceptual features", minimum=0)
+    flow_exact: float = option(0.0, "ours, for data of `dancers --truth`: L1 against the exact flow where the reference shows the pixel, in widths", minimum=0)
     affine: float = option(0.0, "GFLA's, who weighs it .0025 (summed over windows): flow that is not affine within its window", minimum=0)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from dancepipe.errors import TrainingDivergedError
 from dancepipe.model.enhancer import EnhancerOutput
 from dancepipe.model.face import crop_faces, face_boxes
-from dancepipe.model.flow_losses import Correctness, affine_loss, flow_feature_loss, flow_image_loss
+from dancepipe.model.flow_losses import Correctness, ExactFlow, affine_loss, flow_exact_loss, flow_feature_loss, flow_image_loss
 from dancepipe.model.fine_detail import gradient_loss, lost_detail_loss
 from dancepipe.model.flow_attention import FlowAttentionOutput
 from dancepipe.model.loss_weights import LossWeights
@@ -43,10 +43,11 @@ def stage1_terms(
     discriminator: nn.Module | None,
     weights: LossWeights = LossWeights(),
     correctness: Correctness = "eq3",
+    exact: ExactFlow | None = None,
 ) -> dict[str, Tensor]:
     """The flow attention network's terms; those of a network that is None are absent, and options that weigh nothing.
 
-    I_r, I_t (B, 3, H, W) in [-1, 1]; mask (B, 1, H, W) in [0, 1], the person in I_t.
+    I_r, I_t (B, 3, H, W) in [-1, 1]; mask (B, 1, H, W) in [0, 1], the person in I_t; exact: the flow, where the data know it.
     """
     terms = {"flow_image": flow_image_loss(made.flows, I_r, I_t), "l1": F.l1_loss(made.coarse, I_t)}
     terms |= detail_terms(made.coarse, made.mixture, I_t, mask)
@@ -58,6 +59,8 @@ def stage1_terms(
         terms["perceptual"] = perceptual_distance(taps, taps_t).mean()
         if weights.style:
             terms["style"] = style_loss(taps, taps_t)
+    if weights.flow_exact and exact is not None:
+        terms["flow_exact"] = flow_exact_loss(made.flows, exact)
     if weights.affine:
         terms["affine"] = affine_loss(made.flows)
     terms |= adversarial_terms(discriminator, made.coarse, I_t, weights)

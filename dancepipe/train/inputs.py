@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dancepipe.dataset.augment import mirrored, random_colours, recoloured
 from dancepipe.dataset.pairs import PairBatch
+from dancepipe.model.flow_losses import ExactFlow
 from dancepipe.model.tensors import mask_to_network, to_network
 from dancepipe.person.draw import heat_maps, joint_map
 
@@ -26,6 +27,7 @@ class NetworkPair:
     matte_t: Tensor
     joints_r: Tensor  # (B, 18, 3) px
     joints_t: Tensor
+    exact: ExactFlow | None = None  # of data that know it
 
 
 def network_pair(batch: PairBatch, device: str, *, mirror: bool = False, colour_jitter: float = 0.0, seed: tuple[int, ...] = ()) -> NetworkPair:
@@ -52,4 +54,5 @@ def network_pair(batch: PairBatch, device: str, *, mirror: bool = False, colour_
         matte_t=matte_t,
         joints_r=batch.reference_joints,
         joints_t=batch.target_joints,
+        exact=None if batch.flow is None else ExactFlow(batch.flow.permute(0, 3, 1, 2), batch.flow_visible[:, None].float()),
     )

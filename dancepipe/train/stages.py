@@ -85,7 +85,8 @@ class Stage1:
             made = _coarse(self.flow_attention, pair)
         scores = self._D.learn(pair.I_t, made.coarse)
         with _autocast(self._device, self._options):
-            terms = stage1_terms(made, pair.I_r, pair.I_t, pair.matte_t, self._perceptual, self._D.network, self._options.weights, self._options.correctness)
+            judges = self._perceptual, self._D.network, self._options.weights, self._options.correctness
+            terms = stage1_terms(made, pair.I_r, pair.I_t, pair.matte_t, *judges, pair.exact)
             total = weighted_sum(terms, self._options.weights)
         _learn(self.optimisers["flow_attention"], total)
         self._anchor.pull()

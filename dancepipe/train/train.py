@@ -49,7 +49,8 @@ def train(
     initial = _initial(find_weights(options.init), dims) if options.init else None
     if options.stay and not initial:
         raise ConfigError(f"stay is {options.stay}, but there is nothing to stay near; give --init, or leave it 0")
-    pairs = {stage: PairSource(data, "train", dims.size_hw, seed=2 * options.seed + stage - 1) for stage in (1, 2)}
+    with_flow = bool(options.weights.flow_exact)
+    pairs = {stage: PairSource(data, "train", dims.size_hw, seed=2 * options.seed + stage - 1, with_flow=with_flow and stage == 1) for stage in (1, 2)}
     held_out = _held_out_source(data, dims, say)
     facts = {"fingerprint": pairs[1].fingerprint, "identities": pairs[1].identities, "frames": pairs[1].frames, "held_out_identities": held_out.identities if held_out else 0}
 

@@ -1,0 +1,49 @@
+"""The exact flow that lies beside a data set of rendered people: truth/NAME.npz, from each picture of a clip to the clip's first."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dancepipe.errors import DatasetError
+
+_WHOLLY = 0.99  # a resized pixel counts as visible when this share of it is
+
+
+def truth_file(clip: Path) -> Path:
+    """Where the truth of DATA/SPLIT/NAME.parquet lies, if there is any."""
+    return clip.parent.parent / "truth" / f"{clip.stem}.npz"
+
+
+def read_flow(path: Path, row: int, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """(flow float32 (H, W, 2), visible bool (H, W)) of that picture of the clip at that size: its pixel p shows pixel p + flow[p] of the first.
+
+    Raises DatasetError for a damaged file.
+    """
+    try:
+        with np.load(path) as truth:
+            flow, visible = truth["flow"][row], truth["flow_visible"][row]
+    except (OSError, ValueError, KeyError, IndexError, EOFError) as error:
+        raise DatasetError(f"cannot read {path} ({error}); delete it and run dancers again") from error
+    return resized_flow(flow.astype(np.float32), visible, size_hw)
+
+
+def no_flow(size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """In the place of a flow that is not known."""
+    return np.zeros((*size_hw, 2), np.float32), np.zeros(size_hw, np.bool_)
+
+
+def resized_flow(flow: np.ndarray, visible: np.ndarray, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """The means of what is visible, in the new pixels; only pixels that are wholly visible stay so."""
+    (height, width), (old_height, old_width) = size_hw, visible.shape
+    if (height, width) == (old_height, old_width):
+        return flow, visible
+
+    def scaled(values: np.ndarray) -> np.ndarray:
+        return np.asarray(Image.fromarray(values.astype(np.float32)).resize((width, height), Image.Resampling.BOX))
+
+    share = scaled(visible)
+    moved = np.stack([scaled(flow[..., axis] * visible) for axis in (0, 1)], -1) / np.maximum(share, 1e-6)[..., None]
+    is_visible = share >= _WHOLLY
+    moved *= np.array([width / old_width, height / old_height], np.float32)
+    return np.where(is_visible[..., None], moved, 0).astype(np.float32), is_visible
