@@ -118,6 +118,13 @@ def test_the_pace_is_measured_by_training(data, tmp_path):
     assert set(pace) == {1, 2} and all(0.001 < seconds < 60 for seconds in pace.values()) and not (tmp_path / "pace").exists()
 
 
+def test_with_prior_the_papers_arms_have_it_and_gfla_does_not():
+    options = {arm.name: tool.arm_options(arm, BASE, with_prior=True) for arm in tool.ARMS}
+    assert options["full"] == options["prior"] and options["no_enhancer"] == options["prior_no_enhancer"]
+    assert options["no_attention"] == replace(options["prior"], attention_module=False)
+    assert options["gfla"].prior == "none" and options["gfla"] == tool.arm_options(tool.ARMS[4], BASE)
+
+
 def test_bad_arms_are_named(data, tmp_path, capsys):
     assert tool.main(["--data", str(data), "--out", str(tmp_path / "x"), "--arms", "full,gflaa"]) == 2
     assert "unknown arms gflaa; known are full, no_enhancer" in capsys.readouterr().err

@@ -4,7 +4,8 @@
 
 Each arm is a file of configs/ablation, laid on the options given. Without --seconds every arm takes the steps that the options name;
 with it a short trial measures the pace, and the steps are scaled so that training all arms takes about that long: equal steps for all.
-Arms that differ in stage 2 alone share stage 1, which is the same to the last bit. The command can be killed and given again: what is
+With --with-prior the paper's arms are taken from the model with our limb prior, which needs far fewer steps than the paper's own to show
+people at all; GFLA stays as it is. Arms that differ in stage 2 alone share stage 1, which is the same to the last bit. The command can be killed and given again: what is
 done stays. DIR/table.txt is the result, DIR/pictures.jpg shows the first pair of some people by every arm, DIR/ARM is a run of train
 with scores.json and report.
 """
@@ -42,6 +43,7 @@ class Arm:
     name: str
     title: str
     after: str | None = None  # the arm whose stage 1 it shares
+    of_paper: bool = True  # of Table 2: may be taken from the model with our prior too
 
 
 ARMS = (  # an arm comes after the one that it shares with
@@ -49,14 +51,22 @@ ARMS = (  # an arm comes after the one that it shares with
     Arm("no_enhancer", "w/o Enhancement Network", after="full"),
     Arm("no_face", "w/o Face Loss", after="full"),
     Arm("no_attention", "w/o Flow Attn Module"),
-    Arm("gfla", "GFLA"),
-    Arm("prior", "Full with limb prior (ours)"),
-    Arm("prior_no_enhancer", "the same w/o enhancer", after="prior"),
+    Arm("gfla", "GFLA", of_paper=False),
+    Arm("prior", "Full with limb prior (ours)", of_paper=False),
+    Arm("prior_no_enhancer", "the same w/o enhancer", after="prior", of_paper=False),
 )
 
 
 def ablation(
-    data: Path, out: Path, base: TrainOptions, *, arms: tuple[Arm, ...] = ARMS, seconds: float = 0, scoring: EvaluateOptions = EvaluateOptions(), say=print
+    data: Path,
+    out: Path,
+    base: TrainOptions,
+    *,
+    arms: tuple[Arm, ...] = ARMS,
+    with_prior: bool = False,
+    seconds: float = 0,
+    scoring: EvaluateOptions = EvaluateOptions(),
+    say: Callable[[str], None] = print,
 ) -> str:
     """Train what is not trained, score what is not scored, write and return the table. Raises what train and evaluate raise."""
     if base.init:
@@ -65,8 +75,9 @@ def ablation(
         raise ConfigError(f"some of these arms share the first stage of {', '.join(sorted(missing))}; add it to --arms")
     for split in ("train", "test"):  # before anything is written
         clip_files(data, split)
-    options = {arm.name: arm_options(arm, base) for arm in arms}
-    asked = {"data": str(Path(data).resolve()), "options": as_plain(base), "arms": list(options), "seconds": seconds, "scoring": as_plain(scoring)}
+    options = {arm.name: arm_options(arm, base, with_prior=with_prior) for arm in arms}
+    asked = {"data": str(Path(data).resolve()), "options": as_plain(base), "arms": list(options), "with_prior": with_prior}
+    asked |= {"seconds": seconds, "scoring": as_plain(scoring)}
     steps = _planned_steps(out / "plan.json", asked, lambda: _steps(data, out, arms, options, seconds, say))
     for arm in arms:
         options[arm.name] = replace(options[arm.name], **steps[arm.name])
@@ -89,10 +100,12 @@ def ablation(
     return text
 
 
-def arm_options(arm: Arm, base: TrainOptions) -> TrainOptions:
-    """The arm's configuration laid on `base`."""
+def arm_options(arm: Arm, base: TrainOptions, *, with_prior: bool = False) -> TrainOptions:
+    """The arm's configuration laid on `base`; with_prior: what it takes away is taken from the model with our prior."""
     path = CONFIGS / f"{arm.name}.yaml"
     options = options_from(TrainOptions, merged(as_plain(base), read_yaml(path)), str(path))
+    if with_prior and arm.of_paper:
+        options = replace(options, prior="limbs", keep=True)
     if options.perceptual == "none" and arm.name == "gfla":
         # Its flow would have no teacher at all: the correctness term needs features. table() says so.
         options = replace(options, weights=replace(options.weights, flow_image=base.weights.flow_image))
@@ -148,7 +161,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     parser.add_argument("--data", type=Path, required=True, help="folder of a data set with a test split: the held-out people")
     parser.add_argument("--out", type=Path, required=True, help="folder of everything, begun or gone on with")
-    parser.add_argument("--arms", default=",".join(arm.name for arm in ARMS), help="some of these, with commas (default: all)")
+    parser.add_argument("--arms", help=f"some of {','.join(arm.name for arm in ARMS)} (default: all)")
+    parser.add_argument("--with-prior", action="store_true", help="the paper's arms with our limb prior in all of them")
     parser.add_argument("--seconds", type=float, default=0, help="scale the steps so that training all arms takes about that long; 0: as the options say")
     parser.add_argument("--pairs-per-person", type=int, default=EvaluateOptions.pairs_per_person, help="pairs that are scored of each held-out person")
     parser.add_argument("--small", action="store_true", help="give FID for fewer than 2,048 pairs too, marked as such")
@@ -156,13 +170,14 @@ def main(arguments: list[str] | None = None) -> int:
     add_options(parser, TrainOptions)
     given = parser.parse_args(arguments)
     try:
-        wanted = [name.strip() for name in given.arms.split(",")]
+        all_of_them = [arm.name for arm in ARMS if not (given.with_prior and arm.name.startswith("prior"))]  # which full is then
+        wanted = [name.strip() for name in given.arms.split(",")] if given.arms else all_of_them
         if unknown := set(wanted) - {arm.name for arm in ARMS}:
             raise ConfigError(f"unknown arms {', '.join(sorted(unknown))}; known are {', '.join(arm.name for arm in ARMS)}")
         base = parsed_options(given)
         scoring = EvaluateOptions(pairs_per_person=given.pairs_per_person, small=given.small, metric_weights=given.metric_weights, device=base.device)
         arms = tuple(arm for arm in ARMS if arm.name in wanted)
-        print(ablation(given.data, given.out, base, arms=arms, seconds=given.seconds, scoring=scoring))
+        print(ablation(given.data, given.out, base, arms=arms, with_prior=given.with_prior, seconds=given.seconds, scoring=scoring))
     except DancepipeError as error:
         print(f"ablation: {error}", file=sys.stderr)
         return 2

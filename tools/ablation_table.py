@@ -78,7 +78,7 @@ def _budget(record: dict, options: TrainOptions) -> str:
     height, width = protocol["size_hw"]
     return (
         f"{protocol['pictures']} pairs of {protocol['people']} held-out people at {width} x {height}; preset {options.preset}, batch {options.batch}, "
-        f"perceptual network {options.perceptual}, seed {options.seed}; each number with its 95 % interval over people"
+        f"prior {options.prior}, perceptual network {options.perceptual}, seed {options.seed}; each number with its 95 % interval over people"
     )
 
 
