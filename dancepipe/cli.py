@@ -134,7 +134,7 @@ def _add_flag(group, name: str, kind: type, field: dataclasses.Field) -> None:
     if kind is bool:
         group.add_argument(flag, action=argparse.BooleanOptionalAction, **settings)
     else:
-        metavar = "|".join(field.metadata["choices"]) if field.metadata["choices"] else {int: "N", float: "X"}.get(kind, "TEXT")
+        metavar = "|".join(map(str, field.metadata["choices"])) if field.metadata["choices"] else {int: "N", float: "X"}.get(kind, "TEXT")
         group.add_argument(flag, type=str, metavar=metavar, **settings)
 
 

@@ -84,6 +84,8 @@ def _weights(path: Path | None) -> list[str]:
             continue
         height, width = networks.dims.size_hw
         parts = "stage 1 and 2" if networks.enhancer is not None else "stage 1 only"
+        if networks.dims.enlarge > 1:
+            parts += f", stage 1 at {width // networks.dims.enlarge} x {height // networks.dims.enlarge}"
         square = "" if height == width else "; not square: animate will not take them"
         lines.append(f"  {wanted}: preset {networks.dims.preset}, {width} x {height}, {parts}{square}")
     return lines

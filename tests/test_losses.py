@@ -241,12 +241,14 @@ def test_flow_exact_loss_by_hand():
     flow, visible = torch.full((1, 2, 32, 32), 77.0), torch.zeros(1, 1, 32, 32)
     flow[:, 0, :8, :4], flow[:, 1, :8, :4], visible[..., :8, :4] = 8, 0, 1
     flows = torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 8, 8)
-    # At H/8 the motion is 1 px of 4 in x, none in y: (1 / 4 + 0) / 2. At H/4 it is 2 px of 8, the same. Half a cell and two whole ones count.
-    assert flow_exact_loss(flows, ExactFlow(flow, visible)).item() == pytest.approx((0.125 * 0.5 + 0.125) / 2)
+    # At H/8 the motion is 1 px of 4 in x, none in y: (1 / 4 + 0) / 2 over half a cell of 16. At H/4 it is 2 px of 8, the same, over 2 cells of 64.
+    by_hand = 0.125 * (0.5 / 16 + 2 / 64) / 2
+    assert flow_exact_loss(flows, ExactFlow(flow, visible)).item() == pytest.approx(by_hand)
     visible[..., 8:16, :8] = 1
-    flow[..., 8:16, :8] = 0
-    # Now one and a half cells at H/8, of which half a cell is wrong; six at H/4, of which two are.
-    assert flow_exact_loss(flows, ExactFlow(flow, visible)).item() == pytest.approx(0.125 * (1 / 3 + 2 / 6) / 2)
+    flow[..., 8:16, :8] = 0  # known, and right: nothing changes
+    assert flow_exact_loss(flows, ExactFlow(flow, visible)).item() == pytest.approx(by_hand)
+    both = ExactFlow(torch.cat((flow, flow)), torch.cat((visible, torch.zeros_like(visible))))
+    assert flow_exact_loss(tuple(one.expand(2, -1, -1, -1) for one in flows), both).item() == pytest.approx(by_hand / 2), "parts of a batch add up"
     flows[0][0, 0, 0, 0], flows[1][0, 0, :2, 0] = 1, 2
     assert flow_exact_loss(flows, ExactFlow(flow, visible)).item() == pytest.approx(0)
     assert flow_exact_loss(flows, ExactFlow(flow, torch.zeros_like(visible))).item() == 0, "nothing known, nothing asked"

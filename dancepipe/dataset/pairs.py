@@ -4,6 +4,7 @@ Pair number n is a pure function of (seed, n). The position in the data order is
 therefore one number, and a resumed run sees exactly the pairs it would have seen.
 """
 
+import copy
 import hashlib
 import json
 from collections import OrderedDict
@@ -71,6 +72,12 @@ class PairSource(torch.utils.data.Dataset):
         self.frames = sum(map(len, self._places))
         # Which pair a number means depends on these: a run that is resumed must find the same.
         self.fingerprint = hashlib.sha1(json.dumps(sorted(rows_of.items())).encode()).hexdigest()[:16]
+
+    def at(self, size_hw: tuple[int, int]) -> "PairSource":
+        """The same pairs at another size."""
+        other = copy.copy(self)
+        other.size_hw = tuple(size_hw)
+        return other
 
     def __getitem__(self, number: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng([self.seed, number])

@@ -14,6 +14,7 @@ EnhancerNorm = Literal["batch", "instance"]
 Prior = Literal["none", "limbs"]
 
 SIZE_STEP = 16  # both generators shrink four times by two
+ENLARGE = (1, 2)
 SMALLEST_SIDE = 32  # below it the innermost maps have one position and nothing to normalise over
 
 
@@ -65,12 +66,22 @@ class ModelDims:
     size_hw: tuple[int, int]
     flow_attention: FlowAttentionDims
     enhancer: EnhancerDims
+    enlarge: int = 1  # stage 1 works at size_hw / enlarge; its picture is enlarged, and stage 2 works at size_hw
 
     def __post_init__(self):
         size_hw = tuple(self.size_hw)
-        if len(size_hw) != 2 or any(side < SMALLEST_SIDE or side % SIZE_STEP for side in size_hw):
-            raise ConfigError(f"size_hw is {size_hw}; height and width must be multiples of {SIZE_STEP}, at least {SMALLEST_SIDE}")
+        if self.enlarge not in ENLARGE:
+            raise ConfigError(f"enlarge is {self.enlarge!r}; choose one of {', '.join(map(str, ENLARGE))}")
+        smallest, step = SMALLEST_SIDE * self.enlarge, SIZE_STEP * self.enlarge
+        if len(size_hw) != 2 or any(side < smallest or side % step for side in size_hw):
+            raise ConfigError(f"size_hw is {size_hw}; height and width must be multiples of {step}, at least {smallest}")
         object.__setattr__(self, "size_hw", size_hw)
+
+    @property
+    def coarse_hw(self) -> tuple[int, int]:
+        """Height and width of what stage 1 reads and makes."""
+        height, width = self.size_hw
+        return height // self.enlarge, width // self.enlarge
 
     def as_json(self) -> dict:
         """Plain dicts, lists, numbers and strings, as kept in weight files."""
@@ -84,6 +95,7 @@ class ModelDims:
             size_hw=tuple(record["size_hw"]),
             flow_attention=FlowAttentionDims(**record["flow_attention"]),
             enhancer=EnhancerDims(**record["enhancer"]),
+            enlarge=record.get("enlarge", 1),  # files from before there was a choice
         )
 
 

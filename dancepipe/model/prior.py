@@ -49,13 +49,13 @@ def limb_prior(I_r: Tensor, matte_r: Tensor, joints_r: Tensor, joints_t: Tensor,
     with torch.autocast(I_r.device.type, enabled=False):  # bfloat16 coordinates are off by a pixel
         warped = limb_warp(I_r.expand(batch, -1, -1, -1), matte_r.expand(batch, -1, -1, -1), joints_r, joints_t, source)
         # Smooth, and read at H/4 and H/8 only: drawn there, which costs a sixteenth.
-        flow_4, _ = limb_flow(_shrunk(joints_r, 4), _shrunk(joints_t, 4), height // 4, width // 4)
+        flow_4, _ = limb_flow(shrunk_joints(joints_r, 4), shrunk_joints(joints_t, 4), height // 4, width // 4)
     return LimbPrior(warped.picture, warped.matte, flow_4)
 
 
-def _shrunk(joints: Tensor, factor: int) -> Tensor:
-    """The joints in the pixels of a picture shrunk by factor; pixel centres are at integers."""
-    return torch.cat(((joints[..., :2] + 0.5) / factor - 0.5, joints[..., 2:]), -1)
+def shrunk_joints(joints: Tensor, factor: int) -> Tensor:
+    """Joints (..., 3: x_px, y_px, confidence) in the pixels of a picture shrunk by factor; pixel centres are at integers."""
+    return joints if factor == 1 else torch.cat(((joints[..., :2] + 0.5) / factor - 0.5, joints[..., 2:]), -1)
 
 
 @dataclass(frozen=True)

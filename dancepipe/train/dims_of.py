@@ -11,4 +11,5 @@ def dims_of(options: TrainOptions) -> ModelDims:
     preset = PRESETS[options.preset]
     flow_attention = replace(preset.flow_attention, attention_module=options.attention_module, prior=options.prior or preset.flow_attention.prior)
     enhancer = replace(preset.enhancer, keep=preset.enhancer.keep if options.keep is None else options.keep)
-    return replace(preset, size_hw=(options.height_px, options.width_px), flow_attention=flow_attention, enhancer=enhancer)
+    size_hw = (options.height_px, options.width_px)
+    return replace(preset, size_hw=size_hw, flow_attention=flow_attention, enhancer=enhancer, enlarge=options.enlarge)

@@ -9,6 +9,8 @@ from torch import Tensor
 from dancepipe.dataset.augment import mirrored, random_colours, recoloured
 from dancepipe.dataset.pairs import PairBatch
 from dancepipe.model.flow_losses import ExactFlow
+from dancepipe.model.prior import shrunk_joints
+from dancepipe.model.sizes import shrunk_pictures
 from dancepipe.model.tensors import mask_to_network, to_network
 from dancepipe.person.draw import heat_maps, joint_map
 
@@ -28,6 +30,26 @@ class NetworkPair:
     joints_r: Tensor  # (B, 18, 3) px
     joints_t: Tensor
     exact: ExactFlow | None = None  # of data that know it
+
+
+def shrunk_pair(pair: NetworkPair, factor: int) -> NetworkPair:
+    """The same pair for pictures shrunk by factor, drawn anew; without its flow."""
+    if factor == 1:
+        return pair
+    height, width = (side // factor for side in pair.I_t.shape[2:])
+    joints_r, joints_t = shrunk_joints(pair.joints_r, factor), shrunk_joints(pair.joints_t, factor)
+    return NetworkPair(
+        I_r=shrunk_pictures(pair.I_r, factor),
+        S_r=heat_maps(joints_r, height, width),
+        J_r=joint_map(joints_r, height, width),
+        I_t=shrunk_pictures(pair.I_t, factor),
+        S_t=heat_maps(joints_t, height, width),
+        J_t=joint_map(joints_t, height, width),
+        matte_r=shrunk_pictures(pair.matte_r, factor),
+        matte_t=shrunk_pictures(pair.matte_t, factor),
+        joints_r=joints_r,
+        joints_t=joints_t,
+    )
 
 
 def network_pair(batch: PairBatch, device: str, *, mirror: bool = False, colour_jitter: float = 0.0, seed: tuple[int, ...] = ()) -> NetworkPair:

@@ -12,8 +12,9 @@ from dancepipe.model.losses import discriminator_loss, stage1_terms, stage2_term
 from dancepipe.model.networks import Networks
 from dancepipe.model.perceptual import Vgg19Taps
 from dancepipe.model.prior import limb_prior
+from dancepipe.model.sizes import enlarged
 from dancepipe.train.average import Anchor, WeightAverage
-from dancepipe.train.inputs import NetworkPair
+from dancepipe.train.inputs import NetworkPair, shrunk_pair
 from dancepipe.train.options import TrainOptions
 
 
@@ -59,9 +60,11 @@ class _Judge:
             self.network.requires_grad_(True)
 
 
-def _coarse(network: FlowAttentionNetwork, pair: NetworkPair) -> FlowAttentionOutput:
+def _coarse(network: FlowAttentionNetwork, pair: NetworkPair, enlarge: int = 1) -> FlowAttentionOutput:
+    """enlarge: made of the pair at a fraction of its size, and enlarged to it."""
+    pair = shrunk_pair(pair, enlarge)
     prior = limb_prior(pair.I_r, pair.matte_r, pair.joints_r, pair.joints_t) if network.has_prior else None
-    return network(pair.I_r, pair.S_r, pair.S_t, pair.J_r, pair.J_t, prior)
+    return enlarged(network(pair.I_r, pair.S_r, pair.S_t, pair.J_r, pair.J_t, prior), enlarge)
 
 
 class Stage1:
@@ -73,7 +76,7 @@ class Stage1:
         if initial is not None:
             self.flow_attention.load_state_dict(initial.flow_attention.state_dict())
         self._anchor = Anchor(self.flow_attention, options.stay)
-        self._D = _Judge("D", image_discriminator(dims.size_hw), options.weights.adversarial, options, device)
+        self._D = _Judge("D", image_discriminator(dims.coarse_hw), options.weights.adversarial, options, device)
         self.average = WeightAverage(self.flow_attention, options.average)
         self.modules = {"flow_attention": self.flow_attention, "flow_attention_average": self.average.module, **self._D.modules}
         self.optimisers = {"flow_attention": _adam(self.flow_attention, options.learning_rate, options), **self._D.optimisers}
@@ -139,7 +142,7 @@ class Stage2:
         self.enhancer.train()
         boxes = face_boxes(pair.joints_t, pair.I_t.shape[2])
         with torch.no_grad(), _autocast(self._device, self._options):
-            coarse = _coarse(self.flow_attention, pair)
+            coarse = _coarse(self.flow_attention, pair, self.dims.enlarge)
         with _autocast(self._device, self._options):
             made = self.enhancer(coarse.coarse, coarse.matte_logits, pair.J_t)
             faces_t, faces = crop_faces(pair.I_t, boxes), crop_faces(made.final.detach(), boxes)
@@ -159,7 +162,7 @@ class Stage2:
     @torch.no_grad()
     def show(self, pair: NetworkPair) -> tuple[FlowAttentionOutput, Tensor, Tensor]:
         """(coarse, final, matte logits) by the averaged weights."""
-        coarse = _coarse(self.flow_attention, pair)
+        coarse = _coarse(self.flow_attention, pair, self.dims.enlarge)
         made = self.average.module(coarse.coarse, coarse.matte_logits, pair.J_t)
         return coarse, made.final, made.matte_logits
 

@@ -49,8 +49,8 @@ def train(
     initial = _initial(find_weights(options.init), dims) if options.init else None
     if options.stay and not initial:
         raise ConfigError(f"stay is {options.stay}, but there is nothing to stay near; give --init, or leave it 0")
-    with_flow = bool(options.weights.flow_exact)
-    pairs = {stage: PairSource(data, "train", dims.size_hw, seed=2 * options.seed + stage - 1, with_flow=with_flow and stage == 1) for stage in (1, 2)}
+    with_flow, sizes = bool(options.weights.flow_exact), {1: dims.coarse_hw, 2: dims.size_hw}
+    pairs = {stage: PairSource(data, "train", sizes[stage], seed=2 * options.seed + stage - 1, with_flow=with_flow and stage == 1) for stage in (1, 2)}
     held_out = _held_out_source(data, dims, say)
     facts = {"fingerprint": pairs[1].fingerprint, "identities": pairs[1].identities, "frames": pairs[1].frames, "held_out_identities": held_out.identities if held_out else 0}
 
@@ -136,7 +136,7 @@ def _run_stage(number, stage, source, held_out, checkpoint: Path | None, options
         load_checkpoint(checkpoint, stage.modules, stage.optimisers)
         step = read_position(checkpoint).step
         say(f"stage {number}: going on from step {step}")
-    shown = [(held_out or source)[index] for index in range(_HELD_OUT_PAIRS)]
+    shown = [(held_out.at(source.size_hw) if held_out else source)[index] for index in range(_HELD_OUT_PAIRS)]
     batches = pair_batches(source, options.batch, step * options.batch, total * options.batch, options.workers)
     pace = Pace(options.batch, step, total, device)
     with tqdm(pace.waited_for(batches), total=total, initial=step, desc=f"stage {number}", unit="step", disable=None) as progress:
