@@ -8,6 +8,17 @@ escapes is a bug and keeps its traceback (exit code 1).
 class DancepipeError(Exception):
     """What a user can cause and mend."""
 
+    def __reduce__(self):
+        # Python would call the class with the finished message alone; raised in a worker process, the error would not come back.
+        return _again, (type(self), self.args, vars(self))
+
+
+def _again(cls: type, args: tuple, attributes: dict) -> DancepipeError:
+    error = cls.__new__(cls)
+    error.args = args
+    vars(error).update(attributes)
+    return error
+
 
 class BadVideoError(DancepipeError):
     """A file that was to be read as a video and cannot be."""

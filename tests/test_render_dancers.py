@@ -13,7 +13,7 @@ pytest.importorskip("numba")
 from dancepipe.dancers.assets import ASSETS_VARIABLE, AssetsError
 from dancepipe.dataset.pairs import PairSource, collate
 from dancepipe.dataset.store import read_clip
-from dancepipe.errors import MissingExtraError
+from dancepipe.errors import BadImageError, MissingExtraError
 from dancepipe.render_dancers.options import RenderDancersOptions
 from dancepipe.render_dancers.render_dancers import render_dancers, split_of_identity
 
@@ -89,6 +89,18 @@ def test_splits_are_by_person_and_independent_of_the_count():
     splits = [split_of_identity(5, number, 0.25) for number in range(400)]
     assert 0.15 < splits.count("test") / 400 < 0.35
     assert {split_of_identity(5, number, 0.0) for number in range(50)} == {"train"}
+
+
+def test_an_error_in_a_worker_process_ends_the_run_with_its_message(dancer_pack, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "not_a_photo.jpg").write_text("text")
+    options = RenderDancersOptions(
+        identities=4, frames=2, seed=3, size_px=48, assets=str(dancer_pack), workers=2, test_share=0.0, fabrics=str(photos)
+    )
+    with pytest.raises(BadImageError, match="not_a_photo.jpg") as raised:
+        render_dancers(tmp_path / "out", options, say=lambda line: None)
+    assert raised.value.path == photos / "not_a_photo.jpg"
 
 
 def test_without_its_packages_the_message_names_the_extra(monkeypatch, tmp_path):

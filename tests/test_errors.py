@@ -1,0 +1,21 @@
+"""Errors come back from worker processes as they were raised."""
+
+import pickle
+
+import pytest
+
+from dancepipe.errors import BadImageError, BadVideoError, ConfigError, FetchError, MissingExtraError
+
+ERRORS = [
+    ConfigError("one line"),
+    BadVideoError("a.mp4", "no frames"),
+    BadImageError("a.jpg", "no picture"),
+    FetchError("https://x", "gone"),
+    MissingExtraError("numba", "dancers", "rendering dancers"),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_an_error_survives_pickling(error):
+    back = pickle.loads(pickle.dumps(error))
+    assert type(back) is type(error) and str(back) == str(error) and vars(back) == vars(error)
