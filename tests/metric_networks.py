@@ -1,4 +1,4 @@
-"""Weight files of Inception and AlexNet in the published layout, with random numbers in them."""
+"""Weight files of Inception and AlexNet in the published layout, with random numbers in them, and a re-identifier that sees colours."""
 
 import hashlib
 import io
@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from onnx_bytes import onnx_model, onnx_node
 
 from dancepipe.evaluate import metric_weights
 from dancepipe.evaluate.metric_weights import MetricWeights
@@ -48,12 +49,18 @@ def write_random_alexnet(folder: Path, monkeypatch) -> Path:
     return publish(state, "alex", folder, monkeypatch)
 
 
-def publish(state: dict, name: str, folder: Path, monkeypatch) -> Path:
-    """Writes the file and makes its digest the one that is looked for."""
+def write_colour_identity(folder: Path, monkeypatch, data: bytes | None = None) -> Path:
+    """A re-identifier of one operation: the features of a body are its mean colour, as the network is given it."""
+    mean = onnx_node("GlobalAveragePool", "input", "features")
+    return publish(data or onnx_model([mean], {"input": (1, 3, 256, 128)}, {"features": (1, 3, 1, 1)}), "identity", folder, monkeypatch)
+
+
+def publish(content: dict | bytes, name: str, folder: Path, monkeypatch) -> Path:
+    """Writes the file (a state dict, or bytes) and makes its digest the one that is looked for."""
     folder.mkdir(parents=True, exist_ok=True)
     known = metric_weights.KNOWN[name]
     path = folder / known.file_name
-    torch.save(state, path)
+    path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     monkeypatch.setitem(metric_weights.KNOWN, name, MetricWeights(known.file_name, digest[:8], known.url, 0, known.licence))
     return path

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from metric_networks import write_random_alexnet, write_random_inception
+from metric_networks import write_colour_identity, write_random_alexnet, write_random_inception
 from people import dancer_frames, write_dance, write_untrained_weights
 from PIL import Image, ImageFilter
 from test_pair_list import write_people
@@ -170,6 +170,42 @@ def test_without_a_person_nothing_is_said_of_one(folders, monkeypatch):
     assert all(np.isnan(fake[name].value) for name in ("l1_mask", "l1_box", "mask_lpips", "hf", "pre"))
 
 
+@pytest.mark.parametrize("metric", ["pre", "found", "body", "hf", "l1"])
+def test_every_metric_can_be_asked_for_alone(folders, metric):
+    scores = evaluate(real=folders / "real", fake=folders / "blurred", options=options(folders, metrics=metric))
+    assert set(scores.methods["fake"]) == set(PICTURE_METRICS[metric]) and not scores.not_available
+
+
+def test_identity_is_the_likeness_of_people(folders, monkeypatch):
+    """The same person 1, in other colours less; and who was lost counts 0 and is not left out."""
+    write_colour_identity(folders / "weights", monkeypatch)
+    for index in range(5):
+        for folder in ("recoloured", "lost"):
+            (folders / folder).mkdir(exist_ok=True)
+            picture = np.asarray(Image.open(folders / "real" / f"{index:02}.png"))
+            is_lost = folder == "lost" and index == 2
+            save_png(folders / folder / f"{index:02}.png", np.full_like(picture, 180) if is_lost else picture[..., ::-1].copy() if folder == "recoloured" else picture)
+    fakes = {name: folders / name for name in ("real", "recoloured", "lost")}
+    scores = evaluate(real=folders / "real", fake={"same": fakes.pop("real")} | fakes, options=options(folders, metrics="identity"))
+    found = {name: values["identity"].value for name, values in scores.methods.items()}
+    assert found["same"] == pytest.approx(1, abs=1e-6) and found["lost"] == pytest.approx(4 / 5, abs=1e-6) and found["recoloured"] < 0.9
+    assert "person_reid_youtu" in scores.protocol["networks"]["identity"]
+
+
+def test_identity_of_a_video_is_measured_against_the_photo(tmp_path, monkeypatch):
+    write_colour_identity(tmp_path / "weights", monkeypatch)
+    write_dance(tmp_path / "driver.mp4", frames=4)
+    save_png(tmp_path / "photo.png", dancer_frames()[0])
+    videos = {"driver": tmp_path / "driver.mp4", "result": tmp_path / "driver.mp4"}
+    scores = evaluate(**videos, options=options(tmp_path, metrics="identity", reference=str(tmp_path / "photo.png")))
+    assert scores.methods["result"]["identity"].value > 0.99 and scores.methods["driver"]["identity"].value > 0.99
+    assert re.fullmatch("[0-9a-f]{64}", scores.protocol["reference_sha256"]) and "person_reid" in scores.protocol["networks"]["identity"]
+    without = evaluate(**videos, options=options(tmp_path, metrics="identity,timing"))
+    assert "--reference" in without.not_available["identity"] and "identity" not in without.methods["result"]
+    absent = evaluate(**videos, options=options(tmp_path, metrics="identity", reference=str(tmp_path / "photo.png"), metric_weights=str(tmp_path)))
+    assert "--fetch" in absent.not_available["identity"]
+
+
 def test_absent_weights_give_a_reason_and_no_number(folders):
     scores = evaluate(
         real=folders / "real",
@@ -222,6 +258,32 @@ def test_unknown_and_misplaced_metrics(folders):
     with pytest.raises(ConfigError, match="'lpips' cannot be taken of a video"):
         evaluate(driver="a.mp4", result="b.mp4", options=options(folders, metrics="lpips"))
     assert set(VIDEO_METRICS) - set(PICTURE_METRICS) == {"timing", "audio", "flicker", "warp", "jitter", "pose", "drift"}
+
+
+@pytest.mark.parametrize(
+    "form, option, of",
+    [("folders", "pairs", "--data"), ("data", "masks", "--real and --fake"), ("data", "identity", "--real"), ("folders", "reference", "--driver")],
+)
+def test_options_of_another_form_are_not_passed_over(data, folders, form, option, of):
+    given = {"data": data} if form == "data" else {"real": folders / "real", "fake": folders / "blurred"}
+    with pytest.raises(ConfigError, match=f"--{option} has no say with .*it is for {of}"):
+        evaluate(**given, options=options(folders, metrics="l1", **{option: "x"}))
+
+
+def test_the_report_does_not_overwrite_the_scores(folders):
+    with pytest.raises(ConfigError, match="written beside it as .html"):
+        evaluate(real=folders / "real", fake=folders / "blurred", out=folders / "scores.html", options=options(folders, metrics="l1"))
+
+
+def test_the_protocol_of_folders_names_every_file(folders):
+    """A changed made picture, and lossy files beside lossless ones, are seen in it."""
+    both = {"real": folders / "real", "fake": folders / "blurred"}
+    before = evaluate(**both, options=options(folders, metrics="l1")).protocol
+    Image.open(folders / "blurred" / "00.png").save(folders / "blurred" / "00.jpg", quality=60)
+    (folders / "blurred" / "00.png").unlink()
+    after = evaluate(**both, options=options(folders, metrics="l1")).protocol
+    assert before["sha256"]["real"] == after["sha256"]["real"] and before["sha256"]["fake"] != after["sha256"]["fake"]
+    assert after["endings"] == {"real": {".png": 5}, "fake": {".jpg": 1, ".png": 4}}
 
 
 def test_other_bad_input(data, folders, tmp_path):

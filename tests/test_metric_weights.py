@@ -29,9 +29,9 @@ def published(tmp_path, monkeypatch):
     server.server_close()
 
 
-def test_published_names_carry_their_digests():
+def test_every_published_file_has_its_digest():
     for known in metric_weights.KNOWN.values():
-        assert known.sha256_start in known.file_name and known.url.endswith(known.file_name)
+        assert known.url.endswith("/" + known.file_name) and (known.sha256_start in known.file_name or len(known.sha256_start) == 64)
 
 
 def test_absent_weights_are_missing_and_nothing_is_fetched(tmp_path, published):

@@ -7,6 +7,7 @@ from dancepipe.person.crop import person_box
 from dancepipe.person.segment_rembg import MODELS, RembgSegmenter
 from dancepipe.records import PersonFrame, Pose
 from figure import draw_figure, standing_pose
+from onnx_bytes import onnx_model, onnx_node
 
 POSE = standing_pose((160, 60), 250)
 
@@ -15,35 +16,10 @@ def quiet(text):
     pass
 
 
-# A network of two operations in ONNX's own bytes: sigmoid(mean over colours). Bright is person.
-def _number(field, value):
-    return _varint(field << 3) + _varint(value)
-
-
-def _bytes(field, data):
-    data = data.encode() if isinstance(data, str) else data
-    return _varint(field << 3 | 2) + _varint(len(data)) + data
-
-
-def _varint(value):
-    out = b""
-    while value > 127:
-        out, value = out + bytes([value & 127 | 128]), value >> 7
-    return out + bytes([value])
-
-
-def _tensor(name, shape):
-    dims = b"".join(_bytes(1, _number(1, size)) for size in shape)
-    return _bytes(1, name) + _bytes(2, _bytes(1, _number(1, 1) + _bytes(2, dims)))
-
-
 def bright_is_person(side_px) -> bytes:
-    axes = _bytes(1, "axes") + _number(8, 1) + _number(20, 7)
-    mean = _bytes(1, "input.1") + _bytes(2, "m") + _bytes(4, "ReduceMean") + _bytes(5, axes)
-    sigmoid = _bytes(1, "m") + _bytes(2, "d0") + _bytes(4, "Sigmoid")
-    graph = _bytes(1, mean) + _bytes(1, sigmoid) + _bytes(2, "g")
-    graph += _bytes(11, _tensor("input.1", (1, 3, side_px, side_px))) + _bytes(12, _tensor("d0", (1, 1, side_px, side_px)))
-    return _number(1, 8) + _bytes(7, graph) + _bytes(8, _number(2, 13))
+    """A network of two operations: sigmoid(mean over colours). Bright is person."""
+    mean = onnx_node("ReduceMean", "input.1", "m", axes=(1,))
+    return onnx_model([mean, onnx_node("Sigmoid", "m", "d0")], {"input.1": (1, 3, side_px, side_px)}, {"d0": (1, 1, side_px, side_px)})
 
 
 @pytest.fixture

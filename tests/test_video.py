@@ -19,7 +19,7 @@ from dancepipe.evaluate.video_sound import RATE_HZ, _offset, sound_scores
 from dancepipe.person.finder import open_person_finder
 
 FRAMES = 20
-ALL = tuple(VIDEO_METRICS)
+ALL = tuple(name for name in VIDEO_METRICS if name != "identity")
 open_finder = partial(open_person_finder, mode="video")
 
 # what an unharmed copy stays below, and every fault exceeds; of result less driver, or of the distance from 1
@@ -28,6 +28,8 @@ CAUGHT_ABOVE = {
     "frames_extra": 0.5,
     "time_error_seconds": 0.002,
     "audio_offset_seconds": 0.002,
+    "audio_identical": 0.5,
+    "found": 0.02,
     "flicker": 0.01,
     "warp_error": 0.004,
     "jitter": 0.015,
@@ -57,11 +59,35 @@ def trembling(picture: np.ndarray, index: int) -> np.ndarray:
     return np.roll(picture, 3 if index % 2 else -3, 1)
 
 
+def cut(picture: np.ndarray, left: float, top: float, right: float, bottom: float) -> np.ndarray:
+    """That part of the picture (shares of its sides), as large as the whole."""
+    box = tuple(share * side for share, side in zip((left, top, right, bottom), SIZE_WH * 2))
+    return np.asarray(Image.fromarray(picture).resize(SIZE_WH, Image.Resampling.LANCZOS, box=box))
+
+
 def larger(picture: np.ndarray, index: int) -> np.ndarray:
-    width, height = SIZE_WH
-    return np.asarray(
-        Image.fromarray(picture).resize(SIZE_WH, Image.Resampling.LANCZOS, box=(0.065 * width, 0.1 * height, 0.935 * width, 0.97 * height))
-    )
+    return cut(picture, 0.065, 0.1, 0.935, 0.97)
+
+
+def growing(picture: np.ndarray, index: int) -> np.ndarray:
+    margin = 0.005 * index
+    return cut(picture, margin, margin, 1 - margin, 1 - margin)
+
+
+def long_legged(picture: np.ndarray, index: int) -> np.ndarray:
+    """The lower half stretched at the cost of the upper one: no larger, but another body."""
+    image, (width, height) = Image.fromarray(picture), SIZE_WH
+    hips, higher = round(0.52 * height), round(0.37 * height)
+    parts = [((width, higher), (0, 0, width, hips)), ((width, height - higher), (0, hips, width, height))]
+    return np.vstack([np.asarray(image.resize(size, Image.Resampling.LANCZOS, box=box)) for size, box in parts])
+
+
+def leaning(picture: np.ndarray, index: int, degrees: float = 12) -> np.ndarray:
+    return np.asarray(Image.fromarray(picture).rotate(degrees, Image.Resampling.BICUBIC, fillcolor=tuple(int(part) for part in picture[2, 2])))
+
+
+def toppling(picture: np.ndarray, index: int) -> np.ndarray:
+    return leaning(picture, index, 0.8 * index)
 
 
 def fading(picture: np.ndarray, index: int) -> np.ndarray:
@@ -116,21 +142,25 @@ def looked_at_once(monkeypatch, driver):
 
 
 @cache
-def _once(path, read, open_finder, shown):
-    return read(path, open_finder, shown)
+def _once(path, read, *rest):
+    return read(path, *rest)
 
 
 def caught(driver, result) -> set[str]:
+    """What cries out. Every measure must have a number, else that it is silent says nothing; identity alone has its own tests."""
     scores = score_video(driver, result, ALL, open_finder, bootstrap=0, shown=0)
     found = set()
     for name, limit in CAUGHT_ABOVE.items():
-        own, other = (scores.methods[method].get(name) for method in ("result", "driver"))
-        if own is None:
-            continue
-        reference = other.value if other is not None else 1.0 if name == "height_ratio" else 0.0
-        if abs(own.value - reference) > limit:
+        own, other = scores.methods["result"][name], scores.methods["driver"].get(name)
+        assert np.isfinite(own.value), name
+        perfect = other.value if other is not None else 1.0 if name in ("height_ratio", "audio_identical") else 0.0
+        if abs(own.value - perfect) > limit:
             found.add(name)
     return found
+
+
+def test_no_measure_is_left_out_of_these_fixtures():
+    assert CAUGHT_ABOVE.keys() == {name for names in VIDEO_METRICS.values() for name in names} - {"identity"}
 
 
 FAULTS = {
@@ -139,6 +169,10 @@ FAULTS = {
     "shimmer": (noisy, {"warp_error"}),
     "tremble": (trembling, {"jitter"}),
     "scaled body": (larger, {"height_ratio"}),
+    "growing body": (growing, {"height_ratio", "drift_height"}),
+    "longer legs": (long_legged, {"bone_error"}),
+    "leaning": (leaning, {"angle_error_degrees"}),
+    "leaning more and more": (toppling, {"angle_error_degrees", "drift_angle_degrees"}),
     "fading colours": (fading, {"drift_colour"}),
     "growing blur": (blurring, {"drift_detail", "hf"}),
 }
@@ -152,19 +186,30 @@ def test_each_fault_has_its_number(tmp_path, driver, fault):
     assert caught(driver, tmp_path / "result.mp4" if change is not None else driver) == wanted
 
 
-def test_a_dropped_frame_is_missed_and_disturbs_nothing_else(tmp_path, driver):
-    times = [Fraction(index, 30) for index in range(FRAMES) if index != 9]
-    pictures = [picture for index, picture in enumerate(dancer_frames()[:FRAMES]) if index != 9]
+def write_at(path, frames: list[int], times: list[Fraction]) -> None:
+    """These frames of the dance, at these times."""
+    pictures = dancer_frames()
     write_test_video(
-        tmp_path / "result.mp4", len(times), size_wh=SIZE_WH, times=times, draw=lambda index, _: pictures[index], options={"crf": "10"},
-        audio=True, audio_seconds=0.8,
+        path, len(times), size_wh=SIZE_WH, times=times, time_base=Fraction(1, 15360), draw=lambda index, _: pictures[frames[index]],
+        options={"crf": "10"}, audio=True, audio_seconds=0.8,
     )  # fmt: skip
+
+
+def test_a_dropped_frame_is_missed_and_disturbs_nothing_else(tmp_path, driver):
+    kept = [index for index in range(FRAMES) if index != 9]
+    write_at(tmp_path / "result.mp4", kept, [Fraction(index, 30) for index in kept])
     assert caught(driver, tmp_path / "result.mp4") == {"frames_missing"}
+
+
+def test_a_frame_too_many_is_counted_and_disturbs_nothing_else(tmp_path, driver):
+    times = [Fraction(index, 30) for index in range(FRAMES)]
+    write_at(tmp_path / "result.mp4", [*range(10), 9, *range(10, FRAMES)], sorted([*times, Fraction(19, 60)]))
+    assert caught(driver, tmp_path / "result.mp4") == {"frames_extra"}
 
 
 def test_late_sound_is_measured(tmp_path, driver):
     with_late_sound(driver, tmp_path / "result.mp4", Fraction(1, 8))
-    assert caught(driver, tmp_path / "result.mp4") == {"audio_offset_seconds"}
+    assert caught(driver, tmp_path / "result.mp4") == {"audio_offset_seconds", "audio_identical"}
     scores = sound_scores(driver, tmp_path / "result.mp4")
     assert scores["audio_offset_seconds"] == pytest.approx(0.125, abs=1e-3) and scores["audio_identical"] == 0
 
@@ -210,8 +255,8 @@ def test_everything_late_is_an_error_of_time(tmp_path, driver):
 
 def test_short_videos_have_no_drift_and_say_so(tmp_path):
     write(tmp_path / "short.mp4", frames=5)
-    scores = score_video(tmp_path / "short.mp4", tmp_path / "short.mp4", ("drift", "identity"), open_finder, bootstrap=0, shown=2)
-    assert scores.not_available["drift_colour"] == "5 frames; drift needs 20" and "no face" in scores.not_available["identity"]
+    scores = score_video(tmp_path / "short.mp4", tmp_path / "short.mp4", ("drift",), open_finder, bootstrap=0, shown=2)
+    assert scores.not_available["drift_colour"] == "5 frames; drift needs 20"
     assert scores.shown and scores.shown[0][1]["driver"].shape == scores.shown[0][1]["result"].shape
 
 

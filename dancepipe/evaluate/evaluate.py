@@ -9,29 +9,23 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from dancepipe.config import as_plain
 from dancepipe.device import pick_device
-from dancepipe.errors import ConfigError, NoPersonError
+from dancepipe.errors import ConfigError
 from dancepipe.evaluate.baselines import baseline_pictures
-from dancepipe.evaluate.examples import Example, small_png
-from dancepipe.evaluate.folders import FolderPair, load_pair, match_folders
+from dancepipe.evaluate.folders import FolderPair, count_endings, load_pair, match_folders, some
 from dancepipe.evaluate.metric_weights import sha256_of
-from dancepipe.evaluate.options import BASELINES, PICTURE_METRICS, VIDEO_METRICS, EvaluateOptions, chosen
+from dancepipe.evaluate.options import BASELINES, EvaluateOptions, chosen, metrics_of_form, options_of_protocol
 from dancepipe.evaluate.pair_list import HeldOut, PairId, drawn_pairs, read_pairs
 from dancepipe.evaluate.render import PairRenderer
 from dancepipe.evaluate.report import write_report
-from dancepipe.evaluate.score import PictureBatch, PictureScorer, pose_identity
+from dancepipe.evaluate.score import REAL, PictureBatch, PictureScorer
 from dancepipe.evaluate.scores import Scores, number, write_scores
 from dancepipe.evaluate.statistics import MIN_GROUPS
-from dancepipe.evaluate.video import score_video
-from dancepipe.media.image import load_photo
+from dancepipe.evaluate.video_form import score_finished_video
 from dancepipe.model.networks import load_networks
 from dancepipe.model.shipped import find_weights
-from dancepipe.person.finder import open_person_finder
 
 NETWORK = "network"
-_NOT_IN_PROTOCOL = ("cache", "device", "batch", "fetch", "metric_weights", "examples")  # they change no number
-_PLACES = ("pairs", "masks", "reference", "yolo_weights")  # of these the name only: equal files are equal wherever they lie
 
 
 def evaluate(
@@ -58,13 +52,15 @@ def evaluate(
     given = {
         name for name, value in locals().items() if name in ("weights", "data", "real", "fake", "driver", "result") and value is not None
     }
+    if out is not None and Path(out).suffix.lower() in (".html", ".htm"):
+        raise ConfigError(f"--out names the file of the scores (such as scores.json), got {out}; the report is written beside it as .html")
     weights = find_weights(weights) if weights is not None else None
     if given in ({"data"}, {"data", "weights"}):
         scores = _score_pairs(weights, Path(data), options, say)
     elif given == {"real", "fake"}:
         scores = _score_folders(Path(real), _named(fake), options, say)
     elif given == {"driver", "result"}:
-        scores = _score_video(Path(driver), Path(result), options, say)
+        scores = score_finished_video(Path(driver), Path(result), options, say)
     else:
         got = ", ".join(f"--{name}" for name in sorted(given)) or "nothing"
         raise ConfigError(f"evaluate needs --data (and --weights), or --real and --fake, or --driver and --result; got {got}")
@@ -75,7 +71,7 @@ def evaluate(
 
 
 def _score_pairs(weights: Path | None, data: Path, options: EvaluateOptions, say: Callable[[str], None]) -> Scores:
-    metrics = chosen(_of_form(options.metrics, PICTURE_METRICS), PICTURE_METRICS, "metric")
+    metrics = metrics_of_form(options, "--data")
     baselines = chosen(options.baselines, BASELINES, "baseline")
     if weights is None and not baselines:
         raise ConfigError("nothing to score: give --weights, or leave the baselines on")
@@ -89,9 +85,7 @@ def _score_pairs(weights: Path | None, data: Path, options: EvaluateOptions, say
     else:
         pairs, without = drawn_pairs(split, options.pairs_per_person, options.min_pose_change, options.seed)
         if without:
-            notes.append(
-                f"{len(without)} people have no two pictures whose poses differ by {options.min_pose_change} torso lengths: left out"
-            )
+            notes.append(f"left out, as no two of their pictures differ in pose by {options.min_pose_change} torso lengths: {some(without)}")
     renderer = PairRenderer(networks, device, options.precision) if networks else None
     digest = hashlib.sha256()
     with closing(PictureScorer(metrics, options, device, needs_masks=False, say=say)) as scorer:
@@ -138,18 +132,20 @@ def _pair_record(pair: PairId) -> dict:
 
 
 def _score_folders(real: Path, fakes: dict[str, Path], options: EvaluateOptions, say: Callable[[str], None]) -> Scores:
-    metrics = chosen(_of_form(options.metrics, PICTURE_METRICS), PICTURE_METRICS, "metric")
+    metrics = metrics_of_form(options, "--real and --fake")
     pairs = match_folders(real, fakes, Path(options.masks) if options.masks else None, options.identity)
     needs_masks = options.masks is None and bool({"hf", "mask-lpips", "l1", "psnr", "ssim"} & set(metrics))
     device = pick_device(options.device, say=say)
-    digest = hashlib.sha256()
+    digests = {name: hashlib.sha256() for name in (REAL, *fakes)}
     with closing(PictureScorer(metrics, options, device, needs_masks=needs_masks, say=say)) as scorer:
         for batch in tqdm(_folder_batches(pairs, options.batch), desc="pictures", unit="batch", disable=None):
-            digest.update(batch.real.tobytes())
+            for name, pictures in ({REAL: batch.real} | batch.fakes).items():
+                digests[name].update(pictures.tobytes())
             scorer.add(batch)
         protocol = _protocol(options, scorer, len(pairs))
         protocol |= {
-            "real_sha256": digest.hexdigest(),
+            "sha256": {name: digest.hexdigest() for name, digest in digests.items()},
+            "endings": count_endings(pairs),
             "masks": "given" if options.masks else "of the person finder" if needs_masks else None,
         }
         records = [{"identity": pair.identity, "name": pair.name} for pair in pairs]
@@ -180,76 +176,17 @@ def _folder_batches(pairs: list[FolderPair], most: int):
     yield batch()
 
 
-def _score_video(driver: Path, result: Path, options: EvaluateOptions, say: Callable[[str], None]) -> Scores:
-    metrics = chosen(_of_form(options.metrics, VIDEO_METRICS), VIDEO_METRICS, "metric")
-    device = pick_device(options.device, say=say)
-
-    def open_finder(mode: str = "video", mask: str | None = "mediapipe"):
-        return open_person_finder(options.pose, mask, mode=mode, yolo_weights=options.yolo_weights, device=device, say=say)
-
-    reference_pose = None
-    if options.reference:
-        with open_finder("photo", None) as finder:
-            person = finder.find(load_photo(Path(options.reference), say=say))
-        if person is None:
-            raise NoPersonError(f"no person found in {options.reference}; give the photo that the video was made from")
-        reference_pose = person.pose
-    found = score_video(
-        driver,
-        result,
-        metrics,
-        open_finder,
-        reference_pose=reference_pose,
-        bootstrap=options.bootstrap,
-        seed=options.seed,
-        shown=options.examples,
-    )
-    protocol = {
-        "options": _options_of_protocol(options),
-        "networks": {"pose": pose_identity(options.pose, options.yolo_weights)},
-        **found.facts,
-    }
-    protocol |= {"driver_sha256": sha256_of(driver), "result_sha256": sha256_of(result)}
-    examples = [Example(title, "frame", {name: small_png(picture) for name, picture in shown.items()}, {}) for title, shown in found.shown]
-    notes = []
-    if options.bootstrap:
-        has_intervals = any(one.low is not None for values in found.methods.values() for one in values.values())
-        notes = [
-            "intervals: over blocks of one second" if has_intervals else f"too short for intervals (need {MIN_GROUPS} blocks of one second)"
-        ]
-    return Scores("video", protocol, found.methods, found.not_available, found.differences, found.frames, examples, notes)
-
-
-def _of_form(metrics: str, known: dict) -> str:
-    """A metric of another form is named as such, not as unknown."""
-    others = (VIDEO_METRICS if known is PICTURE_METRICS else PICTURE_METRICS).keys() - known.keys()
-    for name in metrics.split(","):
-        if name.strip() in others:
-            what = (
-                "pictures; it is for --driver and --result"
-                if known is PICTURE_METRICS
-                else "a video; it is for --data, or --real and --fake"
-            )
-            raise ConfigError(f"metric '{name.strip()}' cannot be taken of {what}")
-    return metrics
-
-
 def _named(fake: Mapping[str, Path] | Path) -> dict[str, Path]:
     if isinstance(fake, Mapping):
-        if not fake or "real" in fake:
-            raise ConfigError("--fake needs at least one folder, and none may be named 'real'")
+        if not fake or REAL in fake:
+            raise ConfigError(f"--fake needs at least one folder, and none may be named '{REAL}'")
         return {name: Path(folder) for name, folder in fake.items()}
     return {"fake": Path(fake)}
 
 
-def _options_of_protocol(options: EvaluateOptions) -> dict:
-    plain = {name: value for name, value in as_plain(options).items() if name not in _NOT_IN_PROTOCOL}
-    return plain | {name: Path(plain[name]).name for name in _PLACES if plain[name]}
-
-
 def _protocol(options: EvaluateOptions, scorer: PictureScorer, pictures: int) -> dict:
     return {
-        "options": _options_of_protocol(options),
+        "options": options_of_protocol(options),
         "pictures": pictures,
         "people": len(set(scorer.identities)),
         "networks": scorer.networks,

@@ -1,6 +1,7 @@
 """Two folders of pictures, matched by file name without its ending: real/a.png and fake/a.jpg are one pair."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def match_folders(real: Path, fakes: dict[str, Path], masks: Path | None = None,
         mask_files = _pictures(masks)
         absent = sorted(real_files.keys() - mask_files.keys())
         if absent:
-            raise DatasetError(f"{masks} has no mask for {_some(absent)} of {real}")
+            raise DatasetError(f"{masks} has no mask for {some(absent)} of {real}")
     pattern = _pattern(identity)
     return [
         FolderPair(
@@ -76,6 +77,14 @@ def load_pair(pair: FolderPair) -> tuple[np.ndarray, dict[str, np.ndarray], np.n
     return real, fakes, mask
 
 
+def count_endings(pairs: list[FolderPair]) -> dict[str, dict[str, int]]:
+    """How many pictures of each folder are .png, .jpg ...: lossy files beside lossless ones move FID."""
+    counts = {"real": Counter(pair.real.suffix.lower() for pair in pairs)}
+    for name in pairs[0].fakes:
+        counts[name] = Counter(pair.fakes[name].suffix.lower() for pair in pairs)
+    return {name: dict(sorted(count.items())) for name, count in counts.items()}
+
+
 def _pictures(folder: Path) -> dict[str, Path]:
     folder = Path(folder)
     if not folder.is_dir():
@@ -95,11 +104,12 @@ def _pictures(folder: Path) -> dict[str, Path]:
 def _same_names(real: Path, real_files: dict, fake: Path, fake_files: dict) -> None:
     only_real, only_fake = sorted(real_files.keys() - fake_files.keys()), sorted(fake_files.keys() - real_files.keys())
     if only_real or only_fake:
-        parts = [f"{_some(names)} only in {folder}" for names, folder in ((only_real, real), (only_fake, fake)) if names]
+        parts = [f"{some(names)} only in {folder}" for names, folder in ((only_real, real), (only_fake, fake)) if names]
         raise DatasetError(f"{len(real_files)} pictures in {real}, {len(fake_files)} in {fake}, and names differ: {'; '.join(parts)}")
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """The first of many names, and how many more there are."""
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 

@@ -38,7 +38,9 @@ MEASURES: dict[str, Measure] = {
     "hf_ratio": Measure("", "real", "fine detail against the same picture's target", 3),
     "bone_error": Measure("", "lower", "mean |log| of bone lengths against the target's, in torso lengths: .1 is 10 % off", 3),
     "height_ratio": Measure("", "real", "height of the body against the target's", 3),
-    "identity": Measure("", "higher", "similarity of face or body to the reference", 3),
+    "identity": Measure(
+        "", "higher", "likeness of the whole body to the real picture's (video: to the photo's), by re-identification features; 0 for nobody", 3
+    ),
     "frames_missing": Measure("frames", "lower", "frames of the driver without a frame of the result at their time", 0),
     "frames_extra": Measure("frames", "lower", "frames of the result without a frame of the driver at their time", 0),
     "time_error_seconds": Measure("s", "lower", "largest difference of the times of frames that belong together", 5),

@@ -1,7 +1,6 @@
 """Weights of the networks that metrics need: where they are looked for, how they are fetched, and that they are the right ones.
 
-A file counts only when its SHA-256 begins as published (the digits are in its name): a metric with other weights is another
-metric. Where weights are absent the metric is not available, with the reason.
+A file counts only when its SHA-256 begins as published: a metric with other weights is another metric. Where weights are absent the metric is not available, with the reason.
 """
 
 import hashlib
@@ -16,7 +15,7 @@ from dancepipe.errors import WeightsError, WeightsMissingError
 
 @dataclass(frozen=True)
 class MetricWeights:
-    """One published file."""
+    """One published file. sha256_start: as many digits as are published, in torch's names eight."""
 
     file_name: str
     sha256_start: str
@@ -37,6 +36,13 @@ KNOWN = {
         "alexnet-owt-7be5be79.pth", "7be5be79", "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth", 244, "BSD-3-Clause"
     ),
     "vgg": MetricWeights("vgg16-397923af.pth", "397923af", "https://download.pytorch.org/models/vgg16-397923af.pth", 553, "BSD-3-Clause"),
+    "identity": MetricWeights(
+        "person_reid_youtu_2021nov.onnx",
+        "0579683334d4b9440221606dcb461656dd0dc64143b18f48faedaced9b4f580d",
+        "https://github.com/opencv/opencv_zoo/raw/main/models/person_reid_youtureid/person_reid_youtu_2021nov.onnx",
+        107,
+        "Apache-2.0",
+    ),
 }
 
 
@@ -47,16 +53,17 @@ def find_metric_weights(name: str, folder: Path | None, *, fetch: bool = False, 
     """
     known = KNOWN[name]
     place = (Path(folder) if folder is not None else _download_cache()) / known.file_name
+    # Without the folder's name: the reason goes into scores.json, which is the same everywhere.
+    where = "the folder named by --metric-weights" if folder is not None else "torch's download cache"
     if not place.is_file():
         if not fetch:
-            # Without the folder's name: the reason goes into scores.json, which is the same everywhere.
-            where = "the folder named by --metric-weights" if folder is not None else "torch's download cache"
             raise WeightsMissingError(f"no {known.file_name} in {where}; put it there ({known.url}), or run once with --fetch")
         _download(known, place, say)
     digest = sha256_of(place)
     if not digest.startswith(known.sha256_start):
         raise WeightsError(
-            f"{place} is not the published file: its SHA-256 begins with {digest[:8]}, not {known.sha256_start}; delete it and get it anew"
+            f"{known.file_name} in {where} is not the published file: its SHA-256 begins with {digest[:8]}, not {known.sha256_start[:8]}; "
+            "delete it and get it anew"
         )
     return place
 

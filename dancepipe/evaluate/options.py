@@ -2,8 +2,9 @@
 
 import difflib
 from dataclasses import dataclass
+from pathlib import Path
 
-from dancepipe.config import option
+from dancepipe.config import as_plain, option
 from dancepipe.errors import ConfigError
 
 # name on the command line -> the numbers it gives
@@ -34,6 +35,9 @@ VIDEO_METRICS = {
     "identity": ("identity",),
 }
 BASELINES = ("copy", "limb-warp")
+_OF_FORM = {"pairs": "--data", "masks": "--real and --fake", "identity": "--real and --fake", "reference": "--driver and --result"}
+_NOT_IN_PROTOCOL = ("cache", "device", "batch", "fetch", "metric_weights", "examples")  # they change no number
+_PLACES = ("pairs", "masks", "reference", "yolo_weights")  # of these the name only: equal files are equal wherever they lie
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,9 @@ class EvaluateOptions:
     yolo_weights: str | None = option(None, "weights of the yolo backend: a file, or a known name that ultralytics may download")
     lpips: str = option("alex", "network of LPIPS", choices=("alex", "vgg"))
     metric_weights: str | None = option(
-        None, "folder with the weights of Inception and LPIPS under their usual names (else torch's download cache)"
+        None, "folder with the weights of Inception, LPIPS and identity under their published names (else torch's download cache)"
     )
-    fetch: bool = option(False, "download weights of Inception and LPIPS that are missing, and check them")
+    fetch: bool = option(False, "download weights of Inception, LPIPS and identity that are missing, and check them")
     cache: str = option("auto", "folder where features of real pictures are kept between runs; auto: the user's cache folder; none")
     bootstrap: int = option(1000, "resamples for the 95 % intervals (0: no intervals)", minimum=0)
     examples: int = option(6, "worst and best pairs shown in the report", minimum=0)
@@ -83,3 +87,26 @@ def chosen(names: str, known: dict | tuple, what: str) -> tuple[str, ...]:
     if not listed:
         raise ConfigError(f"no {what} named; use all, none, or some of: {', '.join(known)}")
     return tuple(dict.fromkeys(listed))
+
+
+def metrics_of_form(options: EvaluateOptions, form: str) -> tuple[str, ...]:
+    """The chosen metrics of pictures ("--data", "--real and --fake") or of a video ("--driver and --result").
+
+    ConfigError for unknown ones, for those of the other kind, and for options that have no say in this form.
+    """
+    for name, own in _OF_FORM.items():
+        if getattr(options, name) is not None and own != form:
+            raise ConfigError(f"--{name} has no say with {form}; it is for {own}")
+    is_video = form == "--driver and --result"
+    known, others = (VIDEO_METRICS, PICTURE_METRICS) if is_video else (PICTURE_METRICS, VIDEO_METRICS)
+    for name in (name.strip() for name in options.metrics.split(",")):
+        if name in others and name not in known:
+            what = "a video; it is for --data, or --real and --fake" if is_video else "pictures; it is for --driver and --result"
+            raise ConfigError(f"metric '{name}' cannot be taken of {what}")
+    return chosen(options.metrics, known, "metric")
+
+
+def options_of_protocol(options: EvaluateOptions) -> dict:
+    """What decides the numbers, as plain values, without the folders of this machine."""
+    plain = {name: value for name, value in as_plain(options).items() if name not in _NOT_IN_PROTOCOL}
+    return plain | {name: Path(plain[name]).name for name in _PLACES if plain[name]}

@@ -16,17 +16,16 @@ from dancepipe.evaluate.detail import fine_detail
 from dancepipe.evaluate.distances import FEWEST_FOR_FID, Kid, fid
 from dancepipe.evaluate.examples import Example, ExampleBook
 from dancepipe.evaluate.features import open_inception, open_lpips
+from dancepipe.evaluate.identity import likeness, open_reidentifier
 from dancepipe.evaluate.options import PICTURE_METRICS, EvaluateOptions
+from dancepipe.evaluate.people import PeopleReader
 from dancepipe.evaluate.pixels import pixel_scores
 from dancepipe.evaluate.pose import pose_scores
 from dancepipe.evaluate.statistics import Estimate, Resamples
-from dancepipe.person.finder import open_person_finder
 from dancepipe.records import Pose
 
 REAL = "real"  # the row of the real pictures themselves: what a perfect result would score
 SET_RESAMPLES = 10  # resamples of FID and KID; their interval is the mean +- 1.96 standard deviations of these
-NO_IDENTITY_MODEL = "this version knows no face or body model that may be used freely"
-_CACHED_POSE = 18 * 3 + 1
 
 
 @dataclass(frozen=True)
@@ -66,18 +65,19 @@ class PictureScorer:
             self._lpips = self._open(
                 ("lpips", "mask-lpips"), lambda: open_lpips(options.lpips, folder, device, fetch=options.fetch, say=say)
             )
+        self._reidentifier = None
         if "identity" in self.metrics:
-            self._drop("identity", NO_IDENTITY_MODEL)
-        self._cache_folder = {"auto": default_cache_folder(), "none": None}.get(options.cache, Path(options.cache))
-        self._inception_cache = FeatureCache(self._cache_folder, self._inception.identity, say) if self._inception else None
-        self._reads_poses = bool(self.metrics & {"pre", "found", "body"})
-        self._finder = None
+            self._reidentifier = self._open(("identity",), lambda: open_reidentifier(folder, fetch=options.fetch, say=say))
+        self._needs_masks, self._reads_poses = needs_masks, bool(self.metrics & {"pre", "found", "body", "identity"})
+        cache = {"auto": default_cache_folder(), "none": None}.get(options.cache, Path(options.cache))
+        self._inception_cache = FeatureCache(cache, self._inception.identity, say) if self._inception else None
+        self._people = None
         if self._reads_poses or needs_masks:
-            self._finder = open_person_finder(
-                options.pose, "mediapipe" if needs_masks else None, mode="photo", yolo_weights=options.yolo_weights, device=device, say=say
-            )
-            self.networks["pose"] = pose_identity(options.pose, options.yolo_weights)
-        self._pose_cache = FeatureCache(self._cache_folder, self.networks["pose"], say) if self._finder else None
+            self._people = PeopleReader(options, device, gives_masks=needs_masks, cache=cache, say=say)
+            self.networks["pose"] = self._people.identity
+        self._identity_cache = None
+        if self._reidentifier:
+            self._identity_cache = FeatureCache(cache, f"{self._reidentifier.identity} of {self._people.identity}", say)
 
     def _open(self, metrics: tuple[str, ...], opener):
         try:
@@ -103,22 +103,22 @@ class PictureScorer:
     def add(self, batch: PictureBatch) -> None:
         """Score one batch; every fake against the real picture in the same place."""
         size_wh = batch.real.shape[2], batch.real.shape[1]
-        masks, targets = batch.masks, batch.targets
-        if self._finder is not None and masks is None:
-            with self._timed("pose"):
-                people = [self._finder.find(picture) for picture in batch.real]
-            blank = np.zeros(batch.real.shape[1:3], np.uint8)
-            masks = np.stack([blank if person is None else person.mask for person in people])
-            poses = [person.pose if person else None for person in people]
-            targets = targets or [pose or _NO_POSE for pose in poses]
-        elif self._reads_poses and targets is None:
-            targets = [pose or _NO_POSE for pose in self._real_poses(batch.real)]
+        masks, targets, real_poses = batch.masks, batch.targets, None
+        with self._timed("pose"):
+            if self._needs_masks:
+                real_poses, masks = self._people.poses_and_masks(batch.real)
+            elif self._reads_poses:
+                real_poses = self._people.real_poses(batch.real)
+        if targets is None and real_poses is not None:
+            targets = [pose or _NO_POSE for pose in real_poses]
 
         real, device_masks = self._on_device(batch.real), None if masks is None else self._on_device(masks)
         real_hf = self._fine_detail(real, device_masks)
         real_lpips, real_masked = self._lpips_features(real, device_masks)
         if self._inception:
             self._keep_features(REAL, self._real_features(batch.real))
+        if self._reidentifier:
+            real_bodies = self._real_body_features(batch.real, real_poses)
         rows = {}
         for method, pictures in batch.fakes.items():
             fake = self._on_device(pictures)
@@ -140,12 +140,15 @@ class PictureScorer:
                     self._keep_features(method, self._inception(fake))
             if self._reads_poses:
                 with self._timed("pose"):
-                    people = [self._finder.find(picture) for picture in pictures]
-                scores |= self._pose_numbers([person.pose if person else None for person in people], targets, size_wh)
+                    poses = self._people.poses(pictures)
+                scores |= self._pose_numbers(poses, targets, size_wh)
+            if self._reidentifier:
+                with self._timed("identity"):
+                    scores["identity"] = likeness(self._body_features(pictures, poses), real_bodies)
             rows[method] = scores
         own = {"hf": real_hf} if "hf" in self.metrics else {}
         if self._reads_poses and batch.targets is not None:  # else the real pictures' poses are the targets themselves
-            own |= self._pose_numbers(self._real_poses(batch.real), targets, size_wh)
+            own |= self._pose_numbers(real_poses, targets, size_wh)
         if own:
             rows[REAL] = own
         self._keep(batch, rows)
@@ -174,18 +177,14 @@ class PictureScorer:
             )
         return torch.from_numpy(rows)
 
-    def _real_poses(self, pictures: np.ndarray) -> list[Pose | None]:
-        def find(absent: list[int]) -> np.ndarray:
-            rows = np.zeros((len(absent), _CACHED_POSE), np.float32)
-            for row, index in zip(rows, absent, strict=True):
-                person = self._finder.find(pictures[index])
-                if person is not None:
-                    row[0], row[1:] = 1, person.pose.as_array().ravel()
-            return rows
+    def _body_features(self, pictures: np.ndarray, poses: list[Pose | None]) -> np.ndarray:
+        return np.stack([self._reidentifier.features(picture, pose) for picture, pose in zip(pictures, poses, strict=True)])
 
-        with self._timed("pose"):
-            rows = self._pose_cache.rows(picture_digests(pictures), find)
-        return [Pose.from_array(row[1:].reshape(18, 3)) if row[0] else None for row in rows]
+    def _real_body_features(self, pictures: np.ndarray, poses: list[Pose | None]) -> np.ndarray:
+        with self._timed("identity"):
+            return self._identity_cache.rows(
+                picture_digests(pictures), lambda absent: self._body_features(pictures[absent], [poses[i] for i in absent])
+            )
 
     def _pose_numbers(self, poses: list[Pose | None], targets: list[Pose], size_wh: tuple[int, int]) -> dict[str, np.ndarray]:
         numbers = pose_scores(poses, targets, size_wh)
@@ -250,26 +249,14 @@ class PictureScorer:
 
     def close(self) -> None:
         """Keeps cached features and frees the person finder."""
-        for cache in (self._inception_cache, self._pose_cache):
+        for cache in (self._inception_cache, self._identity_cache):
             if cache is not None:
                 cache.save()
-        if self._finder is not None:
-            self._finder.close()
+        if self._people is not None:
+            self._people.close()
 
 
 _NO_POSE = Pose(np.zeros((18, 2), np.float32), np.zeros(18, np.float32))
-
-
-def pose_identity(backend: str, yolo_weights: str | None) -> str:
-    """Names a pose estimator with its version, for protocols and caches."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    package = {"mediapipe": "mediapipe", "yolo": "ultralytics"}[backend]
-    try:
-        found = version(package)
-    except PackageNotFoundError:
-        found = "unknown version"
-    return f"{backend} ({package} {found}" + (f", {Path(yolo_weights).name})" if backend == "yolo" and yolo_weights else ")")
 
 
 def _set_estimate(distance: Callable, resamples: Resamples, count: int, mark: str | None) -> Estimate:

@@ -14,10 +14,9 @@ import numpy as np
 from dancepipe.errors import ConfigError
 from dancepipe.evaluate.body import height_ratio, proportions_error
 from dancepipe.evaluate.options import VIDEO_METRICS
-from dancepipe.evaluate.score import NO_IDENTITY_MODEL
 from dancepipe.evaluate.scores import number
 from dancepipe.evaluate.statistics import Estimate, Resamples
-from dancepipe.evaluate.video_frames import FrameFacts, paired_times, read_facts
+from dancepipe.evaluate.video_frames import FrameFacts, Likeness, paired_times, read_facts
 from dancepipe.evaluate.video_sound import sound_scores
 from dancepipe.person.finder import PersonFinder
 from dancepipe.person.retarget import BodyProportions, measure_proportions
@@ -25,7 +24,7 @@ from dancepipe.person.skeleton import LIMBS, torso_length_px
 from dancepipe.records import Pose
 
 DRIVER, RESULT = "driver", "result"
-_WITHOUT_PEOPLE = {"timing", "audio", "identity"}
+_WITHOUT_PEOPLE = {"timing", "audio"}
 _BONES = LIMBS[:12]
 _SHORTEST_BONE_TORSOS = 0.25  # the direction of a bone that points at the camera is noise
 _FEWEST_FOR_DRIFT = 20
@@ -51,18 +50,23 @@ def score_video(
     open_finder: Callable[[], PersonFinder],
     *,
     reference_pose: Pose | None = None,
+    likeness: Likeness | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
     shown: int = 6,
 ) -> VideoScores:
-    """metrics: keys of VIDEO_METRICS. open_finder: a fresh finder in video mode with masks. BadVideoError."""
+    """metrics: keys of VIDEO_METRICS. open_finder: a fresh finder in video mode with masks. BadVideoError.
+
+    reference_pose: of the photo that the result was made from; the proportions are then compared with it. likeness: of a picture's
+    person to the photo's, for the metric identity.
+    """
     if not set(metrics) <= VIDEO_METRICS.keys():
         raise ConfigError(
             f"a finished video has no {', '.join(sorted(set(metrics) - VIDEO_METRICS.keys()))}; its metrics are: {', '.join(VIDEO_METRICS)}"
         )
     facts, pictures = {}, {}
     for method, path in ((DRIVER, driver), (RESULT, result)):
-        facts[method], pictures[method] = _read(path, open_finder if set(metrics) - _WITHOUT_PEOPLE else nullcontext, shown)
+        facts[method], pictures[method] = _read(path, open_finder if set(metrics) - _WITHOUT_PEOPLE else nullcontext, shown, likeness)
     paired = paired_times([one.time_seconds for one in facts[DRIVER]], [one.time_seconds for one in facts[RESULT]])
     result_on_driver = [None if index is None else facts[RESULT][index] for index in paired]
 
@@ -71,8 +75,7 @@ def score_video(
     single = {DRIVER: _drift(per_frame[DRIVER]), RESULT: _drift(per_frame[RESULT])}
     single[RESULT] |= _timing(facts, paired) | sound_scores(driver, result) | _body(facts, reference_pose)
     wanted = {name for metric in metrics for name in VIDEO_METRICS[metric]}
-    not_available = {"identity": NO_IDENTITY_MODEL} if "identity" in wanted else {}
-    not_available |= _reasons(wanted, single[RESULT], len(facts[DRIVER]))
+    not_available = _reasons(wanted, single[RESULT], len(facts[DRIVER]))
 
     times = np.array([float(one.time_seconds) for one in facts[DRIVER]])
     resamples = Resamples([str(int(block)) for block in (times - times[0]) // _BLOCK_SECONDS], bootstrap, seed)
@@ -98,11 +101,13 @@ def score_video(
     return VideoScores(methods, differences, not_available, frames, side_by_side, counts)
 
 
-def _read(path: Path, open_finder: Callable[[], PersonFinder], shown: int) -> tuple[list[FrameFacts], dict[int, np.ndarray]]:
+def _read(
+    path: Path, open_finder: Callable[[], PersonFinder], shown: int, likeness: Likeness | None
+) -> tuple[list[FrameFacts], dict[int, np.ndarray]]:
     """Facts of every frame, and about `shown` pictures: the gap between kept ones doubles whenever there are too many."""
     facts, kept, gap = [], {}, 1
     with open_finder() as finder:
-        for one, image in read_facts(path, finder):
+        for one, image in read_facts(path, finder, likeness):
             if shown and len(facts) % gap == 0:
                 kept[len(facts)] = image
                 if len(kept) >= 2 * shown:
@@ -125,6 +130,7 @@ def _series(facts: list[FrameFacts | None]) -> dict[str, np.ndarray]:
         "jitter": _jitter(poses),
         "hf": np.array([np.nan if one is None else one.detail for one in facts]),
         "found": np.array([np.nan if one is None else float(one.pose is not None) for one in facts]),
+        "identity": np.array([np.nan if one is None else one.identity for one in facts]),
         "_red": colour[:, 0],
         "_green": colour[:, 1],
         "_blue": colour[:, 2],
@@ -212,11 +218,15 @@ def _body(facts: dict[str, list[FrameFacts]], reference_pose: Pose | None) -> di
 
 def _reasons(wanted: set[str], single: dict[str, float], frames: int) -> dict[str, str]:
     reasons = {}
-    for name in ("drift_colour", "drift_detail", "drift_angle_degrees", "drift_height"):
-        if name in wanted and name not in single:
+    for name in wanted & set(VIDEO_METRICS["drift"]):
+        if name not in single:
             reasons[name] = f"{frames} frames; drift needs {_FEWEST_FOR_DRIFT}"
+        elif not np.isfinite(single[name]):
+            reasons[name] = "too little of the person is seen in the first or the last tenth"
+    if "time_error_seconds" in wanted and not np.isfinite(single["time_error_seconds"]):
+        reasons["time_error_seconds"] = "no frame of the result lies at the time of one of the driver"
     if "bone_error" in wanted and not np.isfinite(single["bone_error"]):
         reasons["bone_error"] = "too little of the body is seen"
     if "audio_offset_seconds" in wanted and not np.isfinite(single["audio_offset_seconds"]):
-        reasons["audio_offset_seconds"] = "no sound to compare" if single["audio_identical"] else "the driver's sound is not in the result"
+        reasons["audio_offset_seconds"] = "no sound to compare" if single["audio_identical"] else "the driver's sound is not in the result within 2 s of its time"
     return reasons

@@ -1,6 +1,6 @@
 """A driver and the video made from it, frame beside frame: what is needed of each frame, measured in one pass."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -28,6 +28,7 @@ class FrameFacts:
     colour: np.ndarray  # (3,) mean of the person in [0, 1]
     detail: float  # hf
     warp_error: float  # against the frame before; nan for the first
+    identity: float  # likeness to the photo, 0 for nobody; nan when nothing measures it
 
 
 @dataclass(frozen=True)
@@ -55,22 +56,33 @@ def paired_times(driver: list[Fraction], result: list[Fraction]) -> list[int | N
     return paired
 
 
-def read_facts(path: Path, finder: PersonFinder | None) -> Iterator[tuple[FrameFacts, np.ndarray]]:
-    """Facts and picture (at analysis size) of every frame. finder: in video mode with masks, for this video alone; None: times only."""
+Likeness = Callable[[np.ndarray, Pose | None], float]
+
+
+def read_facts(
+    path: Path, finder: PersonFinder | None, likeness: Likeness | None = None
+) -> Iterator[tuple[FrameFacts, np.ndarray]]:
+    """Facts and picture (at analysis size) of every frame.
+
+    finder: in video mode with masks, for this video alone; None: times only. likeness: a picture and its person -> to the photo's.
+    """
     previous = None
     with VideoReader(path, max_side_px=ANALYSIS_SIDE_PX) as video:
         for frame in video:
-            facts, previous = _facts(frame, finder, previous)
+            facts, previous = _facts(frame, finder, previous, likeness)
             yield facts, frame.image
 
 
-def _facts(frame: Frame, finder: PersonFinder | None, previous: _Evened | None) -> tuple[FrameFacts, _Evened | None]:
+def _facts(
+    frame: Frame, finder: PersonFinder | None, previous: _Evened | None, likeness: Likeness | None
+) -> tuple[FrameFacts, _Evened | None]:
     import torch
 
     person = None if finder is None else finder.find(frame.image)
     height, width = frame.image.shape[:2]
+    identity = float("nan") if likeness is None else likeness(frame.image, person.pose if person else None)
     if person is None:
-        return FrameFacts(frame.time_seconds, None, (width, height), np.full(3, np.nan), float("nan"), float("nan")), None
+        return FrameFacts(frame.time_seconds, None, (width, height), np.full(3, np.nan), float("nan"), float("nan"), identity), None
     mask = person.mask if person.mask is not None else np.full((height, width), 255, np.uint8)
     weight = mask.astype(np.float32) / 255
     picture = frame.image.astype(np.float32) / 255
@@ -79,7 +91,7 @@ def _facts(frame: Frame, finder: PersonFinder | None, previous: _Evened | None) 
     spread = float(np.sqrt((np.square(picture - colour) * weight[..., None]).sum() / max(float(weight.sum()) * 3, 1.0)))
     current = _Evened((picture - colour) / max(spread, 1e-3), spread, weight)
     error = _warp_error(previous, current) if previous is not None else float("nan")
-    return FrameFacts(frame.time_seconds, person.pose, (width, height), colour, detail, error), current
+    return FrameFacts(frame.time_seconds, person.pose, (width, height), colour, detail, error, identity), current
 
 
 def _warp_error(before: _Evened, now: _Evened) -> float:
