@@ -13,11 +13,11 @@ from dancepipe.evaluate.metric_weights import MetricWeights
 
 
 def write_random_inception(folder: Path, monkeypatch) -> Path:
-    return publish(_random_inception(), "inception", folder, monkeypatch)
+    return publish(random_inception(), "inception", folder, monkeypatch)
 
 
 @cache
-def _random_inception() -> dict:
+def random_inception() -> dict:
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     class Unfilled(FeatureExtractorInceptionV3):
