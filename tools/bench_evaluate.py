@@ -1,11 +1,13 @@
 """What the numbers cost beside the networks that some of them need, and what a second run saves.
 
-python tools/bench_evaluate.py --data DIR [--pairs-per-person 12] [--metrics all] [--metric-weights DIR]
+python tools/bench_evaluate.py --data DIR [--pairs-per-person 12] [--metrics all] [--metric-weights DIR | --random-weights]
 
-Networks: the pose estimator, Inception, LPIPS. The rest: reading, limb warp, pixel numbers, distances, intervals, files.
+Networks: the pose estimator, Inception, LPIPS, the re-identifier. The rest: reading, limb warp, pixel numbers, distances, intervals,
+files. Weights of random numbers cost what the published ones cost (but for the re-identifier, which is then next to nothing).
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,7 +18,8 @@ import dancepipe.evaluate.evaluate as stage
 from dancepipe.evaluate.options import EvaluateOptions
 from dancepipe.evaluate.score import PictureScorer
 
-NETWORKS = ("pose", "inception", "lpips")
+NETWORKS = ("pose", "inception", "lpips", "identity")
+TESTS = Path(__file__).resolve().parents[1] / "tests"
 
 
 def main() -> None:
@@ -26,6 +29,7 @@ def main() -> None:
     parser.add_argument("--pairs-per-person", type=int, default=12)
     parser.add_argument("--metrics", default="all")
     parser.add_argument("--metric-weights", help="folder with the weights of Inception and LPIPS")
+    parser.add_argument("--random-weights", action="store_true", help="make such weights up, for want of the published ones")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="auto")
@@ -41,8 +45,9 @@ def main() -> None:
 
     stage.PictureScorer = Watched
     with tempfile.TemporaryDirectory() as folder:
+        weights = make_weights(Path(folder) / "weights") if given.random_weights else given.metric_weights
         options = EvaluateOptions(
-            metrics=given.metrics, metric_weights=given.metric_weights, cache=f"{folder}/cache", small=True,
+            metrics=given.metrics, metric_weights=weights, cache=f"{folder}/cache", small=True,
             pairs_per_person=given.pairs_per_person, batch=given.batch, device=given.device,
         )  # fmt: skip
         for title in ("first run", "second run, features of the real pictures kept"):
@@ -50,6 +55,17 @@ def main() -> None:
             stage.evaluate(data=given.data, weights=given.weights, out=Path(folder) / "scores.json", options=options)
             whole = time.perf_counter() - started
             report(title, scorers[-1], whole)
+
+
+def make_weights(folder: Path) -> str:
+    """The tests' random weights; their digests become the published ones in this process."""
+    sys.path.insert(0, str(TESTS))
+    import metric_networks
+    from pytest import MonkeyPatch
+
+    for write in (metric_networks.write_random_inception, metric_networks.write_random_alexnet, metric_networks.write_colour_identity):
+        write(folder, MonkeyPatch())
+    return str(folder)
 
 
 def report(title: str, scorer: PictureScorer, whole: float) -> None:
