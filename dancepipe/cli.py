@@ -96,8 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     study = command("study", help="which one is the real photograph? a page for volunteers, and its JND table")
     study.add_argument("--real", type=Path, help="folder of real pictures")
     study.add_argument("--fake", action="append", metavar="NAME=DIR", help="a method and its folder of made pictures; may be repeated")
-    study.add_argument("--database", type=Path, help="SQLite file of the votes, begun or gone on with")
-    study.add_argument("--report", type=Path, metavar="DATABASE", help="print the JND table of a database instead of serving the page")
+    study.add_argument("--database", type=Path, default=Path("votes.sqlite"), help="SQLite file of the votes, begun or gone on with (default votes.sqlite)")
+    study.add_argument("--report", nargs="?", const=True, metavar="DATABASE", help="print the JND table of --database, or of the one named here, instead of serving the page")
     add_options(study, StudyOptions)
     study.set_defaults(run=_study)
 
@@ -229,11 +229,11 @@ def _study(parsed) -> int:
     if parsed.report:
         from dancepipe.study.report import study_report
 
-        print(study_report(parsed.report).text())
+        print(study_report(parsed.database if parsed.report is True else Path(parsed.report)).text())
         return 0
-    missing = [flag for flag in ("real", "fake", "database") if not getattr(parsed, flag)]
+    missing = [flag for flag in ("real", "fake") if not getattr(parsed, flag)]
     if missing:
-        raise ConfigError(f"study needs --{', --'.join(missing)} (or --report DATABASE)")
+        raise ConfigError(f"study needs --{', --'.join(missing)} (or --report)")
     from dancepipe.study.pairs import named_folders
     from dancepipe.study.study import study
 

@@ -5,7 +5,7 @@ import platform
 from pathlib import Path
 
 from dancepipe import __version__
-from dancepipe.errors import DancepipeError
+from dancepipe.errors import DancepipeError, WeightsMissingError
 
 _CORE = ("torch", "torchvision", "av", "numpy", "pillow", "tqdm", "pyyaml", "pyarrow", "safetensors", "yt-dlp", "mediapipe", "protobuf", "opencv-contrib-python", "tensorboard")
 _EXTRAS = {"yolo": "ultralytics", "rembg": "rembg", "decord": "decord", "ffmpeg": "ffmpeg-python", "dancers": "numba", "metrics": "torch-fidelity"}
@@ -17,7 +17,7 @@ def doctor(weights: Path | None = None) -> str:
     lines += [f"  {name:24} {_version(name) or 'MISSING: pip install dancepipe'}" for name in _CORE]
     lines += ["", "extras"]
     lines += [f"  {extra:24} {_version(name) or f'not installed: pip install {chr(39)}dancepipe[{extra}]{chr(39)}'}" for extra, name in _EXTRAS.items()]
-    lines += ["", "devices", *_devices(), "", "backends", *_backends(), "", "weights", *_weights(weights)]
+    lines += ["", "devices", *_devices(), "", "backends", *_backends(), "", "weights", *_weights(weights), "", "weights of metrics", *_metric_weights()]
     return "\n".join(lines)
 
 
@@ -88,4 +88,18 @@ def _weights(path: Path | None) -> list[str]:
             parts += f", stage 1 at {width // networks.dims.enlarge} x {height // networks.dims.enlarge}"
         square = "" if height == width else "; not square: animate will not take them"
         lines.append(f"  {wanted}: preset {networks.dims.preset}, {width} x {height}, {parts}{square}")
+    return lines
+
+
+def _metric_weights() -> list[str]:
+    from dancepipe.evaluate.metric_weights import KNOWN, download_cache, find_metric_weights
+
+    lines = [f"  in {download_cache()} (another folder: evaluate --metric-weights; downloads: evaluate --fetch)"]
+    for name, known in KNOWN.items():
+        try:
+            find_metric_weights(name, None)
+            words = "found"
+        except DancepipeError as error:
+            words = "absent" if isinstance(error, WeightsMissingError) else str(error)
+        lines.append(f"  {name:24} {words}: {known.file_name}, {known.megabytes} MB, {known.licence}")
     return lines

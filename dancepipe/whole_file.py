@@ -7,6 +7,16 @@ from pathlib import Path
 from dancepipe.errors import OutputError
 
 
+def check_writable(path: Path) -> None:
+    """Before long work: could `path` be written? Makes nothing. OutputError."""
+    folder = Path(path).absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK) or Path(path).is_dir():
+        what = "it is a folder" if Path(path).is_dir() else f"{folder} is {'read-only for you' if folder.is_dir() else 'no folder'}"
+        raise OutputError(f"cannot write {path}: {what}; choose a file in a folder that you may write to")
+
+
 def write_text(path: Path, text: str) -> None:
     """Put `text` (UTF-8) under `path`; what stood there stays until the new file is whole. OutputError."""
     path = Path(path)

@@ -71,6 +71,6 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
 def test_doctor_reports_packages_devices_backends_and_weights(tmp_path):
     write_untrained_weights(tmp_path / "weights.safetensors")
     report = doctor(tmp_path / "weights.safetensors")
-    for part in ("torch ", "mediapipe works", "libx264", "cpu ", "preset tiny, 32 x 32, stage 1 and 2", "yolo"):
+    for part in ("torch ", "mediapipe works", "libx264", "cpu ", "preset tiny, 32 x 32, stage 1 and 2", "yolo", "person_reid_youtu_2021nov.onnx, 107 MB, Apache-2.0"):
         assert part in report
     assert "no weights at" in doctor(tmp_path / "none.safetensors")

@@ -94,7 +94,7 @@ def test_named_pairs_give_exactly_these(data, tmp_path):
     scores = evaluate(data=data, options=options(tmp_path, metrics="l1", pairs=str(tmp_path / "test.csv"), baselines="copy"))
     assert [(item["target_clip"], item["target_frame"]) for item in scores.items] == [("clip3", 25), ("clip1", 5)]
     assert scores.items[1]["methods"]["copy"]["l1"] == 0
-    assert any("too few for intervals" in note for note in scores.notes)
+    assert any("too few people for intervals" in note for note in scores.notes)
 
 
 def test_identical_folders_are_perfect_and_blur_is_not(folders):
@@ -298,7 +298,6 @@ def test_other_bad_input(data, folders, tmp_path):
     with pytest.raises(BadVideoError, match="no such file"):
         evaluate(driver=tmp_path / "absent.mp4", result=tmp_path / "absent.mp4", options=options(tmp_path))
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot write"):
-        evaluate(
-            real=folders / "real", fake=folders / "blurred", out=tmp_path / "file" / "scores.json", options=options(folders, metrics="l1")
-        )
+    for out in (tmp_path / "file" / "scores.json", folders):
+        with pytest.raises(OutputError, match="cannot write"):  # before anything is looked at: the real folder is absent too
+            evaluate(real=tmp_path / "absent", fake=folders / "blurred", out=out, options=options(folders, metrics="l1"))

@@ -6,7 +6,7 @@ import torch
 from metric_networks import publish, write_random_alexnet, write_random_inception
 from PIL import Image
 
-from dancepipe.errors import WeightsError, WeightsMissingError
+from dancepipe.errors import ConfigError, WeightsError, WeightsMissingError
 from dancepipe.evaluate.features import open_inception, open_lpips, resized_for_inception
 
 
@@ -64,6 +64,15 @@ def test_mask_lpips_does_not_see_the_background(tmp_path, monkeypatch):
     assert lpips.distance(own, lpips.features(behind, mask)).abs().max() == 0
     assert lpips.distance(own, lpips.features(inside, mask)).min() > 0
     assert lpips.distance(lpips.features(first), lpips.features(behind)).min() > 0
+
+
+def test_pictures_too_small_for_lpips_are_named(tmp_path, monkeypatch):
+    pytest.importorskip("lpips")
+    write_random_alexnet(tmp_path, monkeypatch)
+    lpips = open_lpips("alex", tmp_path, "cpu")
+    assert all(torch.isfinite(layer).all() for layer in lpips.features(pictures(1, 31)))
+    with pytest.raises(ConfigError, match="30 x 30 is too small for LPIPS .needs 31 px"):
+        lpips.features(pictures(1, 30))
 
 
 def test_absent_and_unfitting_weights_are_named(tmp_path, monkeypatch):

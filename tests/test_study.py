@@ -9,13 +9,12 @@ import urllib.request
 from study_pictures import write_folders
 
 RUN = """
-import sys
-from pathlib import Path
-from dancepipe.study.options import StudyOptions
-from dancepipe.study.study import study
-folder = Path(sys.argv[1])
-summary = study(folder / "real", {"ours": folder / "ours"}, folder / "votes.sqlite", StudyOptions(port=0, pictures=2, checks=0))
-print(summary, "torch" in sys.modules)
+import os, sys
+from dancepipe.cli import main
+os.chdir(sys.argv[1])
+main(["study", "--real", "real", "--fake", "ours=ours", "--port", "0", "--pictures", "2", "--checks", "0"])
+print("torch" in sys.modules)
+main(["study", "--report"])
 """
 
 
@@ -25,7 +24,7 @@ def post(address, path, **body):
         return json.load(answer)
 
 
-def test_ctrl_c_closes_the_page_and_sums_up(tmp_path):
+def test_ctrl_c_closes_the_page_and_sums_up_and_the_report_finds_the_votes(tmp_path):
     write_folders(tmp_path, 2)
     with subprocess.Popen(
         [sys.executable, "-u", "-c", RUN, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -46,6 +45,8 @@ def test_ctrl_c_closes_the_page_and_sums_up(tmp_path):
             rest, errors = process.communicate(timeout=20)
         finally:
             process.kill()
-    assert said == ["reading 4 pictures", f"the study is at {address} (Ctrl-C closes it; votes are in {tmp_path / 'votes.sqlite'})"]
-    assert rest.splitlines() == ["closed; the same command goes on", "StudySummary(volunteers=2, finished=1, votes=2) False"]
+    assert said == ["reading 4 pictures", f"the study is at {address} (Ctrl-C closes it; votes are in votes.sqlite)"]
+    closed, summed_up, has_torch, report = rest.splitlines()[:4]
+    assert (closed, summed_up) == ("closed; the same command goes on", "votes.sqlite: 2 votes of 2 volunteers, 1 of them finished")
+    assert has_torch == "False" and report == "2 volunteers, 0 not counted, 2 votes counted", "the report is of the same file"
     assert errors == "" and process.returncode == 0

@@ -24,6 +24,7 @@ from dancepipe.evaluate.statistics import MIN_GROUPS
 from dancepipe.evaluate.video_form import score_finished_video
 from dancepipe.model.networks import load_networks
 from dancepipe.model.shipped import find_weights
+from dancepipe.whole_file import check_writable
 
 NETWORK = "network"
 
@@ -52,8 +53,10 @@ def evaluate(
     given = {
         name for name, value in locals().items() if name in ("weights", "data", "real", "fake", "driver", "result") and value is not None
     }
-    if out is not None and Path(out).suffix.lower() in (".html", ".htm"):
-        raise ConfigError(f"--out names the file of the scores (such as scores.json), got {out}; the report is written beside it as .html")
+    if out is not None:
+        if Path(out).suffix.lower() in (".html", ".htm"):
+            raise ConfigError(f"--out names the file of the scores (such as scores.json), got {out}; the report is written beside it as .html")
+        check_writable(out)
     weights = find_weights(weights) if weights is not None else None
     if given in ({"data"}, {"data", "weights"}):
         scores = _score_pairs(weights, Path(data), options, say)
@@ -148,8 +151,9 @@ def _score_folders(real: Path, fakes: dict[str, Path], options: EvaluateOptions,
             "endings": count_endings(pairs),
             "masks": "given" if options.masks else "of the person finder" if needs_masks else None,
         }
+        notes = [] if options.identity else ["without --identity every picture counts as a person of its own: intervals are over pictures"]
         records = [{"identity": pair.identity, "name": pair.name} for pair in pairs]
-        return _collected("folders", scorer, protocol, [], records)
+        return _collected("folders", scorer, protocol, notes, records)
 
 
 def _folder_batches(pairs: list[FolderPair], most: int):
@@ -197,7 +201,7 @@ def _protocol(options: EvaluateOptions, scorer: PictureScorer, pictures: int) ->
 def _collected(form: str, scorer: PictureScorer, protocol: dict, notes: list[str], records: list[dict]) -> Scores:
     methods, differences = scorer.estimates()
     if protocol["people"] < MIN_GROUPS:
-        notes = [*notes, f"{protocol['people']} people: too few for intervals over people (need {MIN_GROUPS})"]
+        notes = [*notes, f"too few people for intervals over people: {protocol['people']} (need {MIN_GROUPS})"]
     arrays = scorer.arrays()
     items = [
         record | {"methods": {method: {name: number(values[i]) for name, values in scores.items()} for method, scores in arrays.items()}}

@@ -14,10 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dancepipe.errors import MissingExtraError, WeightsError
+from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
 from dancepipe.evaluate.metric_weights import find_metric_weights, read_state
 
 _SIDE_PX = 299
+_FEWEST_PX = {"alex": 31, "vgg": 16}  # less leaves nothing after the last pooling
 _STAGES = (
     "Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "MaxPool_1", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "MaxPool_2",
     "Mixed_5b", "Mixed_5c", "Mixed_5d", "Mixed_6a", "Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e",
@@ -67,14 +68,24 @@ def open_inception(folder: Path | None, device: str, *, fetch: bool = False, say
 class Lpips:
     """LPIPS v0.1 (Zhang et al. 2018) of one real picture against any number of fakes, the real one's features taken once."""
 
-    def __init__(self, model: torch.nn.Module, device: str, identity: str):
+    def __init__(self, model: torch.nn.Module, device: str, identity: str, fewest_px: int):
         self._model = model.to(device).eval().requires_grad_(False)
-        self._device, self.identity = device, identity
+        self._device, self.identity, self._fewest_px = device, identity, fewest_px
 
     @torch.inference_mode()
     def features(self, pictures: Tensor, masks: Tensor | None = None) -> list[Tensor]:
-        """uint8 (B, H, W, 3) -> unit-length features of each layer. masks (uint8 (B, H, W)): what lies outside becomes mid-grey."""
+        """uint8 (B, H, W, 3) -> unit-length features of each layer. masks (uint8 (B, H, W)): what lies outside becomes mid-grey.
+
+        ConfigError for pictures that are smaller than the network can look at.
+        """
         from lpips import normalize_tensor
+
+        if min(pictures.shape[1:3]) < self._fewest_px:
+            height, width = pictures.shape[1:3]
+            raise ConfigError(
+                f"a picture of {width} x {height} is too small for LPIPS (needs {self._fewest_px} px); "
+                "give larger ones, or leave lpips and mask-lpips out of --metrics"
+            )
 
         x = pictures.to(self._device).permute(0, 3, 1, 2).float() / 127.5 - 1
         if masks is not None:
@@ -106,4 +117,4 @@ def open_lpips(network: str, folder: Path | None, device: str, *, fetch: bool = 
         if source not in state or state[source].shape != wanted[name].shape:
             raise WeightsError(f"{path} does not fit LPIPS: {source} is absent or of another shape; delete it and get it anew")
     model.net.load_state_dict({name: state[source] for name, source in names.items()})
-    return Lpips(model, device, f"lpips {network} v0.1, {path.name}")
+    return Lpips(model, device, f"lpips {network} v0.1, {path.name}", _FEWEST_PX[network])

@@ -58,7 +58,7 @@ def load_exact(path: Path) -> np.ndarray:
     """uint8 RGB (H, W, 3). BadImageError also for what would have to be changed to be compared (transparency, animation)."""
 
     def refuse(words: str) -> None:
-        raise BadImageError(path, f"{words.removeprefix(f'{path}: ')}; scores need plain pictures: save it again without")
+        raise BadImageError(path, f"scores need plain pictures, and this one would be changed ({words.removeprefix(f'{path}: ')}); save it without that")
 
     return load_photo(path, say=refuse)
 

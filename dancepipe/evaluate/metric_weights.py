@@ -52,9 +52,9 @@ def find_metric_weights(name: str, folder: Path | None, *, fetch: bool = False, 
     WeightsMissingError when it is absent, WeightsError when it is another file or cannot be fetched.
     """
     known = KNOWN[name]
-    place = (Path(folder) if folder is not None else _download_cache()) / known.file_name
+    place = (Path(folder) if folder is not None else download_cache()) / known.file_name
     # Without the folder's name: the reason goes into scores.json, which is the same everywhere.
-    where = "the folder named by --metric-weights" if folder is not None else "torch's download cache"
+    where = "the folder named by --metric-weights" if folder is not None else "torch's download cache (dancepipe doctor names the folder)"
     if not place.is_file():
         if not fetch:
             raise WeightsMissingError(f"no {known.file_name} in {where}; put it there ({known.url}), or run once with --fetch")
@@ -88,7 +88,8 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _download_cache() -> Path:
+def download_cache() -> Path:
+    """Torch's own folder for downloaded weights (TORCH_HOME)."""
     import torch
 
     return Path(torch.hub.get_dir()) / "checkpoints"

@@ -13,6 +13,7 @@ from dancepipe.evaluate.statistics import Estimate
 from dancepipe.whole_file import write_text
 
 FORMAT = "scores-1"
+MARK = "(!)"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Scores:
         present = {name for values in self.methods.values() for name in values} | self.not_available.keys()
         return [name for name in MEASURES if name in present]
 
+    def marks(self) -> list[str]:
+        """What a reader must know of marked numbers, a line each."""
+        found = {f"{MARK} {name}: {one.mark}" for values in self.methods.values() for name, one in values.items() if one.mark}
+        return sorted(found)
+
     def text(self) -> str:
         """The table for the screen: a row for each measure, a column for each method, 95 % intervals in brackets."""
         rows, reasons = [["", *self.methods]], {}
@@ -56,7 +62,7 @@ class Scores:
                 reasons.setdefault(self.not_available[name], []).append(name)
             else:
                 rows.append([_label(name), *(shown(values.get(name), MEASURES[name].digits) for values in self.methods.values())])
-        lines = [*aligned(rows), "- lower is better, + higher is better, = as the real ones; [95 % interval]"]
+        lines = [*aligned(rows), "- lower is better, + higher is better, = as the real ones; [95 % interval]", *self.marks()]
         lines += [f"not available: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
         return "\n".join([*lines, *self._differences(), *self.notes])
 
@@ -77,7 +83,7 @@ def _label(name: str) -> str:
 
 
 def is_clear(difference: Estimate | None) -> bool:
-    """Whether the interval is there and does not hold 0."""
+    """Whether the interval of a difference does not hold 0."""
     return difference is not None and difference.low is not None and (difference.low > 0 or difference.high < 0)
 
 
@@ -88,13 +94,13 @@ def aligned(rows: list[list[str]]) -> list[str]:
 
 
 def shown(estimate: Estimate | None, digits: int) -> str:
-    """One number with its interval and mark, as the table has it."""
+    """One number with its interval, and MARK where a line below says more, as the table has it."""
     if estimate is None or not math.isfinite(estimate.value):
         return "-"
-    text = f"{estimate.value:.{digits}f}"
+    text = f"{estimate.value:.{digits}f}" + (MARK if estimate.mark else "")
     if estimate.low is not None:
         text += f" [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
-    return text + (f" ({estimate.mark})" if estimate.mark else "")
+    return text
 
 
 def write_scores(path: Path, scores: Scores) -> None:
