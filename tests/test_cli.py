@@ -14,7 +14,7 @@ from dancepipe.doctor import doctor
     "line, message",
     [
         (["train", "--data", "nowhere", "--out", "x", "--config", "none.yaml"], "no configuration file at none.yaml"),
-        (["train", "--data", "nowhere", "--out", "x", "--preset", "huge"], "option 'preset' must be one of paper, base, live, tiny, got 'huge'"),
+        (["train", "--data", "nowhere", "--out", "x", "--preset", "huge"], "option 'preset' must be one of paper, market, base, live, tiny, got 'huge'"),
         (["train", "--data", "nowhere", "--out", "x", "--batch", "0"], "option 'batch' must be at least 1"),
         (["train", "--data", "nowhere", "--out", "x", "--preset", "tiny"], "no data set at nowhere"),
         (["animate", "--ref", "r.png", "--driver", "d.mp4", "--out", "o.mp4", "--weights", "live-257"], "cannot read video d.mp4: no such file"),

@@ -10,12 +10,12 @@ from dancepipe.model.dims import PRESETS, EnhancerDims, FlowAttentionDims, Model
 
 
 def test_presets_are_named_and_survive_json():
-    assert list(PRESETS) == ["paper", "base", "live", "tiny"]
+    assert list(PRESETS) == ["paper", "market", "base", "live", "tiny"]
     for name, dims in PRESETS.items():
         assert dims.preset == name
         assert ModelDims.from_json(json.loads(json.dumps(dims.as_json()))) == dims
     old = PRESETS["base"].as_json()
-    del old["enlarge"], old["flow_attention"]["attention_module"]  # files from before there was a choice
+    del old["enlarge"], old["flow_attention"]["attention_module"], old["flow_attention"]["window_4"]  # files from before there was a choice
     assert ModelDims.from_json(old) == PRESETS["base"] and PRESETS["base"].coarse_hw == (256, 256)
     assert replace(PRESETS["base"], size_hw=(512, 256), enlarge=2).coarse_hw == (256, 128)
     assert PRESETS["paper"].flow_attention.nf == PRESETS["base"].flow_attention.nf == 64
@@ -31,6 +31,7 @@ def test_presets_are_named_and_survive_json():
         (lambda: replace(PRESETS["base"], enlarge=3), "enlarge is 3; choose one of 1, 2"),
         (lambda: FlowAttentionDims(nf=15), "nf is 15"),
         (lambda: FlowAttentionDims(attention="softmax"), "spatial, gate"),
+        (lambda: FlowAttentionDims(window_4=4), "window_4 is 4; choose 3 or 5"),
         (lambda: EnhancerDims(n=0), "n is 0"),
         (lambda: EnhancerDims(norm="layer"), "batch, instance"),
     ],

@@ -4,14 +4,15 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
 from dancepipe.build_dataset.label import crop_clip, label_clip
 from dancepipe.build_dataset.options import BuildDatasetOptions
+from dancepipe.build_dataset.public import build_public, read_public
 from dancepipe.build_dataset.sources import Source, read_sources, shard_of, split_of
+from dancepipe.build_dataset.summary import BuildSummary
 from dancepipe.config import as_plain
 from dancepipe.dataset.store import SPLITS, ClipWriter, DatasetRow
 from dancepipe.errors import BadVideoError, ConfigError, DatasetError, FetchError, NoPersonError, OutputError
@@ -24,20 +25,8 @@ from dancepipe.whole_file import write_text
 _NO_PART_OF_THE_RECIPE = ("device", "num_shards", "shard_index")
 
 
-@dataclass(frozen=True)
-class BuildSummary:
-    """What a run did."""
-
-    sources: int
-    clips_written: int
-    clips_already_there: int
-    failures: int
-    frames_written: int
-    seconds: float
-
-
 def build_dataset(sources: list[str], out: Path, options: BuildDatasetOptions = BuildDatasetOptions(), *, say: Callable[[str], None] = print) -> BuildSummary:
-    """Build or complete the data set in `out` from URLs, video files, folders and text files of those.
+    """Build or complete the data set in `out` from URLs, video files, folders and text files of those, or, with a layout, from a published one.
 
     A clip that is already there is skipped; a source that fails goes to
     out/failures.jsonl with its stage and reason, and the run goes on. Raises
@@ -46,6 +35,14 @@ def build_dataset(sources: list[str], out: Path, options: BuildDatasetOptions = 
     if options.shard_index >= options.num_shards:
         raise ConfigError(f"shard_index {options.shard_index} must be below num_shards {options.num_shards}")
     out = Path(out)
+    if options.layout != "videos":
+        if len(sources) != 1 or not Path(sources[0]).is_dir():
+            raise ConfigError(f"layout {options.layout} needs one folder, the one with its CSV files; got {', '.join(sources)}")
+        found = read_public(Path(sources[0]), options.layout)
+        _same_recipe(out / "dataset.json", options)
+        return build_public(found, Path(sources[0]), out, options, say=say)
+    if options.mask == "full":
+        raise ConfigError("mask full keeps whole pictures, which is for published data sets (--layout); choose mediapipe or rembg")
     try:
         (out / "videos").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -151,7 +148,7 @@ def _same_recipe(path: Path, options: BuildDatasetOptions) -> None:
         write_text(path, json.dumps(recipe, indent=2) + "\n")
         return
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before = as_plain(BuildDatasetOptions()) | json.loads(path.read_text(encoding="utf-8"))  # options younger than the data set
     except (OSError, ValueError) as error:
         raise DatasetError(f"cannot read {path} ({error}); choose another --out, or delete the data set") from error
     changed = [f"{name} was {before.get(name)}, now {value}" for name, value in recipe.items() if before.get(name) != value]

@@ -7,10 +7,13 @@ from dancepipe.config import option
 
 @dataclass(frozen=True)
 class BuildDatasetOptions:
-    size_px: int = option(256, "side of the square pictures", minimum=32)
+    layout: str = option(
+        "videos", "or the folder of a published data set with its joints and pairs, in the layout of GFLA and PATN", choices=("videos", "deepfashion", "market1501")
+    )
+    size_px: int = option(256, "side of the square pictures (published data sets have sizes of their own)", minimum=32)
     fps: float = option(10.0, "pictures kept per second of video (0: every frame)", minimum=0, maximum=1000)
     pose: str = option("mediapipe", "pose backend", choices=("mediapipe", "yolo"))
-    mask: str = option("mediapipe", "mask backend", choices=("mediapipe", "rembg"))
+    mask: str = option("mediapipe", "mask backend; full: pictures of a published data set with their background", choices=("mediapipe", "rembg", "full"))
     yolo_weights: str | None = option(None, "weights of the yolo backend: a file, or a known name that ultralytics may download")
     rembg_model: str = option("u2net_human_seg", "model of the rembg backend")
     device: str = option("cpu", "device of the yolo and rembg backends: cpu, cuda, cuda:1 ...")

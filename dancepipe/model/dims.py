@@ -35,11 +35,14 @@ class FlowAttentionDims:
     nf: int = 64  # channels at half size; the appearance and pose encoders reach 4 * nf, the flow network starts at nf / 2
     attention: Attention = "spatial"  # A of eq. 2: softmax over positions with mean 1, or a bounded two-way gate
     attention_module: bool = True  # False: M is read off the flow features alone, as in GFLA (the paper's ablation)
+    window_4: int = 5  # side of local attention's window at H/4 (at H/8 it is 3)
     prior: Prior = "none"  # ours: "limbs" starts from the limb warp and copies its pixels through a gate (prior.py)
 
     def __post_init__(self):
         _check_width("nf", self.nf, 2)
         _check_choice("attention", self.attention, Attention)
+        if self.window_4 not in (3, 5):
+            raise ConfigError(f"window_4 is {self.window_4!r}; choose 3 or 5")
         _check_choice("prior", self.prior, Prior)
 
 
@@ -103,6 +106,7 @@ PRESETS: dict[str, ModelDims] = {
     dims.preset: dims
     for dims in (
         ModelDims("paper", (256, 256), FlowAttentionDims(64), EnhancerDims(64, 128)),
+        ModelDims("market", (128, 64), FlowAttentionDims(64, window_4=3), EnhancerDims(64, 128)),
         ModelDims("base", (256, 256), FlowAttentionDims(64, prior="limbs"), EnhancerDims(32, 64, keep=True)),
         ModelDims("live", (256, 256), FlowAttentionDims(16, prior="limbs"), EnhancerDims(8, 32, keep=True)),
         ModelDims("tiny", (64, 64), FlowAttentionDims(12, prior="limbs"), EnhancerDims(8, 16, keep=True)),

@@ -26,7 +26,7 @@ class EncodedReference:
     F_r_8: Tensor  # (B, 4 nf, H/8, W/8), channels_last: its memory is the table local attention gathers from
     F_r_4: Tensor  # (B, 2 nf, H/4, W/4), channels_last
     key_8: Tensor  # (B, 2 nf, H/8 + 2, W/8 + 2)
-    key_4: Tensor  # (B, 2 nf, H/4 + 4, W/4 + 4)
+    key_4: Tensor  # (B, 2 nf, H/4 + 4, W/4 + 4) for a window of 5
     flow_entry: EntryPart  # shares of the first blocks: (B, nf / 2, H/2, W/2) each
     attention_entry: EntryPart | None  # None without a flow attention module
 
@@ -64,7 +64,7 @@ class FlowAttentionNetwork(nn.Module):
         self.flow_network = FlowNetwork(nf, HEAT_MAPS + more)
         self.attention_module = FlowAttentionModule(nf, dims.attention) if dims.attention_module else FlowMasks(nf)
         self.local_attention_8 = LocalAttention(4 * nf, 2 * nf, window=3)
-        self.local_attention_4 = LocalAttention(2 * nf, 2 * nf, window=5)
+        self.local_attention_4 = LocalAttention(2 * nf, 2 * nf, window=dims.window_4)
         # G_d
         self.decode_8 = nn.Sequential(Residual(4 * nf), Up(4 * nf, 2 * nf, 4 * nf))
         self.decode_4 = nn.Sequential(Residual(2 * nf), Up(2 * nf, nf, 2 * nf), Residual(nf), Up(nf, nf, nf))

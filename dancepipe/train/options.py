@@ -8,7 +8,7 @@ from dancepipe.model.loss_weights import LossWeights
 
 @dataclass(frozen=True)
 class TrainOptions:
-    preset: str = option("base", "network sizes", choices=("paper", "base", "live", "tiny"))
+    preset: str = option("base", "network sizes", choices=("paper", "market", "base", "live", "tiny"))
     attention_module: bool = option(True, "flow attention module; without: M is read off the flow features alone, as in GFLA")
     prior: str | None = option(None, "ours: the limb warp as first guess, or none; default: as the preset has it", choices=("none", "limbs"))
     keep: bool | None = option(None, "ours: the enhancer's gate that keeps the coarse picture's pixels; default: as the preset has it")
