@@ -13,7 +13,7 @@ pytest.importorskip("numba")
 from dancepipe.dancers.assets import ASSETS_VARIABLE, AssetsError
 from dancepipe.dataset.pairs import PairSource, collate
 from dancepipe.dataset.store import read_clip
-from dancepipe.errors import BadImageError, MissingExtraError
+from dancepipe.errors import BadImageError, ConfigError, MissingExtraError
 from dancepipe.render_dancers.options import RenderDancersOptions
 from dancepipe.render_dancers.render_dancers import render_dancers, split_of_identity
 
@@ -61,6 +61,18 @@ def test_a_second_run_writes_nothing_and_a_lost_file_comes_back(written):
     next(folder.rglob("*.parquet")).unlink()
     assert render_dancers(folder, options, say=lambda line: None).identities_written == 1
     assert digests(folder) == before
+
+
+def test_other_options_do_not_mix_into_a_data_set(written, dancer_pack):
+    """Above all not another test share, which would put a person into both splits. More people and more truth are welcome."""
+    folder, options, _, _ = written
+    before = digests(folder)
+    for changed, words in (({"test_share": 1.0}, "test_share was 0.0, now 1.0"), ({"degraded": True}, "degraded was False, now True")):
+        with pytest.raises(ConfigError, match=words):
+            render_dancers(folder, replace(options, **changed), say=lambda line: None)
+    assert digests(folder) == before
+    again = render_dancers(folder, replace(options, identities=2, truth=False, workers=2), say=lambda line: None)
+    assert again.identities_written == 0
 
 
 def test_training_reads_the_pairs(written):

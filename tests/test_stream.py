@@ -29,15 +29,16 @@ def test_pairs_do_not_depend_on_the_order_they_are_asked_for(dancer_pack):
 
 
 @pytest.mark.parametrize(
-    ("frame_options", "workers"), [(FrameOptions(size_px=48), 2), (FrameOptions(size_px=96, degraded=True, detected_share=0.5), 1)]
+    ("frame_options", "workers", "with_flow"),
+    [(FrameOptions(size_px=48), 2, True), (FrameOptions(size_px=96, degraded=True, detected_share=0.5), 1, False)],
 )
-def test_a_loader_with_workers_gives_the_same_batches(dancer_pack, frame_options, workers):
+def test_a_loader_with_workers_gives_the_same_batches(dancer_pack, frame_options, workers, with_flow):
     """Also where the person finder has looked in this process before, whose threads no forked worker survives."""
-    pairs = pairs_of(dancer_pack, frame_options)
+    pairs = pairs_of(dancer_pack, frame_options, with_flow=with_flow)
     alone, shared = (list(pair_batches(pairs, 4, 0, 8, workers)) for workers in (0, workers))
     assert len(alone) == 2
     for one, other in zip(alone, shared):
-        assert one.flow is other.flow is None
+        assert (one.flow is not None) == with_flow and (not with_flow or one.flow_visible.any())
         for name, value in vars(one).items():
             if value is not None:
                 np.testing.assert_array_equal(value.numpy(), getattr(other, name).numpy())

@@ -13,7 +13,7 @@ from dancepipe.build_dataset.options import BuildDatasetOptions
 from dancepipe.build_dataset.public import build_public, read_public
 from dancepipe.build_dataset.sources import Source, read_sources, shard_of, split_of
 from dancepipe.build_dataset.summary import BuildSummary
-from dancepipe.config import as_plain
+from dancepipe.dataset.recipe import hold_to_recipe
 from dancepipe.dataset.store import SPLITS, ClipWriter, DatasetRow
 from dancepipe.errors import BadVideoError, ConfigError, DatasetError, FetchError, NoPersonError, OutputError
 from dancepipe.media.fetch import fetch
@@ -39,7 +39,7 @@ def build_dataset(sources: list[str], out: Path, options: BuildDatasetOptions = 
         if len(sources) != 1 or not Path(sources[0]).is_dir():
             raise ConfigError(f"layout {options.layout} needs one folder, the one with its CSV files; got {', '.join(sources)}")
         found = read_public(Path(sources[0]), options.layout)
-        _same_recipe(out / "dataset.json", options)
+        hold_to_recipe(out, options, apart_from=_NO_PART_OF_THE_RECIPE)
         return build_public(found, Path(sources[0]), out, options, say=say)
     if options.mask == "full":
         raise ConfigError("mask full keeps whole pictures, which is for published data sets (--layout); choose mediapipe or rembg")
@@ -47,7 +47,7 @@ def build_dataset(sources: list[str], out: Path, options: BuildDatasetOptions = 
         (out / "videos").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write to {out}: {error.strerror}; choose a folder that you may write to") from error
-    _same_recipe(out / "dataset.json", options)
+    hold_to_recipe(out, options, apart_from=_NO_PART_OF_THE_RECIPE)
     ledger = out / ("failures.jsonl" if options.num_shards == 1 else f"failures-{options.shard_index}-of-{options.num_shards}.jsonl")
 
     found, unusable = read_sources(sources, say=say)
@@ -139,21 +139,6 @@ def clip_path(out: Path, source: Source, test_share: float) -> Path:
     """out/SPLIT/NAME-KEY.parquet: a readable name, and a key that keeps equal names apart."""
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(source.location.split("?")[0]).stem).strip("-")[:48]
     return Path(out) / split_of(source.identity, test_share) / f"{stem or 'clip'}-{source.key[:8]}.parquet"
-
-
-def _same_recipe(path: Path, options: BuildDatasetOptions) -> None:
-    """One data set, one recipe: the options that decide what its pictures are lie beside them, and others are refused."""
-    recipe = {name: value for name, value in as_plain(options).items() if name not in _NO_PART_OF_THE_RECIPE}
-    if not path.exists():
-        write_text(path, json.dumps(recipe, indent=2) + "\n")
-        return
-    try:
-        before = as_plain(BuildDatasetOptions()) | json.loads(path.read_text(encoding="utf-8"))  # options younger than the data set
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"cannot read {path} ({error}); choose another --out, or delete the data set") from error
-    changed = [f"{name} was {before.get(name)}, now {value}" for name, value in recipe.items() if before.get(name) != value]
-    if changed:
-        raise ConfigError(f"{path.parent} was built with other options: {', '.join(changed)}; use the same, or choose another --out")
 
 
 def _is_there(out: Path, path: Path, source: Source, say: Callable[[str], None]) -> bool:

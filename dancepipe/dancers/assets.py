@@ -17,6 +17,10 @@ import numpy as np
 from dancepipe.errors import DancepipeError
 
 ASSETS_VARIABLE = "DANCEPIPE_DANCERS"
+MAKE_ONE = (
+    "to make one, fetch github.com/makehumancommunity/makehuman and github.com/makehumancommunity/makehuman-assets (CC0) and "
+    "github.com/papagina/Auto_Conditioned_RNN_motion (CMU's motion capture), then run tools/build_dancers_pack.py of dancepipe's repository"
+)
 REQUIRED_FILES = ("body.npz", "targets.npz", "motion/motion_cmu.npz", "tex/low-poly.webp", "proxy_eyes_low-poly.npz")
 
 
@@ -126,12 +130,11 @@ def find_assets(folder: str | Path | None) -> Path:
     chosen = folder or os.environ.get(ASSETS_VARIABLE)
     if not chosen:
         raise AssetsError(
-            f"rendered dancers need an asset pack: pass --assets DIR or set {ASSETS_VARIABLE}; "
-            "make one from the public MakeHuman (CC0) and CMU motion files with tools/build_dancers_pack.py"
+            f"rendered dancers need an asset pack and none is named: pass --assets DIR or set {ASSETS_VARIABLE}; {MAKE_ONE}"
         )
     chosen = Path(chosen)
     if not chosen.is_dir():
-        raise AssetsError(f"no asset pack at {chosen}: it is not a folder; make one with tools/build_dancers_pack.py")
+        raise AssetsError(f"no asset pack at {chosen}: it is not a folder; {MAKE_ONE}")
     return chosen
 
 
@@ -181,7 +184,7 @@ def check_pack(folder: Path) -> list[str]:
     try:
         entries = {entry["path"]: entry for entry in json.loads(manifest_path.read_text("utf-8"))}
     except FileNotFoundError as error:
-        raise AssetsError(f"no MANIFEST.json in {folder}: this is not an asset pack; make one with tools/build_dancers_pack.py") from error
+        raise AssetsError(f"no MANIFEST.json in {folder}: this is not an asset pack; {MAKE_ONE}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise AssetsError(f"damaged asset pack: {manifest_path} cannot be read ({error}); make it again") from error
     for path in REQUIRED_FILES:

@@ -31,8 +31,7 @@ class DancerPairs:
     """Random access to pairs by number, with the items of dataset.pairs.PairSource: pair n is a pure function of (seed, n).
 
     with_flow adds "flow" float32 (S, S, 2) and "flow_visible" bool (S, S): target pixel p shows reference pixel p + flow[p].
-    Give it to pair_batches (without flow) or to a torch DataLoader with a sampler of pair numbers and, where there are workers,
-    multiprocessing_context=worker_start.
+    Give it to dataset.pairs.pair_batches.
     Raises AssetsError when the pack is absent or damaged.
     """
 

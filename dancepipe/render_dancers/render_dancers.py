@@ -10,9 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from dancepipe.dataset.recipe import hold_to_recipe
 from dancepipe.dataset.store import ClipWriter, DatasetRow
 from dancepipe.errors import MissingExtraError, OutputError
 from dancepipe.render_dancers.options import RenderDancersOptions
+
+_NO_PART_OF_THE_RECIPE = ("identities", "assets", "truth", "workers")  # more people may be added, and truth to those that are there
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ def render_dancers(out: Path, options: RenderDancersOptions = RenderDancersOptio
     """Render `options.identities` people into OUT/train and OUT/test, one Parquet file each, and OUT/truth when asked.
 
     The bytes depend on the options and the pack alone, not on the number of workers. Files that are there are kept: the same
-    command goes on where it stopped. Raises AssetsError (pack), MissingExtraError, OutputError (folder, disk).
+    command goes on where it stopped. Raises AssetsError (pack), ConfigError (other options than those that the folder was begun
+    with), MissingExtraError, OutputError (folder, disk).
     """
     from dancepipe.dancers.assets import load_assets
 
@@ -37,6 +41,7 @@ def render_dancers(out: Path, options: RenderDancersOptions = RenderDancersOptio
     started = time.monotonic()
     out = Path(out)
     folder = load_assets(options.assets).folder
+    hold_to_recipe(out, options, apart_from=_NO_PART_OF_THE_RECIPE)
     tasks = [number for number in range(options.identities) if not _is_done(out, options, number)]
     workers = min(options.workers or os.cpu_count() or 1, max(len(tasks), 1))
     already = options.identities - len(tasks)
