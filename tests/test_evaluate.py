@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,6 +88,20 @@ def test_weights_are_rendered_and_the_protocol_says_with_what(data, tmp_path):
     )
     assert record["items"][0]["methods"]["network"]["l1"] > 0 and record["items"][0]["target_clip"].startswith("clip")
     assert str(tmp_path) not in (tmp_path / "scores.json").read_text()
+
+
+def test_the_pictures_of_the_pairs_score_as_folders_what_they_scored_as_pairs(data, tmp_path):
+    album = tmp_path / "album"
+    chosen = options(tmp_path, metrics="l1,psnr,ssim", pairs_per_person=2)
+    scores = evaluate(data=data, options=replace(chosen, pictures=str(album)))
+    assert {folder.name: len(list(folder.iterdir())) for folder in album.iterdir()} == {"real": 12, "copy": 12, "limb-warp": 12}
+    again = evaluate(
+        real=album / "real", fake={name: album / name for name in ("copy", "limb-warp")}, options=replace(chosen, identity="_(person[0-9])$")
+    )
+    for method in ("copy", "limb-warp"):
+        assert again.methods[method]["ssim"] == scores.methods[method]["ssim"], "the same pictures of the same people"
+    with pytest.raises(OutputError, match="not an empty folder"):
+        evaluate(data=data, options=replace(chosen, pictures=str(album)))
 
 
 def test_named_pairs_give_exactly_these(data, tmp_path):
@@ -262,7 +277,7 @@ def test_unknown_and_misplaced_metrics(folders):
 
 @pytest.mark.parametrize(
     "form, option, of",
-    [("folders", "pairs", "--data"), ("data", "masks", "--real and --fake"), ("data", "identity", "--real"), ("folders", "reference", "--driver")],
+    [("folders", "pairs", "--data"), ("folders", "pictures", "--data"), ("data", "masks", "--real and --fake"), ("data", "identity", "--real"), ("folders", "reference", "--driver")],
 )
 def test_options_of_another_form_are_not_passed_over(data, folders, form, option, of):
     given = {"data": data} if form == "data" else {"real": folders / "real", "fake": folders / "blurred"}

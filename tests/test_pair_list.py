@@ -80,8 +80,9 @@ def test_pictures_are_read_at_any_size(split):
 
 
 def test_named_pairs_are_read(split, tmp_path):
+    """Also from a spreadsheet, which puts a mark at the beginning."""
     path = tmp_path / "test.csv"
-    path.write_text("reference_clip,reference_frame,target_clip,target_frame,remark\nclip0,0,clip0,35,x\nclip2,10,clip2,5,\n")
+    path.write_text("\ufeffreference_clip,reference_frame,target_clip,target_frame,remark\nclip0,0,clip0,35,x\nclip2,10,clip2,5,\n")
     pairs = read_pairs(path, split)
     assert [(pair.identity, pair.reference, pair.target) for pair in pairs] == [
         ("person0", FrameId("clip0", 0), FrameId("clip0", 35)),

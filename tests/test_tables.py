@@ -51,10 +51,12 @@ def test_our_numbers_stand_beside_with_what_differs(scored):
 
 
 def test_bad_arguments_are_named(scored, tmp_path, capsys):
+    write_scores(tmp_path / "video.json", Scores("video", {}, {"result": {}}, {}))
     for given, words in (
         ("x", "is not NAME=FILE"),
         (f"x:blend={scored}", "no method 'blend'; it has network, copy"),
         (f"x={tmp_path}/absent", "cannot read"),
+        (f"x={tmp_path}/video.json", "scores a finished video"),
     ):
         with pytest.raises(ConfigError, match=words):
             tables.tables({"market": [given]}, [], [])

@@ -126,6 +126,8 @@ def _scores(given: str) -> tuple[str, dict]:
         raise ConfigError(f"'{given}' is not NAME=FILE")
     name, _, method = name.partition(":")
     record = read_scores(Path(path))
+    if record["form"] == "video":
+        raise ConfigError(f"{path} scores a finished video; the paper's tables are of pictures")
     methods = record["methods"]
     method = method or next(iter(methods))
     if method not in methods:

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from dancepipe.device import pick_device
 from dancepipe.errors import ConfigError
+from dancepipe.evaluate.album import Album
 from dancepipe.evaluate.baselines import baseline_pictures
 from dancepipe.evaluate.folders import FolderPair, count_endings, load_pair, match_folders, some
 from dancepipe.evaluate.metric_weights import sha256_of
@@ -90,12 +91,15 @@ def _score_pairs(weights: Path | None, data: Path, options: EvaluateOptions, say
         if without:
             notes.append(f"left out, as no two of their pictures differ in pose by {options.min_pose_change} torso lengths: {some(without)}")
     renderer = PairRenderer(networks, device, options.precision) if networks else None
+    album = Album(Path(options.pictures)) if options.pictures else None
     digest = hashlib.sha256()
     with closing(PictureScorer(metrics, options, device, needs_masks=False, say=say)) as scorer:
         for start in tqdm(range(0, len(pairs), options.batch), desc="pairs", unit="batch", disable=None):
             batch = _render_batch(pairs[start : start + options.batch], split, size_hw, renderer, baselines, device)
             for pictures in zip(batch.references, batch.real, strict=True):
                 digest.update(b"".join(picture.tobytes() for picture in pictures))
+            if album is not None:
+                album.add(batch.identities, {REAL: batch.real} | batch.fakes)
             scorer.add(batch)
         protocol = _protocol(options, scorer, len(pairs))
         protocol |= {"size_hw": list(size_hw), "data_sha256": digest.hexdigest(), "weights_sha256": sha256_of(weights) if weights else None}

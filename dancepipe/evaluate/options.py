@@ -35,8 +35,8 @@ VIDEO_METRICS = {
     "identity": ("identity",),
 }
 BASELINES = ("copy", "limb-warp")
-_OF_FORM = {"pairs": "--data", "masks": "--real and --fake", "identity": "--real and --fake", "reference": "--driver and --result"}
-_NOT_IN_PROTOCOL = ("cache", "device", "batch", "fetch", "metric_weights", "examples")  # they change no number
+_OF_FORM = {"pairs": "--data", "pictures": "--data", "masks": "--real and --fake", "identity": "--real and --fake", "reference": "--driver and --result"}
+_NOT_IN_PROTOCOL = ("cache", "device", "batch", "fetch", "metric_weights", "examples", "pictures")  # they change no number
 _PLACES = ("pairs", "masks", "reference", "yolo_weights")  # of these the name only: equal files are equal wherever they lie
 
 
@@ -54,6 +54,9 @@ class EvaluateOptions:
     masks: str | None = option(None, "folder of masks (white = person) for --real; else the person finder makes them")
     identity: str | None = option(
         None, "regular expression whose first group finds the person in a file name (else every picture is its own person)"
+    )
+    pictures: str | None = option(
+        None, "empty or new folder where the pictures of --data are put, real and made, for study and for other programs"
     )
     reference: str | None = option(None, "photo that a finished video was made from, for the proportions of the body (else the driver's)")
     pose: str = option("mediapipe", "pose backend", choices=("mediapipe", "yolo"))

@@ -119,7 +119,7 @@ def drawn_pairs(split: HeldOut, per_person: int, min_change: float, seed: int) -
 def read_pairs(path: Path, split: HeldOut) -> list[PairId]:
     """The pairs of a CSV file with the columns COLUMNS. DatasetError for a bad file, unknown pictures, or two people in a pair."""
     try:
-        with open(path, newline="", encoding="utf-8") as file:
+        with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
             if missing:
