@@ -86,7 +86,7 @@ def ablation(
             say(f"--- {arm.title}")
             own = options[arm.name]
             if arm.after:
-                own = replace(own, init=str(out / arm.after / "stage1.safetensors"), stage1_steps=0)
+                own = replace(own, init=str(out / arm.after / "stage1.safetensors"), stage0_steps=0, stage1_steps=0)
             train(data, run, own, resume=bool(checkpoints(run)), say=say)
     for place, arm in enumerate(arms):
         scores = out / arm.name / "scores.json"
@@ -150,7 +150,7 @@ def _pace(data: Path, out: Path, options: TrainOptions, trained: dict[int, int],
     rare = {"sample_every": 10**6, "save_every": 10**6, "log_every": 1}
     if not any(counts.values()):
         return {}
-    train(data, out, replace(options, stage1_steps=counts[1], stage2_steps=counts[2], **rare), say=lambda text: None)
+    train(data, out, replace(options, stage0_steps=0, stage1_steps=counts[1], stage2_steps=counts[2], **rare), say=lambda text: None)
     records = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     shutil.rmtree(out)
     rates = {stage: [one["samples_per_second"] for one in records if one["stage"] == stage and "samples_per_second" in one] for stage in counts}

@@ -73,10 +73,10 @@ class PairSource(torch.utils.data.Dataset):
         # Which pair a number means depends on these: a run that is resumed must find the same.
         self.fingerprint = hashlib.sha1(json.dumps(sorted(rows_of.items())).encode()).hexdigest()[:16]
 
-    def at(self, size_hw: tuple[int, int]) -> "PairSource":
-        """The same pairs at another size."""
+    def at(self, size_hw: tuple[int, int], seed: int | None = None) -> "PairSource":
+        """The same pairs at another size, or those of another seed."""
         other = copy.copy(self)
-        other.size_hw = tuple(size_hw)
+        other.size_hw, other.seed = tuple(size_hw), self.seed if seed is None else seed
         return other
 
     def __getitem__(self, number: int) -> dict[str, np.ndarray]:

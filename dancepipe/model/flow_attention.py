@@ -95,6 +95,13 @@ class FlowAttentionNetwork(nn.Module):
             self.attention_module.encode_reference(J_r),
         )
 
+    def flow(self, entry: EntryPart, S_t: Tensor, prior: LimbPrior | None = None) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """entry: `flow_network.encode_reference` -> (F_f at H/8, at H/4), (f at H/8, at H/4); all that stage 0 trains."""
+        F_f, (f_8, f_4) = self.flow_network(entry, torch.cat((S_t, prior.inputs()), 1) if prior else S_t)
+        if prior:  # the network predicts the correction of the limbs' flow
+            f_8, f_4 = prior.flow_8 + f_8, prior.flow_4 + f_4
+        return F_f, (f_8, f_4)
+
     def render(
         self, reference: EncodedReference, S_t: Tensor, J_t: Tensor, prior: LimbPrior | None = None, fixed_mask: float | None = None
     ) -> FlowAttentionOutput:
@@ -106,9 +113,7 @@ class FlowAttentionNetwork(nn.Module):
         if self.has_prior != (prior is not None):
             raise ValueError(f"this network {'needs a' if self.has_prior else 'takes no'} limb prior")
         known = (prior.inputs(),) if prior else ()
-        F_f, (f_8, f_4) = self.flow_network(reference.flow_entry, torch.cat((S_t, *known), 1))
-        if prior:  # the network predicts the correction of the limbs' flow
-            f_8, f_4 = prior.flow_8 + f_8, prior.flow_4 + f_4
+        F_f, (f_8, f_4) = self.flow(reference.flow_entry, S_t, prior)
         (M_8, M_4), attention = self.attention_module(reference.attention_entry, J_t, F_f)
         if fixed_mask is not None:
             M_8, M_4 = torch.full_like(M_8, fixed_mask), torch.full_like(M_4, fixed_mask)

@@ -47,12 +47,12 @@ def _best_similarity(reference: Tensor, target: Tensor) -> Tensor:
 
 def flow_image_loss(flows: tuple[Tensor, Tensor], I_r: Tensor, I_t: Tensor) -> Tensor:
     """Eq. 5: L1 between the reference warped at full size and the target."""
-    levels = []
-    for flow in flows:
-        scale = I_t.shape[2] / flow.shape[2]
-        full = F.interpolate(flow, size=I_t.shape[2:], mode="bilinear", align_corners=False) * scale  # (B, 2, H, W)
-        levels.append(F.l1_loss(warp(I_r, full), I_t))
-    return sum(levels) / len(levels)
+    return sum(F.l1_loss(warp(I_r, full_size(flow, I_r)), I_t) for flow in flows) / len(flows)
+
+
+def full_size(flow: Tensor, picture: Tensor) -> Tensor:
+    """A flow (B, 2, h, w) of a smaller map at the size of a picture (B, C, H, W), in its pixels: (B, 2, H, W)."""
+    return F.interpolate(flow, size=picture.shape[2:], mode="bilinear", align_corners=False) * (picture.shape[2] / flow.shape[2])
 
 
 @dataclass(frozen=True)

@@ -49,23 +49,45 @@ def stage1_terms(
 
     I_r, I_t (B, 3, H, W) in [-1, 1]; mask (B, 1, H, W) in [0, 1], the person in I_t; exact: the flow, where the data know it.
     """
-    terms = {"flow_image": flow_image_loss(made.flows, I_r, I_t), "l1": F.l1_loss(made.coarse, I_t)}
+    taps_r, taps_t = given_taps(perceptual, I_r, I_t)
+    terms = flow_terms(made.flows, I_r, I_t, taps_r, taps_t, weights, correctness, exact)
+    terms["l1"] = F.l1_loss(made.coarse, I_t)
     terms |= detail_terms(made.coarse, made.mixture, I_t, mask)
     if perceptual is not None:
-        with torch.no_grad():
-            taps_t, taps_r = perceptual(I_t), perceptual(I_r)
         taps = perceptual(made.coarse)
-        terms["flow_feature"] = flow_feature_loss(made.flows, taps_r, taps_t, correctness)
         terms["perceptual"] = perceptual_distance(taps, taps_t).mean()
         if weights.style:
             terms["style"] = style_loss(taps, taps_t)
-    if weights.flow_exact and exact is not None:
-        terms["flow_exact"] = flow_exact_loss(made.flows, exact)
-    if weights.affine:
-        terms["affine"] = affine_loss(made.flows)
     terms |= adversarial_terms(discriminator, made.coarse, I_t, weights)
     terms["matte"] = matte_loss(made.matte_logits, mask)
     return terms
+
+
+def flow_terms(
+    flows: tuple[Tensor, Tensor],
+    I_r: Tensor,
+    I_t: Tensor,
+    taps_r: Sequence[Tensor] | None,
+    taps_t: Sequence[Tensor] | None,
+    weights: LossWeights,
+    correctness: Correctness,
+    exact: ExactFlow | None,
+) -> dict[str, Tensor]:
+    """Those of the flow alone, as in stage1_terms. taps: perceptual features, None without a perceptual network."""
+    terms = {"flow_image": flow_image_loss(flows, I_r, I_t)}
+    if taps_r is not None:
+        terms["flow_feature"] = flow_feature_loss(flows, taps_r, taps_t, correctness)
+    if weights.flow_exact and exact is not None:
+        terms["flow_exact"] = flow_exact_loss(flows, exact)
+    if weights.affine:
+        terms["affine"] = affine_loss(flows)
+    return terms
+
+
+@torch.no_grad()
+def given_taps(perceptual: Vgg19Taps | None, I_r: Tensor, I_t: Tensor) -> tuple[Sequence[Tensor] | None, Sequence[Tensor] | None]:
+    """Perceptual features of the reference and of the target; None without a perceptual network."""
+    return (None, None) if perceptual is None else (perceptual(I_r), perceptual(I_t))
 
 
 def stage2_terms(

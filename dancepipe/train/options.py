@@ -17,6 +17,7 @@ class TrainOptions:
     height_px: int = option(256, "picture height, a multiple of 16", minimum=32)
     width_px: int = option(256, "picture width, a multiple of 16 (animate takes square pictures only)", minimum=32)
     enlarge: int = option(1, "stage 1 works at the picture's size divided by this and its picture is enlarged; stage 2 at the whole", choices=(1, 2))
+    stage0_steps: int = option(0, "steps of the flow network alone before stage 1, by the terms of the flow: 20 x flow_feature, flow_image, flow_exact", minimum=0)
     stage1_steps: int = option(200_000, "steps of stage 1: flow attention network and D", minimum=0)
     stage2_steps: int = option(100_000, "steps of stage 2: enhancer, D and D_f; stage 1 frozen", minimum=0)
     batch: int = option(8, "pairs a step", minimum=1)

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from dancepipe.media.image import save_png
+from dancepipe.model.flow_losses import full_size
 from dancepipe.model.local_attention import warp
 from dancepipe.model.tensors import to_picture
 from dancepipe.train.inputs import NetworkPair
@@ -19,14 +20,12 @@ _TITLE_PX = 14
 def sample_grid(pair: NetworkPair, coarse, final: Tensor | None, matte_logits: Tensor) -> np.ndarray:
     """uint8 RGB (rows * H + title, 8 * W, 3). coarse: a FlowAttentionOutput; final: None in stage 1."""
     size_hw = pair.I_t.shape[2:]
-    flow = torch.nn.functional.interpolate(coarse.flows[1], size=size_hw, mode="bilinear", align_corners=False)
-    flow = flow * (size_hw[0] / coarse.flows[1].shape[2])
     M = torch.nn.functional.interpolate(coarse.masks[1].float(), size=size_hw, mode="bilinear", align_corners=False)
     columns = [
         pair.I_r,
         pair.I_t,
         pair.J_t * 2 - 1,
-        warp(pair.I_r, flow),
+        warp(pair.I_r, full_size(coarse.flows[1], pair.I_r)),
         (M * 2 - 1).expand(-1, 3, -1, -1),
         coarse.coarse,
         torch.zeros_like(pair.I_t) if final is None else final,

@@ -1,5 +1,7 @@
 """What each stage trains, by which terms, and one step of it. The stages differ in nothing else."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -8,10 +10,13 @@ from dancepipe.model.discriminator import face_discriminator, image_discriminato
 from dancepipe.model.enhancer import Enhancer
 from dancepipe.model.face import crop_faces, face_boxes
 from dancepipe.model.flow_attention import FlowAttentionNetwork, FlowAttentionOutput
-from dancepipe.model.losses import discriminator_loss, stage1_terms, stage2_terms, weighted_sum
+from dancepipe.model.flow_losses import full_size
+from dancepipe.model.local_attention import warp
+from dancepipe.model.loss_weights import LossWeights
+from dancepipe.model.losses import discriminator_loss, flow_terms, given_taps, stage1_terms, stage2_terms, weighted_sum
 from dancepipe.model.networks import Networks
 from dancepipe.model.perceptual import Vgg19Taps
-from dancepipe.model.prior import limb_prior
+from dancepipe.model.prior import LimbPrior, limb_prior
 from dancepipe.model.sizes import enlarged
 from dancepipe.train.average import Anchor, WeightAverage
 from dancepipe.train.inputs import NetworkPair, shrunk_pair
@@ -63,8 +68,53 @@ class _Judge:
 def _coarse(network: FlowAttentionNetwork, pair: NetworkPair, enlarge: int = 1) -> FlowAttentionOutput:
     """enlarge: made of the pair at a fraction of its size, and enlarged to it."""
     pair = shrunk_pair(pair, enlarge)
-    prior = limb_prior(pair.I_r, pair.matte_r, pair.joints_r, pair.joints_t) if network.has_prior else None
-    return enlarged(network(pair.I_r, pair.S_r, pair.S_t, pair.J_r, pair.J_t, prior), enlarge)
+    return enlarged(network(pair.I_r, pair.S_r, pair.S_t, pair.J_r, pair.J_t, _prior(network, pair)), enlarge)
+
+
+class Stage0:
+    """The flow network alone, as GFLA begins: M need not be learnt beside a flow that points nowhere. The other parts stay as they are."""
+
+    def __init__(self, dims: ModelDims, options: TrainOptions, perceptual: Vgg19Taps | None, device: str):
+        self.dims, self._options, self._perceptual, self._device = dims, options, perceptual, device
+        self._weights = flow_alone(options.weights)
+        self.flow_attention = _placed(FlowAttentionNetwork(dims.flow_attention), device)
+        self.average = WeightAverage(self.flow_attention, options.average)
+        self.modules = {"flow_attention": self.flow_attention, "flow_attention_average": self.average.module}
+        self.optimisers = {"flow_attention": _adam(self.flow_attention.flow_network, options.learning_rate, options)}
+
+    def step(self, pair: NetworkPair, number: int, *, with_statistics: bool) -> dict[str, float]:
+        """Step `number` (from 0): one update of the flow network; with_statistics the named terms and the size of the flows."""
+        self.flow_attention.train()
+        with _autocast(self._device, self._options):
+            flows = _flows(self.flow_attention, pair)
+            taps_r, taps_t = given_taps(self._perceptual, pair.I_r, pair.I_t)
+            terms = flow_terms(flows, pair.I_r, pair.I_t, taps_r, taps_t, self._weights, self._options.correctness, pair.exact)
+            total = weighted_sum(terms, self._weights)
+        _learn(self.optimisers["flow_attention"], total)
+        self.average.update(number)
+        if not with_statistics:
+            return {}
+        sizes = {f"flow_{level}_mean": flow.norm(dim=1).mean() for level, flow in zip(("8", "4"), flows)}
+        return {name: value.item() for name, value in {"total": total, **terms, **sizes}.items()}
+
+    @torch.no_grad()
+    def show(self, pair: NetworkPair) -> tuple[FlowAttentionOutput, None, Tensor]:
+        """(the reference moved by the averaged flow in place of the coarse picture, None, matte logits): the decoder has learnt nothing yet."""
+        made = _coarse(self.average.module, pair)
+        return replace(made, coarse=warp(pair.I_r, full_size(made.flows[1], pair.I_r))), None, made.matte_logits
+
+
+def flow_alone(weights: LossWeights) -> LossWeights:
+    """Those of stage 0: GFLA's 20 for correctness, eq. 5 beside it; what weighs nothing in stage 1 weighs nothing here."""
+    return replace(weights, flow_feature=20.0 * bool(weights.flow_feature), flow_image=1.0 * bool(weights.flow_image))
+
+
+def _flows(network: FlowAttentionNetwork, pair: NetworkPair) -> tuple[Tensor, Tensor]:
+    return network.flow(network.flow_network.encode_reference(pair.I_r, pair.S_r), pair.S_t, _prior(network, pair))[1]
+
+
+def _prior(network: FlowAttentionNetwork, pair: NetworkPair) -> LimbPrior | None:
+    return limb_prior(pair.I_r, pair.matte_r, pair.joints_r, pair.joints_t) if network.has_prior else None
 
 
 class Stage1:

@@ -1,4 +1,4 @@
-"""The training loop: stage 1, then stage 2 with stage 1 frozen (section 4.3). The locals of run_stage are the state."""
+"""The training loop: the flow network alone if asked for, stage 1, then stage 2 with stage 1 frozen (section 4.3). The locals of run_stage are the state."""
 
 import json
 import math
@@ -28,10 +28,11 @@ from dancepipe.train.options import TrainOptions
 from dancepipe.train.pace import Pace
 from dancepipe.train.run_folder import RunLog, describe_run, open_run_folder
 from dancepipe.train.samples import sample_grid, save_grid
-from dancepipe.train.stages import Stage1, Stage2
+from dancepipe.train.stages import Stage0, Stage1, Stage2
 
 _SAMPLE_PAIRS = 4
 _HELD_OUT_PAIRS = 16
+_STAGE0_SEED = 2**32  # apart from the seeds of the other stages' pairs
 
 
 def train(
@@ -47,6 +48,8 @@ def train(
     out = Path(out)
     dims = dims_of(options)
     initial = _initial(find_weights(options.init), dims) if options.init else None
+    if options.stage0_steps and initial:
+        raise ConfigError(f"stage0_steps is {options.stage0_steps}, but --init gives a flow already; leave one of them out")
     if options.stay and not initial:
         raise ConfigError(f"stay is {options.stay}, but there is nothing to stay near; give --init, or leave it 0")
     with_flow, sizes = bool(options.weights.flow_exact), {1: dims.coarse_hw, 2: dims.size_hw}
@@ -76,11 +79,19 @@ def train(
     # 4. Run
     try:
         last = checkpoints(out)[-1] if resume else None
-        start = read_position(last) if last else Position(1, 0)
+        start = read_position(last) if last else Position(0 if options.stage0_steps else 1, 0)
         _check_totals(start, options)
+        stop_at = time.monotonic() + options.stop_after if options.stop_after else math.inf
+        torch.manual_seed(options.seed)
+        if start.stage == 0:
+            stage0 = Stage0(dims, options, perceptual, device)
+            source = pairs[1].at(dims.coarse_hw, seed=_STAGE0_SEED + options.seed)
+            if not _run_stage(0, stage0, source, held_out, last, options, out, log, device, stop_at, say):
+                return
+            initial, last = Networks(dims, WeightsInfo(dims, 1, 0), stage0.average.module, None), None
+            start = Position(1, 0)
         torch.manual_seed(options.seed)
         stage1 = Stage1(dims, options, perceptual, device, initial)
-        stop_at = time.monotonic() + options.stop_after if options.stop_after else math.inf
         if start.stage == 1 and not _run_stage(1, stage1, pairs[1], held_out, last, options, out, log, device, stop_at, say):
             return
         torch.manual_seed(options.seed + 1)
@@ -130,7 +141,7 @@ def _check_totals(start: Position, options: TrainOptions) -> None:
 
 def _run_stage(number, stage, source, held_out, checkpoint: Path | None, options: TrainOptions, out: Path, log: RunLog, device, stop_at, say) -> bool:
     """The steps of one stage, from its checkpoint or its start, with log lines, sample grids and checkpoints; False: out of time."""
-    total = options.stage1_steps if number == 1 else options.stage2_steps
+    total = getattr(options, f"stage{number}_steps")
     step = 0
     if checkpoint:
         load_checkpoint(checkpoint, stage.modules, stage.optimisers)
