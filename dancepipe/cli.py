@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     dancers = command("dancers", help="render people with exact truth, as a data set")
     dancers.add_argument("--out", type=Path, required=True, help="folder of the data set")
     add_options(dancers, RenderDancersOptions)
+    dancers.add_argument("--size", dest="option:size_px", default=argparse.SUPPRESS, metavar="N", help="the same as --size-px")
     dancers.set_defaults(run=_dancers)
 
     evaluate = command("evaluate", help="the paper's metrics, baselines beside, with intervals and a report")

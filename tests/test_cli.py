@@ -18,6 +18,7 @@ from dancepipe.doctor import doctor
         (["train", "--data", "nowhere", "--out", "x", "--batch", "0"], "option 'batch' must be at least 1"),
         (["train", "--data", "nowhere", "--out", "x", "--preset", "tiny"], "no data set at nowhere"),
         (["animate", "--ref", "r.png", "--driver", "d.mp4", "--out", "o.mp4", "--weights", "live-257"], "cannot read video d.mp4: no such file"),
+        (["dancers", "--out", "{tmp}", "--size", "16"], "option 'size_px' must be at least 32, got 16"),
         (["build-dataset", "x.mp4", "--out", "{tmp}", "--shard-index", "2"], "shard_index 2 must be below num_shards 1"),
     ],
 )
