@@ -43,6 +43,17 @@ def test_at_test_a_frame_does_not_depend_on_its_batch(norm):
             torch.testing.assert_close(together[i : i + 1], alone, rtol=0, atol=1e-5)
 
 
+def test_with_instance_norm_gradients_of_pictures_one_by_one_add_up():
+    torch.manual_seed(0)
+    enhancer = Enhancer(EnhancerDims(4, 8, "instance")).to(memory_format=torch.channels_last)
+    parameters = list(enhancer.parameters())
+    whole = inputs(batch=3)
+    together = torch.autograd.grad(enhancer(*whole).final.square().sum(), parameters)
+    alone = [torch.autograd.grad(enhancer(*(one[i : i + 1] for one in whole)).final.square().sum(), parameters) for i in range(3)]
+    for grads, expected in zip(zip(*alone), together):
+        torch.testing.assert_close(sum(grads), expected, rtol=1e-3, atol=1e-3)
+
+
 def test_training_it_leaves_stage_1_bit_identical():
     torch.manual_seed(0)
     stage_1, enhancer = FlowAttentionNetwork(FlowAttentionDims(8)).eval().requires_grad_(False), Enhancer(EnhancerDims(4, 8))

@@ -15,8 +15,21 @@ def activate(x: Tensor) -> Tensor:
     return F.leaky_relu(x, 0.1)
 
 
+def normalised(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+    """Instance normalisation: each channel of each picture to mean 0 and deviation 1, then scaled and shifted; in x's dtype and memory format.
+
+    Not F.instance_norm: its gradient is wrong for a single picture in channels_last (PyTorch 2.14).
+    """
+    # One group per channel is instance norm. Unlike F.instance_norm, this kernel keeps channels_last on the CPU: 4 times faster.
+    # It takes the variance as E[x^2] - E[x]^2, worthless far from 0, so x is centred first; the result does not depend on
+    # the shift, hence neither does the gradient.
+    with torch.autocast(x.device.type, enabled=False):
+        centred = x - x.detach().mean((2, 3), keepdim=True)
+        return F.group_norm(centred, x.shape[1], None if weight is None else weight.to(x.dtype), None if bias is None else bias.to(x.dtype))
+
+
 class PictureNorm(nn.Module):
-    """Instance normalisation with scale and shift. (B, C, H, W) -> (B, C, H, W), in x's dtype and memory format."""
+    """`normalised` with a learnt scale and shift. (B, C, H, W) -> (B, C, H, W)."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -24,12 +37,7 @@ class PictureNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        # One group per channel is instance norm. Unlike F.instance_norm, this kernel keeps channels_last on the CPU: 4 times faster.
-        # It takes the variance as E[x^2] - E[x]^2, worthless far from 0, so x is centred first; the result does not depend on
-        # the shift, hence neither does the gradient.
-        with torch.autocast(x.device.type, enabled=False):
-            centred = x - x.detach().mean((2, 3), keepdim=True)
-            return F.group_norm(centred, len(self.weight), self.weight.to(x.dtype), self.bias.to(x.dtype))
+        return normalised(x, self.weight, self.bias)
 
 
 def conv3x3(channels_in: int, channels_out: int, dilation: int = 1) -> nn.Conv2d:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dancepipe.model.blocks import conv3x3, in_float32
+from dancepipe.model.blocks import conv3x3, in_float32, normalised
 from dancepipe.model.dims import SIZE_STEP, EnhancerDims, EnhancerNorm
 from dancepipe.model.prior import OPEN, Mixture, blend
 
@@ -36,13 +36,13 @@ class Modulation(nn.Module):
 
     def __init__(self, channels: int, hidden: int, norm: EnhancerNorm):
         super().__init__()
-        self.norm = nn.BatchNorm2d(channels, affine=False) if norm == "batch" else nn.InstanceNorm2d(channels)
+        self.norm = nn.BatchNorm2d(channels, affine=False) if norm == "batch" else None
         self.hidden = conv3x3(MODULATION, hidden)
         self.alpha_beta = conv3x3(hidden, 2 * channels)
 
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
         alpha, beta = self.alpha_beta(F.relu(self.hidden(modulation))).chunk(2, 1)
-        return self.norm(x) * (1 + alpha) + beta
+        return (normalised(x) if self.norm is None else self.norm(x)) * (1 + alpha) + beta
 
 
 class ModulatedBlock(nn.Module):
