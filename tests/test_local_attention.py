@@ -100,6 +100,15 @@ def test_flow_that_is_not_a_number_stays_where_it_is():
     assert torch.isfinite(out[0, :, 0, 0]).all()
 
 
+def test_sampling_at_what_is_not_a_number_harms_nothing():
+    source, flow = drawn(1, 3, 32, 32).float().requires_grad_(), torch.zeros(1, 2, 32, 32)
+    flow[:, :, ::2] = float("nan")
+    flow[0, 0, 1], flow[0, 1, 3] = float("inf"), -float("inf")
+    flow.requires_grad_()
+    warp(source, flow).sum().backward()  # in PyTorch 2.14 this ends the process on the CPU when coordinates are not numbers
+    assert torch.isfinite(source.grad).all() and (flow.grad[:, :, ::2] == 0).all()
+
+
 def test_block_extractor_lays_the_window_out_rows_first():
     source, flow = drawn(2, 3, 5, 7), drawn(2, 2, 5, 7, seed=1)
     blocks = block_extractor(source, flow, 3)

@@ -32,9 +32,13 @@ def _coordinates(flow: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def sample(source: Tensor, x_px: Tensor, y_px: Tensor) -> Tensor:
-    """Bilinear samples, borders replicated. source (B or 1, C, H, W), points (B, h, w) -> (B, C, h, w) in the points' dtype."""
+    """Bilinear samples, borders replicated. source (B or 1, C, H, W), points (B, h, w) -> (B, C, h, w) in the points' dtype.
+
+    A point that is not a number is taken for the middle of the picture.
+    """
     height, width = source.shape[2:]
     grid = torch.stack((2 * x_px / (width - 1) - 1, 2 * y_px / (height - 1) - 1), -1)
+    grid = grid.nan_to_num(0.0)  # the gradient of grid_sample would write outside of its memory
     source = source.to(grid.dtype).expand(len(grid), -1, -1, -1)
     return F.grid_sample(source, grid, mode="bilinear", padding_mode="border", align_corners=True)
 
