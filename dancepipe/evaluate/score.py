@@ -20,8 +20,8 @@ from dancepipe.evaluate.identity import likeness, open_reidentifier
 from dancepipe.evaluate.options import PICTURE_METRICS, EvaluateOptions
 from dancepipe.evaluate.people import PeopleReader
 from dancepipe.evaluate.pixels import pixel_scores
-from dancepipe.evaluate.pose import pose_scores
 from dancepipe.evaluate.statistics import Estimate, Resamples
+from dancepipe.person.pose_score import pose_scores
 from dancepipe.records import Pose
 
 REAL = "real"  # the row of the real pictures themselves: what a perfect result would score

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from figure import standing_pose
 
-from dancepipe.evaluate.pose import joint_errors, pose_scores
+from dancepipe.person.pose_score import joint_errors, pose_scores
 from dancepipe.person.skeleton import L_ANKLE, R_ANKLE, R_WRIST
 from dancepipe.records import Pose
 
