@@ -55,8 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     command = partial(commands.add_parser, allow_abbrev=False)
 
-    build = command("build-dataset", help="dance videos -> person-split, pose-labelled Parquet data set")
-    build.add_argument("sources", nargs="+", metavar="SOURCE", help="URL, video file, folder of videos, or a .txt of those (one a line)")
+    build = command("build-dataset", help="dance videos, or photos -> person-split, pose-labelled Parquet data set")
+    build.add_argument("sources", nargs="+", metavar="SOURCE", help="URL, video file, folder of videos, folder of one person's photos, or a .txt of those (one a line)")
     build.add_argument("--out", type=Path, required=True, help="folder of the data set")
     add_options(build, BuildDatasetOptions)
     build.set_defaults(run=_build_dataset)

@@ -8,11 +8,10 @@ import numpy as np
 
 from dancepipe.errors import BadImageError, NoPersonError
 from dancepipe.media.image import load_photo
-from dancepipe.person.crop import crop_square, person_box, pose_in_box
-from dancepipe.person.cutout import on_grey
+from dancepipe.person.cutout import cut_out
 from dancepipe.person.finder import PersonFinder
 from dancepipe.person.skeleton import JOINTS, L_ANKLE, L_KNEE, L_WRIST, R_ANKLE, R_KNEE, R_WRIST
-from dancepipe.records import GREY, Pose
+from dancepipe.records import Pose
 
 MIN_PHOTO_SIDE_PX = 64
 MIN_PERSON_SIDE_PX = 64
@@ -43,8 +42,8 @@ def read_reference(path: Path, finder: PersonFinder, size_px: int, *, say: Calla
     person = finder.find(photo)
     if person is None:
         raise NoPersonError(f"no person found in {path}; give a photo that shows one person whole and upright, well lit")
-    box = person_box(person.pose, person.mask)
-    side = box[2] - box[0]
+    cut = cut_out(photo, person, size_px)
+    side = cut.box_xyxy_px[2] - cut.box_xyxy_px[0]
     if side < MIN_PERSON_SIDE_PX:
         raise NoPersonError(f"the person in {path} is only {side:.0f} pixels tall; give a photo with at least {MIN_PERSON_SIDE_PX}, better {size_px}")
     if person.people_seen > 1:
@@ -54,6 +53,4 @@ def read_reference(path: Path, finder: PersonFinder, size_px: int, *, say: Calla
     hidden = [JOINTS[joint].replace("_", " ") for joint in _WANTED if not person.pose.present[joint]]
     if hidden:
         say(f"{path}: does not show the {', '.join(hidden)}; what the photo does not show has to be invented")
-    mask = crop_square(person.mask, box, size_px, fill=0)
-    image = on_grey(crop_square(photo, box, size_px, fill=GREY), mask)
-    return Reference(image, mask, pose_in_box(person.pose, box, size_px), photo, person.mask)
+    return Reference(cut.image, cut.mask, cut.pose, photo, person.mask)

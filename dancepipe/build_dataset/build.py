@@ -8,8 +8,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from dancepipe.build_dataset.label import crop_clip, label_clip
+from dancepipe.build_dataset.label import CroppedPerson, crop_clip, label_clip
 from dancepipe.build_dataset.options import BuildDatasetOptions
+from dancepipe.build_dataset.photos import FEWEST, label_photos, photo_files
 from dancepipe.build_dataset.public import build_public, read_public
 from dancepipe.build_dataset.sources import Source, read_sources, shard_of, split_of
 from dancepipe.build_dataset.summary import BuildSummary
@@ -18,7 +19,7 @@ from dancepipe.dataset.store import SPLITS, ClipWriter, DatasetRow
 from dancepipe.errors import BadVideoError, ConfigError, DatasetError, FetchError, NoPersonError, OutputError
 from dancepipe.media.fetch import fetch
 from dancepipe.media.probe import probe_video
-from dancepipe.person.finder import open_person_finder
+from dancepipe.person.finder import PersonFinder, open_person_finder
 from dancepipe.whole_file import write_text
 
 
@@ -26,7 +27,8 @@ _NO_PART_OF_THE_RECIPE = ("device", "num_shards", "shard_index")
 
 
 def build_dataset(sources: list[str], out: Path, options: BuildDatasetOptions = BuildDatasetOptions(), *, say: Callable[[str], None] = print) -> BuildSummary:
-    """Build or complete the data set in `out` from URLs, video files, folders and text files of those, or, with a layout, from a published one.
+    """Build or complete the data set in `out` from URLs, video files, folders of videos or of one person's photos, and text files of those; or,
+    with a layout, from a published one.
 
     A clip that is already there is skipped; a source that fails goes to
     out/failures.jsonl with its stage and reason, and the run goes on. Raises
@@ -52,7 +54,7 @@ def build_dataset(sources: list[str], out: Path, options: BuildDatasetOptions = 
 
     found, unusable = read_sources(sources, say=say)
     if not found and not unusable:
-        raise DatasetError("no video among the sources; give URLs, video files, folders of videos, or a text file of those")
+        raise DatasetError("no video among the sources; give URLs, video files, folders of videos or of photos, or a text file of those")
     todo = [source for source in found if shard_of(source, options.num_shards) == options.shard_index]
     started = time.monotonic()
     written = skipped = frames = 0
@@ -70,9 +72,13 @@ def build_dataset(sources: list[str], out: Path, options: BuildDatasetOptions = 
                 continue
             stage = "fetch"
             try:
-                video = fetch(source.location, out / "videos", max_height_px=options.max_height_px, say=say)
-                stage = "label"
-                frames += build_clip(video, source, path, options, say=say)
+                if source.is_photos:
+                    stage = "label"
+                    frames += build_photos(source, path, options, say=say)
+                else:
+                    video = fetch(source.location, out / "videos", max_height_px=options.max_height_px, say=say)
+                    stage = "label"
+                    frames += build_clip(video, source, path, options, say=say)
                 written += 1
             except (FetchError, BadVideoError, NoPersonError) as error:
                 failures.append({"source": source.location, "stage": stage, "reason": str(error)})
@@ -88,16 +94,7 @@ def build_clip(video: Path, source: Source, path: Path, options: BuildDatasetOpt
     """
     expected = probe_video(video).declared_frames
     with tqdm(total=expected and 2 * expected, desc=path.stem[:32], unit="frame", leave=False, disable=None) as progress:
-        finder = open_person_finder(
-            options.pose,
-            options.mask,
-            mode="video",
-            yolo_weights=options.yolo_weights,
-            rembg_model=options.rembg_model,
-            device=options.device,
-            say=say,
-        )
-        with finder:
+        with _opened_finder("video", options, say) as finder:
             labels = label_clip(video, finder, fps=options.fps, min_joints=options.min_joints, tick=progress.update)
         if len(labels.frames) < options.min_frames:
             raise NoPersonError(
@@ -105,24 +102,49 @@ def build_clip(video: Path, source: Source, path: Path, options: BuildDatasetOpt
                 f"({labels.frames_without_person} without a person, {labels.frames_with_few_joints} with fewer joints); {options.min_frames} are needed"
             )
         _tell(labels, source, say)
-        split = split_of(source.identity, options.test_share)
         with ClipWriter(path, lossless=options.lossless) as out:
             for person in crop_clip(video, labels, options.size_px, tick=progress.update):
-                out.add(
-                    DatasetRow(
-                        identity=source.identity,
-                        clip=path.stem,
-                        frame_index=person.frame_index,
-                        time_seconds=float(person.time_seconds),
-                        split=split,
-                        image=person.image,
-                        mask=person.mask,
-                        pose=person.pose,
-                        box_xyxy_px=person.box_xyxy_px,
-                        source=source.location,
-                    )
-                )
+                out.add(_row(person, source, source.location, path, options))
     return len(labels.frames)
+
+
+def build_photos(source: Source, path: Path, options: BuildDatasetOptions, *, say: Callable[[str], None] = print) -> int:
+    """One folder of photos of one person -> one Parquet file at `path`; returns the number of pictures written.
+
+    Raises NoPersonError (fewer than two usable photos), OutputError.
+    """
+    with _opened_finder("photo", options, say) as finder:
+        found = label_photos(Path(source.location), finder, options.size_px, min_joints=options.min_joints, say=say)
+    if len(found.people) < FEWEST:
+        raise NoPersonError(
+            f"{source.location}: a person with at least {options.min_joints} joints in {len(found.people)} of {found.looked_at} photos; "
+            f"{FEWEST} photos of one person, in different poses, are needed"
+        )
+    with ClipWriter(path, lossless=options.lossless) as out:
+        for person, file in zip(found.people, found.files):
+            out.add(_row(person, source, str(file), path, options))
+    return len(found.people)
+
+
+def _opened_finder(mode: str, options: BuildDatasetOptions, say: Callable[[str], None]) -> PersonFinder:
+    return open_person_finder(
+        options.pose, options.mask, mode=mode, yolo_weights=options.yolo_weights, rembg_model=options.rembg_model, device=options.device, say=say
+    )
+
+
+def _row(person: CroppedPerson, source: Source, location: str, path: Path, options: BuildDatasetOptions) -> DatasetRow:
+    return DatasetRow(
+        identity=source.identity,
+        clip=path.stem,
+        frame_index=person.frame_index,
+        time_seconds=float(person.time_seconds),
+        split=split_of(source.identity, options.test_share),
+        image=person.image,
+        mask=person.mask,
+        pose=person.pose,
+        box_xyxy_px=person.box_xyxy_px,
+        source=location,
+    )
 
 
 def _tell(labels, source: Source, say: Callable[[str], None]) -> None:
@@ -148,11 +170,18 @@ def _is_there(out: Path, path: Path, source: Source, say: Callable[[str], None])
         if other != path and other.exists():
             say(f"{source.location}: its person is now in the {path.parent.name} split; the clip in {split} is removed and built again")
             other.unlink()
-    video = Path(source.location)
-    if path.exists() and video.is_file() and video.stat().st_mtime > path.stat().st_mtime:
+    if path.exists() and _changed_at(source) > path.stat().st_mtime:
         say(f"{source.location} has changed since its clip was built; it is built again")
         return False
     return path.exists()
+
+
+def _changed_at(source: Source) -> float:
+    """When the file, the folder of photos or one of its photos changed last; 0 for addresses."""
+    location = Path(source.location)
+    if source.is_photos:
+        return max(path.stat().st_mtime for path in (location, *photo_files(location)))
+    return location.stat().st_mtime if location.is_file() else 0.0
 
 
 def _older_failures(ledger: Path, now: set[str]) -> list[dict]:

@@ -12,10 +12,14 @@ from dancepipe.media.fetch import LIST_SUFFIXES, expand_sources, source_key
 
 @dataclass(frozen=True)
 class Source:
-    """One video. Sources of one identity show the same person: they are paired, and stay in one split."""
+    """One video, or one folder of photos. Sources of one identity show the same person: they are paired, and stay in one split."""
 
     location: str  # URL or local path
     identity: str
+
+    @property
+    def is_photos(self) -> bool:
+        return Path(self.location).is_dir()
 
     @property
     def key(self) -> str:
@@ -27,7 +31,7 @@ def read_sources(arguments: list[str], *, say: Callable[[str], None] = print) ->
 
     In a text file a line is a URL or a path relative to the file; after a tab may stand
     the person's name, for people that show up in several videos. Without a name each
-    video is a person of its own.
+    video, and each folder of photos, is a person of its own.
     """
     found: dict[str, Source] = {}
     failures = []

@@ -151,7 +151,8 @@ def clip_files(folder: Path, split: str | None = None) -> list[Path]:
     wanted = SPLITS if split is None else (split,)
     files = sorted(path for name in wanted for path in (folder / name).glob("*.parquet"))
     if not files:
-        raise DatasetError(f"no clips in {folder} for split {split or 'train or test'}: run build-dataset, or choose another folder")
+        other = "; all its people are in the other split: build it with another --test-share (0: all train)" if any(folder.glob("t*/*.parquet")) else ""
+        raise DatasetError(f"no clips in {folder} for split {split or 'train or test'}{other or ': run build-dataset, or choose another folder'}")
     return files
 
 

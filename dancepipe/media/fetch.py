@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dancepipe.errors import BadVideoError, FetchError
 from dancepipe.media.ffmpeg_program import find_ffmpeg
+from dancepipe.media.image import PICTURE_SUFFIXES
 from dancepipe.media.probe import probe_video
 
 VIDEO_SUFFIXES = {
@@ -50,9 +51,9 @@ def source_key(source: str) -> str:
 
 
 def expand_sources(arguments: list[str], say: Callable[[str], None] = print) -> list[str]:
-    """Arguments -> flat list of addresses and video paths; order kept, repeats dropped (said).
+    """Arguments -> flat list of addresses, video paths and folders of pictures; order kept, repeats dropped (said).
 
-    An address stays as it is. A folder gives the videos directly inside it, sorted by name. A text file (.txt, .list, .urls)
+    An address stays as it is. A folder gives the videos directly inside it, sorted by name; without any, but with pictures, itself. A text file (.txt, .list, .urls)
     gives one source a line: addresses, or files and folders relative to the list; `#` starts a comment line or, after a space,
     a comment. Any other file is taken as a video. FetchError for what does not exist or gives nothing.
     """
@@ -71,9 +72,11 @@ def _expand(argument: str) -> list[str]:
         return [argument]
     path = Path(argument)
     if path.is_dir():
-        return _videos_in(path)
+        return _sources_in(path)
     if not path.exists():
         raise FetchError(argument, "no such file or folder (and no http(s) address)")
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        raise FetchError(argument, "it is a picture; name the folder that holds the photos of one person")
     if path.suffix.lower() not in LIST_SUFFIXES:
         return [argument]
     try:
@@ -93,18 +96,20 @@ def _expand(argument: str) -> list[str]:
             raise FetchError(entry, f"line {number} of {argument} names another list; name it beside this one instead")
         if not inside.exists():
             raise FetchError(entry, f"line {number} of {argument}: there is no {inside}")
-        found += _videos_in(inside) if inside.is_dir() else [str(inside)]
+        found += _sources_in(inside) if inside.is_dir() else [str(inside)]
     if not found:
         raise FetchError(argument, "the list names no source")
     return found
 
 
-def _videos_in(folder: Path) -> list[str]:
+def _sources_in(folder: Path) -> list[str]:
     files = [entry for entry in folder.iterdir() if entry.is_file() and UNFINISHED not in entry.name]
     videos = sorted(str(entry) for entry in files if entry.suffix.lower() in VIDEO_SUFFIXES)
-    if not videos:
-        raise FetchError(str(folder), f"the folder holds no video ({' '.join(sorted(VIDEO_SUFFIXES))})")
-    return videos
+    if videos:
+        return videos
+    if any(entry.suffix.lower() in PICTURE_SUFFIXES for entry in files):
+        return [str(folder)]
+    raise FetchError(str(folder), f"the folder holds no video ({' '.join(sorted(VIDEO_SUFFIXES))}) and no picture")
 
 
 def fetch(

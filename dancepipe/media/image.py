@@ -13,6 +13,7 @@ from dancepipe.errors import BadImageError, OutputError
 
 # Formats that are pictures and nothing else: no PostScript (it would run a program), no icons, no fonts.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", "PPM", "TGA", "AVIF")  # Pillow reads MPO (phones) through JPEG
+PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".avif", ".jp2", ".tga"}
 # 3 bytes a pixel, several copies on the way: a file of a few kilobytes may ask for this much memory.
 MOST_PIXELS = 80_000_000
 

@@ -1,11 +1,32 @@
 """The person alone: the picture with its background removed."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from dancepipe.records import GREY
+from dancepipe.person.crop import Box, crop_square, person_box, pose_in_box
+from dancepipe.records import GREY, PersonFrame, Pose
 
 
 def on_grey(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The masked person on neutral grey: uint8 RGB (H, W, 3) from a picture and its soft mask (H, W), 255 = person."""
     weight = mask[..., None].astype(np.float32) / 255
     return np.rint(image * weight + GREY * (1 - weight)).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class CutOut:
+    """A person in a square picture of their own."""
+
+    image: np.ndarray  # uint8 RGB (S, S, 3) on grey
+    mask: np.ndarray  # uint8 (S, S)
+    pose: Pose  # in that picture's pixels
+    box_xyxy_px: Box  # where the square lies in the photo
+
+
+def cut_out(photo: np.ndarray, person: PersonFrame, size_px: int) -> CutOut:
+    """The person that was found in a photo (uint8 RGB (H, W, 3)), with its mask."""
+    box = person_box(person.pose, person.mask)
+    mask = crop_square(person.mask, box, size_px, fill=0)
+    image = on_grey(crop_square(photo, box, size_px, fill=GREY), mask)
+    return CutOut(image, mask, pose_in_box(person.pose, box, size_px), box)

@@ -9,10 +9,9 @@ import numpy as np
 from PIL import Image
 
 from dancepipe.errors import BadImageError, StudyError
-from dancepipe.media.image import load_photo
+from dancepipe.media.image import PICTURE_SUFFIXES, load_photo
 
 REAL = ""  # stands where a method's name stands otherwise; no method can be called so
-ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".avif", ".jp2", ".tga"}
 LONGEST_NAME = 40
 
 
@@ -49,7 +48,7 @@ def list_pictures(folder: Path, say: Callable[[str], None] = print) -> dict[str,
         raise StudyError(f"cannot look into {folder}: {error.strerror or error}; name a folder of pictures") from error
     found: dict[str, Path] = {}
     for path in files:
-        if path.suffix.lower() in ENDINGS:
+        if path.suffix.lower() in PICTURE_SUFFIXES:
             if path.stem in found:
                 raise StudyError(
                     f"{folder} has both {found[path.stem].name} and {path.name}; pictures are matched by name without ending, keep one"
