@@ -1,6 +1,5 @@
 """Shots: what one person does before one camera in one light, frame by frame."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
