@@ -112,7 +112,7 @@ def write_video(path: Path, frames: list[np.ndarray], sound: np.ndarray, rate_hz
 
     beside = path.with_name(path.name + ".part")
     with av.open(str(beside), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        video = container.add_stream("libx264", rate=RATE_HZ, options={"crf": "19", "preset": "slow"})
+        video = container.add_stream("libx264", rate=RATE_HZ, options={"crf": "19", "preset": "slow", "threads": "1"})  # more give other bytes every time
         video.height, video.width = frames[0].shape[:2]
         video.pix_fmt = "yuv420p"
         video.codec_context.color_range = 1
