@@ -5,7 +5,7 @@ import pytest
 import torch
 from test_store import write
 
-from dancepipe.dataset.augment import mirrored, random_colours, recoloured
+from dancepipe.dataset.augment import mirrored, moved_joints, moved_pictures, random_colours, random_moves, recoloured
 from dancepipe.dataset.pairs import PairSource, pair_batches
 from dancepipe.errors import DatasetError
 from dancepipe.person.skeleton import L_WRIST, R_WRIST
@@ -93,3 +93,43 @@ def test_recolouring_keeps_the_grey_and_the_range():
     swapped = recoloured(images, masks, torch.ones(6, 3), torch.tensor([[2, 0, 1]]).repeat(6, 1))
     assert torch.allclose(swapped, images[:, [2, 0, 1]], atol=1e-6)
     assert (gain > 0).all() and (order.sort(1).values == torch.arange(3)).all()
+
+
+def spots(points: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """(B, 1, H, W): a Gaussian at each point (B, 2)."""
+    y, x = torch.meshgrid(torch.arange(float(height)), torch.arange(float(width)), indexing="ij")
+    return torch.exp(-((x - points[:, 0, None, None]).square() + (y - points[:, 1, None, None]).square()) / 8)[:, None]
+
+
+def test_a_move_takes_pictures_and_joints_to_the_same_place():
+    height, width = 96, 64  # not square
+    moves = random_moves(8, turn_degrees=30, shift=0.1, zoom=0.2, generator=torch.Generator().manual_seed(0))
+    joints = torch.rand(8, 18, 3, generator=torch.Generator().manual_seed(1))
+    joints[..., :2] = joints[..., :2] * 20 + torch.tensor([22.0, 38.0])  # in the middle: none leaves the picture
+    moved = moved_joints(joints, moves, (height, width))
+    assert torch.equal(moved[..., 2], joints[..., 2])
+    assert (moved - joints)[..., :2].norm(dim=-1).mean() > 3
+    pictures = moved_pictures(spots(joints[:, 3], height, width), moves)
+    for picture, place in zip(pictures[:, 0], moved[:, 3]):
+        peak = divmod(int(picture.argmax()), width)
+        assert abs(peak[1] - place[0]) <= 1 and abs(peak[0] - place[1]) <= 1
+        assert picture.max() > 0.85
+
+
+def test_moves_stay_within_what_was_asked_for_and_none_is_none():
+    moves = random_moves(500, 5.0, 0.02, 0.05, torch.Generator().manual_seed(0))
+    size = moves[:, 0, :2].norm(dim=1)
+    turn = torch.rad2deg(torch.atan2(moves[:, 1, 0], moves[:, 0, 0]))
+    assert size.min() > 0.95 and size.max() < 1.05 and turn.abs().max() < 5 and moves[:, :, 2].abs().max() < 0.02
+    assert size.std() > 0.02 and turn.std() > 2 and moves[:, :, 2].std() > 0.01
+    still = random_moves(2, 0.0, 0.0, 0.0, torch.Generator())
+    pictures = torch.rand(2, 3, 16, 16)
+    torch.testing.assert_close(moved_pictures(pictures, still), pictures, rtol=0, atol=1e-5)
+    quarter = torch.tensor([[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]]]).expand(2, 2, 3)
+    torch.testing.assert_close(moved_pictures(pictures, quarter), pictures.rot90(-1, (2, 3)), rtol=0, atol=1e-5)
+
+
+def test_what_comes_in_from_outside_is_grey():
+    shifted = torch.tensor([[[1.0, 0.0, 0.5], [0.0, 1.0, 0.0]]])
+    moved = moved_pictures(torch.ones(1, 4, 16, 16), shifted)
+    assert (moved[..., :7] == 0).all() and (moved[..., 9:] == 1).all()

@@ -1,26 +1,32 @@
-"""What a pair may undergo on the way into training: the same on reference and target, so that the task stays the same."""
+"""What a pair may undergo on the way into training: mirrored and recoloured the same on reference and target, so that the task stays
+the same; moved each in its own way, as people stand elsewhere in another photo.
+"""
+
+import math
 
 import torch
+import torch.nn.functional as F
 
 from dancepipe.dataset.pairs import PairBatch
 from dancepipe.person.skeleton import MIRROR
 
 
 def mirrored(batch: PairBatch, which: torch.Tensor) -> PairBatch:
-    """The pairs marked in `which` (bool (B,)) left-right mirrored, joints renamed (left becomes right)."""
+    """The pairs marked in `which` (bool (B,)) left-right mirrored, joints renamed (left becomes right). Everything stays on its device."""
     values = dict(vars(batch))
-    mirror = torch.as_tensor(MIRROR, device=which.device)
     for role in ("reference", "target"):
         image, mask, joints = (values[f"{role}_{part}"] for part in ("image", "mask", "joints"))
-        flipped = joints[:, mirror].clone()
+        flipped = joints[:, MIRROR].clone()
         flipped[..., 0] = image.shape[2] - 1 - flipped[..., 0]
-        values[f"{role}_image"] = torch.where(which[:, None, None, None], image.flip(2), image)
-        values[f"{role}_mask"] = torch.where(which[:, None, None], mask.flip(2), mask)
-        values[f"{role}_joints"] = torch.where(which[:, None, None], flipped, joints)
+        here = which.to(image.device)
+        values[f"{role}_image"] = torch.where(here[:, None, None, None], image.flip(2), image)
+        values[f"{role}_mask"] = torch.where(here[:, None, None], mask.flip(2), mask)
+        values[f"{role}_joints"] = torch.where(which.to(joints.device)[:, None, None], flipped, joints)
     if batch.flow is not None:
+        here = which.to(batch.flow.device)
         turned = batch.flow.flip(2) * batch.flow.new_tensor([-1, 1])
-        values["flow"] = torch.where(which[:, None, None, None], turned, batch.flow)
-        values["flow_visible"] = torch.where(which[:, None, None], batch.flow_visible.flip(2), batch.flow_visible)
+        values["flow"] = torch.where(here[:, None, None, None], turned, batch.flow)
+        values["flow_visible"] = torch.where(here[:, None, None], batch.flow_visible.flip(2), batch.flow_visible)
     return PairBatch(**values)
 
 
@@ -44,3 +50,33 @@ def random_colours(batch: int, strength: float, generator: torch.Generator) -> t
     for row in torch.nonzero(swap).flatten().tolist():
         order[row] = torch.randperm(3, generator=generator)
     return gain, order
+
+
+def random_moves(batch: int, turn_degrees: float, shift: float, zoom: float, generator: torch.Generator) -> torch.Tensor:
+    """(B, 2, 3) on the CPU: turned by up to +- turn_degrees, scaled by 1 +- zoom, shifted by up to +- shift picture heights each way.
+
+    A move (A, t) takes the point p of a picture with the centre c and the height H to A (p - c) + c + H t.
+    """
+    angle, size, across, down = (torch.rand(4, batch, generator=generator) * 2 - 1) * torch.tensor([math.radians(turn_degrees), zoom, shift, shift])[:, None]
+    cos, sin = (1 + size) * torch.cos(angle), (1 + size) * torch.sin(angle)
+    return torch.stack((torch.stack((cos, -sin, across), 1), torch.stack((sin, cos, down), 1)), 1)
+
+
+def moved_joints(joints: torch.Tensor, moves: torch.Tensor, size_hw: tuple[int, int]) -> torch.Tensor:
+    """joints (B, 18, 3) px of pictures of that size, moved; confidences stay."""
+    height, width = size_hw
+    centre = joints.new_tensor([(width - 1) / 2, (height - 1) / 2])
+    points = (joints[..., :2] - centre) @ moves[:, :, :2].transpose(1, 2) + centre + height * moves[:, None, :, 2]
+    return torch.cat((points, joints[..., 2:]), -1)
+
+
+def moved_pictures(pictures: torch.Tensor, moves: torch.Tensor) -> torch.Tensor:
+    """(B, C, H, W), moved, bilinear, on their device; what comes in from outside is 0: grey, and no person."""
+    height, width = pictures.shape[2:]
+    half = moves.new_tensor([(width - 1) / 2, (height - 1) / 2])
+    a, b, c, d = moves[:, 0, 0], moves[:, 0, 1], moves[:, 1, 0], moves[:, 1, 1]
+    inverse = torch.stack((torch.stack((d, -b), 1), torch.stack((-c, a), 1)), 1) / (a * d - b * c)[:, None, None]
+    back = -inverse @ (height * moves[:, :, 2:])
+    theta = torch.cat((inverse * half, back), 2) / half[:, None]  # affine_grid counts in halves of the picture
+    grid = F.affine_grid(theta.to(pictures.device), list(pictures.shape), align_corners=True)
+    return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
