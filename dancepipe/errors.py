@@ -80,5 +80,9 @@ class TrainingDivergedError(DancepipeError):
     """A loss term that is no longer finite; the message names it."""
 
 
+class ProcessLostError(DancepipeError):
+    """A training run on several processes, one of which has ended or does not answer."""
+
+
 class StudyError(DancepipeError):
     """A study with volunteers that cannot be held or reported: folders that do not match, port in use, another study's votes."""

@@ -55,7 +55,7 @@ def test_an_anchor_goes_back_by_its_share():
 
 
 def test_refusals(data, weights, tmp_path):  # noqa: F811
-    with pytest.raises(ConfigError, match="networks of preset tiny, not live; choose the same preset"):
+    with pytest.raises(ConfigError, match="networks of preset tiny, not live; choose --preset tiny"):
         train(data, tmp_path / "run", replace(QUICK, preset="live", init=str(weights)), say=quiet)
     with pytest.raises(WeightsError, match="nowhere"):
         train(data, tmp_path / "run", replace(QUICK, init=str(tmp_path / "nowhere.safetensors")), say=quiet)

@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from dancepipe.errors import TrainingDivergedError
 from dancepipe.model.enhancer import EnhancerOutput
+from dancepipe.model.face import face_boxes
 from dancepipe.model.flow_attention import FlowAttentionOutput
 from dancepipe.model.flow_losses import ExactFlow, affine_loss, flow_exact_loss, flow_feature_loss, flow_image_loss
 from dancepipe.model.losses import (
+    Counts,
     LossWeights,
     detail_terms,
     discriminator_loss,
@@ -174,10 +175,32 @@ def test_sum_is_eq_10_and_every_term_has_its_weight(vgg):
     assert weighted_sum(terms, LossWeights(l1=2, adversarial=10, matte=0)).item() == pytest.approx(0.5 * 2 + 3 * 10)
 
 
-def test_a_term_that_is_not_finite_is_named():
-    terms = {"l1": torch.tensor(0.5), "perceptual": torch.tensor(float("nan")), "matte": torch.tensor(float("inf"))}
-    with pytest.raises(TrainingDivergedError, match="perceptual is nan, matte is inf"):
-        weighted_sum(terms, LossWeights())
+def test_the_mean_over_parts_is_the_whole_batch_when_it_is_counted_over_the_whole():
+    def five_taps(images):
+        return tuple(images.roll(1, 2) * factor for factor in range(1, 6))
+
+    random = torch.Generator().manual_seed(0)
+    final, copied, I_t = (torch.rand(4, 3, 32, 32, generator=random) * 2 - 1 for _ in range(3))
+    mask, gate = (torch.rand(4, 1, 32, 32, generator=random) for _ in range(2))
+    mask[1:] *= 0.1  # unevenly: the mean of the parts' own ratios would be another
+    joints = torch.zeros(4, 18, 3)
+    joints[:3, [0, 1, 14, 15]] = torch.tensor([[16, 12, 1], [16, 22, 1], [13, 9, 1], [19, 9, 1.0]])
+    weights = LossWeights(lost_detail=1, feature_matching=0, style=1)
+
+    def terms(rows, counts):
+        made = EnhancerOutput(final[rows], torch.zeros_like(mask[rows]), Mixture(gate[rows], copied[rows], final[rows]))
+        made_terms = stage2_terms(made, I_t[rows], mask[rows], joints[rows], five_taps, Scores(), Scores(), weights, counts)
+        faces = counts and counts.faces
+        judged = discriminator_loss(Scores(), I_t[rows], final[rows], face_boxes(joints[rows], 32).present, faces)
+        return made_terms | {"judge": judged.loss, "real": judged.real_score}
+
+    whole, parts = terms(slice(None), None), [slice(0, 2), slice(2, 4)]
+    counts = Counts.spread(Counts.of(mask, joints), 2)
+    assert counts.faces == 1.5
+    for name, value in whole.items():
+        torch.testing.assert_close(sum(terms(part, counts)[name] for part in parts) / 2, value, msg=lambda text: f"{name}: {text}")
+    alone = sum(terms(part, None)["face_l1"] for part in parts) / 2
+    assert abs(alone - whole["face_l1"]) > 1e-3
 
 
 def test_lost_detail_moves_the_gate_alone():

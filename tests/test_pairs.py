@@ -5,7 +5,7 @@ import pytest
 import torch
 from test_store import write
 
-from dancepipe.dataset.augment import mirrored, moved_joints, moved_pictures, random_colours, random_moves, recoloured
+from dancepipe.dataset.augment import mirrored, moved_flow, moved_joints, moved_pictures, random_colours, random_moves, recoloured
 from dancepipe.dataset.pairs import PairSource, pair_batches
 from dancepipe.errors import DatasetError
 from dancepipe.person.skeleton import L_WRIST, R_WRIST
@@ -133,3 +133,27 @@ def test_what_comes_in_from_outside_is_grey():
     shifted = torch.tensor([[[1.0, 0.0, 0.5], [0.0, 1.0, 0.0]]])
     moved = moved_pictures(torch.ones(1, 4, 16, 16), shifted)
     assert (moved[..., :7] == 0).all() and (moved[..., 9:] == 1).all()
+
+
+def test_a_moved_flow_still_takes_the_target_to_the_reference():
+    height, width = 48, 64
+    generator = torch.Generator().manual_seed(3)
+    moves_r, moves_t = (random_moves(2, 20.0, 0.05, 0.1, generator) for _ in range(2))
+    joints_r, joints_t = (torch.rand(2, 18, 3, generator=generator) * 16 + torch.tensor([24.0, 16.0, 1.0]) for _ in range(2))
+    # An affine flow, which bilinear reading keeps exactly: the reference is the target turned, stretched and shifted.
+    linear, shift = torch.tensor([[1.1, 0.2], [-0.1, 0.9]]), torch.tensor([2.0, -3.0])
+    joints_r[..., :2] = joints_t[..., :2] @ linear.T + shift
+    y, x = torch.meshgrid(torch.arange(float(height)), torch.arange(float(width)), indexing="ij")
+    points = torch.stack((x, y), -1)
+    flow = (points @ linear.T + shift - points).permute(2, 0, 1).expand(2, -1, -1, -1)
+    moved, visible = moved_flow(flow, torch.ones(2, 1, height, width), moves_r, moves_t)
+    moved_r, moved_t = (moved_joints(joints, moves, (height, width))[..., :2] for joints, moves in ((joints_r, moves_r), (joints_t, moves_t)))
+    for pair in range(2):
+        for start, end in zip(moved_t[pair], moved_r[pair]):
+            near = start.round().long()
+            step = moved[pair, :, near[1], near[0]]
+            assert visible[pair, 0, near[1], near[0]] == 1
+            assert (near + step - end).norm() < 1.3  # the joint lies up to .7 px off the pixel that is read
+    assert 0 < visible.mean() < 1 and (moved[(visible == 0).expand_as(moved)] == 0).all()
+    hidden = moved_flow(flow, torch.zeros(2, 1, height, width), moves_r, moves_t)
+    assert hidden[1].sum() == 0 and hidden[0].abs().sum() == 0

@@ -39,6 +39,7 @@ QUICK = TrainOptions(
     workers=0,
     log_every=1,
     sample_every=4,
+    held_out_pre=False,
     save_every=2,
     keep_checkpoints=2,
 )

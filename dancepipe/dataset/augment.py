@@ -72,11 +72,40 @@ def moved_joints(joints: torch.Tensor, moves: torch.Tensor, size_hw: tuple[int, 
 
 def moved_pictures(pictures: torch.Tensor, moves: torch.Tensor) -> torch.Tensor:
     """(B, C, H, W), moved, bilinear, on their device; what comes in from outside is 0: grey, and no person."""
-    height, width = pictures.shape[2:]
-    half = moves.new_tensor([(width - 1) / 2, (height - 1) / 2])
+    return _sampled(pictures, _origins(moves, pictures.shape, pictures.device))
+
+
+def moved_flow(flow: torch.Tensor, visible: torch.Tensor, moves_r: torch.Tensor, moves_t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The flow of a pair whose reference and target were moved: target pixel p shows reference pixel p + flow(p).
+
+    flow (B, 2, H, W) px, visible (B, 1, H, W): 1 where that is so. A moved position is visible when all that it is read from is.
+    """
+    height, width = flow.shape[2:]
+    grid = _origins(moves_t, flow.shape, flow.device)  # where in the unmoved target each position comes from
+    half, pixels = _halves(flow, height, width), _origins(torch.eye(2, 3)[None], flow.shape, flow.device)
+    read = _sampled(torch.cat((flow * visible, visible), 1), grid)
+    known = (read[:, 2:] > 1 - 1e-4).float()
+    source = grid * half + read[:, :2].permute(0, 2, 3, 1)  # (B, H, W, 2), from the middle of the unmoved reference
+    moves_r = moves_r.to(flow.device)
+    source = source @ moves_r[:, None, :, :2].transpose(2, 3) + height * moves_r[:, None, None, :, 2]
+    return (source - pixels * half).permute(0, 3, 1, 2) * known, known
+
+
+def _halves(like: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """(2,): half the picture's width and height between its outermost pixels."""
+    return like.new_tensor([(width - 1) / 2, (height - 1) / 2])
+
+
+def _origins(moves: torch.Tensor, shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
+    """(B, H, W, 2): the point that each pixel of the moved picture comes from; the middle is 0, the outermost pixels are +-1."""
+    height, width = shape[2:]
+    half = _halves(moves, height, width)
     a, b, c, d = moves[:, 0, 0], moves[:, 0, 1], moves[:, 1, 0], moves[:, 1, 1]
     inverse = torch.stack((torch.stack((d, -b), 1), torch.stack((-c, a), 1)), 1) / (a * d - b * c)[:, None, None]
     back = -inverse @ (height * moves[:, :, 2:])
-    theta = torch.cat((inverse * half, back), 2) / half[:, None]  # affine_grid counts in halves of the picture
-    grid = F.affine_grid(theta.to(pictures.device), list(pictures.shape), align_corners=True)
-    return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
+    theta = torch.cat((inverse * half, back), 2) / half[:, None]
+    return F.affine_grid(theta.to(device), [len(moves), 1, height, width], align_corners=True)
+
+
+def _sampled(pictures: torch.Tensor, origins: torch.Tensor) -> torch.Tensor:
+    return F.grid_sample(pictures, origins, mode="bilinear", padding_mode="zeros", align_corners=True)

@@ -37,7 +37,19 @@ class PairBatch:
     flow_visible: torch.Tensor | None = None  # bool (B, H, W): where that is so; nowhere in pairs whose flow is not known
 
     def to(self, device) -> "PairBatch":
-        return PairBatch(**{name: None if value is None else value.to(device, non_blocking=True) for name, value in vars(self).items()})
+        """The pictures on the device. The joints stay on the CPU, where drawing looks at them: fetching them back would wait for the device."""
+        return PairBatch(**{name: value if name.endswith("_joints") or value is None else value.to(device, non_blocking=True) for name, value in vars(self).items()})
+
+    def pin_memory(self) -> "PairBatch":
+        """What the data loader calls: copies from pinned memory to a GPU overlap with work on it."""
+        return self._each(torch.Tensor.pin_memory)
+
+    def rows(self, which: slice) -> "PairBatch":
+        """Some of the pairs."""
+        return self._each(lambda value: value[which])
+
+    def _each(self, change) -> "PairBatch":
+        return PairBatch(**{name: None if value is None else change(value) for name, value in vars(self).items()})
 
 
 class PairSource(torch.utils.data.Dataset):
@@ -119,15 +131,20 @@ def collate(pairs: list[dict[str, np.ndarray]]) -> PairBatch:
     return PairBatch(**{name: torch.from_numpy(np.stack([pair[name] for pair in pairs])) for name in pairs[0]})
 
 
-def pair_batches(source: PairSource, batch: int, first_pair: int, last_pair: int, workers: int) -> torch.utils.data.DataLoader:
-    """Batches of the pairs first_pair .. last_pair - 1 in order, decoded in `workers` processes (0: here)."""
+def pair_batches(
+    source: PairSource, batch: int, first_pair: int, last_pair: int, workers: int, *, share: range | None = None, pinned: bool = False
+) -> torch.utils.data.DataLoader:
+    """Batches of the pairs first_pair .. last_pair - 1 in order, decoded in `workers` processes (0: here).
+
+    share: the rows of each batch that are wanted, default all. pinned: in memory that a GPU reads from directly.
+    """
+    share = range(batch) if share is None else share
     return torch.utils.data.DataLoader(
         source,
-        sampler=range(first_pair, last_pair),
-        batch_size=batch,
+        batch_sampler=[range(start + share.start, min(start + share.stop, last_pair)) for start in range(first_pair, last_pair, batch)],
         collate_fn=collate,
         num_workers=workers,
         multiprocessing_context=source.worker_start if workers else None,
-        pin_memory=torch.cuda.is_available(),
+        pin_memory=pinned,
         persistent_workers=False,
     )

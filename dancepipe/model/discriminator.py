@@ -1,8 +1,10 @@
 """D and D_f of eq. 9, after GFLA: residual blocks with spectral norm and no other norm, scores per patch."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import is_parametrized
 
 from dancepipe.model.blocks import activate, conv3x3
 
@@ -52,3 +54,13 @@ def image_discriminator(size_hw: tuple[int, int]) -> Discriminator:
 def face_discriminator() -> Discriminator:
     """D_f for face crops of 64 x 64: 8 x 8 scores."""
     return Discriminator(blocks=3)
+
+
+@torch.no_grad()
+def renew_spectral_norms(network: nn.Module) -> None:
+    """One power iteration of each; then the norms stay as they are, however often D is asked, until the next call."""
+    network.train()
+    for module in network.modules():
+        if is_parametrized(module, "weight"):
+            module.weight  # reading it is the iteration
+    network.eval()

@@ -12,26 +12,41 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dancepipe.errors import TrainingDivergedError
 from dancepipe.model.enhancer import EnhancerOutput
 from dancepipe.model.face import crop_faces, face_boxes
 from dancepipe.model.flow_losses import Correctness, ExactFlow, affine_loss, flow_exact_loss, flow_feature_loss, flow_image_loss
-from dancepipe.model.fine_detail import gradient_loss, lost_detail_loss
+from dancepipe.model.fine_detail import body_windows, gradient_loss, lost_detail_loss
 from dancepipe.model.flow_attention import FlowAttentionOutput
 from dancepipe.model.loss_weights import LossWeights
 from dancepipe.model.perceptual import Vgg19Taps
 from dancepipe.model.prior import Mixture
 
 
+@dataclass(frozen=True)
+class Counts:
+    """What the terms that are no plain means over all samples are divided by; each is () and float32, and at least 1 for a whole batch.
+
+    A batch that is worked on in parts needs those of the whole, spread over the parts: then the mean over the parts is the whole's term.
+    """
+
+    faces: Tensor  # samples with a face
+    person: Tensor  # its pixels, for person_l1
+    body: Tensor  # its windows, for lost_detail
+
+    @staticmethod
+    def of(mask: Tensor, joints: Tensor) -> Tensor:
+        """(3,): all of them in this order. mask (B, 1, H, W) in [0, 1] and joints (B, 18, 3) of I_t."""
+        return torch.stack((face_boxes(joints, mask.shape[2]).present.sum().float(), mask.sum(), body_windows(mask).sum()))
+
+    @staticmethod
+    def spread(whole: Tensor, parts: int) -> "Counts":
+        """whole (3,): of the batch, the sum of its parts."""
+        return Counts(*(whole.clamp_min(1) / parts))
+
+
 def weighted_sum(terms: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
-    """Eq. 10. TrainingDivergedError names the terms that are not finite."""
-    names = list(terms)
-    values = torch.stack([terms[name] for name in names])
-    finite = torch.isfinite(values.detach()).tolist()
-    if not all(finite):
-        bad = ", ".join(f"{name} is {terms[name].item()}" for name, is_finite in zip(names, finite) if not is_finite)
-        raise TrainingDivergedError(f"training diverged: {bad}; lower the learning rate or the weight of that term")
-    return (values * values.new_tensor([getattr(weights, name) for name in names])).sum()
+    """Eq. 10."""
+    return sum(value * getattr(weights, name) for name, value in terms.items())
 
 
 def stage1_terms(
@@ -44,15 +59,17 @@ def stage1_terms(
     weights: LossWeights = LossWeights(),
     correctness: Correctness = "eq3",
     exact: ExactFlow | None = None,
+    counts: Counts | None = None,
 ) -> dict[str, Tensor]:
     """The flow attention network's terms; those of a network that is None are absent, and options that weigh nothing.
 
-    I_r, I_t (B, 3, H, W) in [-1, 1]; mask (B, 1, H, W) in [0, 1], the person in I_t; exact: the flow, where the data know it.
+    I_r, I_t (B, 3, H, W) in [-1, 1]; mask (B, 1, H, W) in [0, 1], the person in I_t; exact: the flow, where the data know it;
+    counts: when these samples are part of a batch.
     """
     taps_r, taps_t = given_taps(perceptual, I_r, I_t)
     terms = flow_terms(made.flows, I_r, I_t, taps_r, taps_t, weights, correctness, exact)
     terms["l1"] = F.l1_loss(made.coarse, I_t)
-    terms |= detail_terms(made.coarse, made.mixture, I_t, mask)
+    terms |= detail_terms(made.coarse, made.mixture, I_t, mask, counts)
     if perceptual is not None:
         taps = perceptual(made.coarse)
         terms["perceptual"] = perceptual_distance(taps, taps_t).mean()
@@ -99,15 +116,18 @@ def stage2_terms(
     discriminator: nn.Module | None,
     face_discriminator: nn.Module | None,
     weights: LossWeights = LossWeights(),
+    counts: Counts | None = None,
 ) -> dict[str, Tensor]:
     """The enhancer's terms; those of a network that is None are absent, and options that weigh nothing. joints (B, 18, 3) of I_t: x_px, y_px, confidence.
 
     The terms of eq. 7 and 9 in I_coarse are constant here and left out. Samples without a face do not count in the face terms.
+    counts: when these samples are part of a batch.
     """
+    faces = counts and counts.faces
     boxes = face_boxes(joints, I_t.shape[2])
     face, face_t = crop_faces(made.final, boxes), crop_faces(I_t, boxes)
-    terms = {"l1": F.l1_loss(made.final, I_t), "face_l1": _mean_where((face - face_t).abs().mean((1, 2, 3)), boxes.present)}
-    terms |= detail_terms(made.final, made.mixture, I_t, mask)
+    terms = {"l1": F.l1_loss(made.final, I_t), "face_l1": _mean_where((face - face_t).abs().mean((1, 2, 3)), boxes.present, faces)}
+    terms |= detail_terms(made.final, made.mixture, I_t, mask, counts)
     if perceptual is not None:
         with torch.no_grad():
             taps_t, face_taps_t = perceptual(I_t), perceptual(face_t)
@@ -115,10 +135,10 @@ def stage2_terms(
         terms["perceptual"] = perceptual_distance(taps, taps_t).mean()
         if weights.style:
             terms["style"] = style_loss(taps, taps_t)
-        terms["face_perceptual"] = _mean_where(perceptual_distance(perceptual(face), face_taps_t), boxes.present)
+        terms["face_perceptual"] = _mean_where(perceptual_distance(perceptual(face), face_taps_t), boxes.present, faces)
     terms |= adversarial_terms(discriminator, made.final, I_t, weights)
     if face_discriminator is not None:
-        terms["adversarial_face"] = _mean_where((face_discriminator(face) - 1).square().mean((1, 2, 3)), boxes.present)
+        terms["adversarial_face"] = _mean_where((face_discriminator(face) - 1).square().mean((1, 2, 3)), boxes.present, faces)
     terms["matte"] = matte_loss(made.matte_logits, mask)
     return terms
 
@@ -132,15 +152,21 @@ class DiscriminatorLoss:
     made_score: Tensor
 
 
-def discriminator_loss(discriminator: nn.Module, real: Tensor, made: Tensor, present: Tensor | None = None) -> DiscriminatorLoss:
-    """LSGAN: half of (D(real) - 1)^2 + D(made)^2. No gradient reaches `made`. present (B,): samples that count, default all."""
+def discriminator_loss(
+    discriminator: nn.Module, real: Tensor, made: Tensor, present: Tensor | None = None, count: Tensor | None = None
+) -> DiscriminatorLoss:
+    """LSGAN: half of (D(real) - 1)^2 + D(made)^2. No gradient reaches `made`.
+
+    present (B,): samples that count, default all. count (): what to divide by when these samples are part of a batch, as in Counts.
+    """
     real_scores, made_scores = discriminator(real), discriminator(made.detach())
     present = torch.ones(len(real), device=real.device) if present is None else present
     loss = 0.5 * ((real_scores - 1).square() + made_scores.square()).mean((1, 2, 3))
     return DiscriminatorLoss(
-        _mean_where(loss, present),
-        _mean_where(real_scores.detach().mean((1, 2, 3)), present),
-        _mean_where(made_scores.detach().mean((1, 2, 3)), present),
+        *(
+            _mean_where(values, present, count)
+            for values in (loss, real_scores.detach().mean((1, 2, 3)), made_scores.detach().mean((1, 2, 3)))
+        )
     )
 
 
@@ -172,14 +198,17 @@ def perceptual_distance(taps: Sequence[Tensor], taps_t: Sequence[Tensor]) -> Ten
     return sum((tap.float() - tap_t.float()).abs().mean((1, 2, 3)) for tap, tap_t in zip(taps, taps_t))
 
 
-def detail_terms(made: Tensor, mixture: Mixture | None, I_t: Tensor, mask: Tensor) -> dict[str, Tensor]:
+def detail_terms(made: Tensor, mixture: Mixture | None, I_t: Tensor, mask: Tensor, counts: Counts | None = None) -> dict[str, Tensor]:
     """Ours, the same in both stages: see fine_detail.py. `lost_detail` is for networks with a gate.
 
     person_l1: mean L1 over the person's pixels in the target. A plain L1 drops what is there in less than half of all guesses,
     and where exactly a hand or foot lies is a guess; with this a limb is drawn as soon as it is not unlikely.
     """
-    terms = {"gradient": gradient_loss(made, I_t), "person_l1": ((made - I_t).abs() * mask).sum() / (3 * mask.sum()).clamp_min(1)}
-    return terms | ({"lost_detail": lost_detail_loss(mixture.gate, mixture.copied, I_t, mask)} if mixture else {})
+    person = counts.person if counts else mask.sum().clamp_min(1)
+    terms = {"gradient": gradient_loss(made, I_t), "person_l1": ((made - I_t).abs() * mask).sum() / (3 * person)}
+    if mixture:
+        terms["lost_detail"] = lost_detail_loss(mixture.gate, mixture.copied, I_t, mask, counts and counts.body)
+    return terms
 
 
 def matte_loss(matte_logits: Tensor, mask: Tensor) -> Tensor:
@@ -188,7 +217,7 @@ def matte_loss(matte_logits: Tensor, mask: Tensor) -> Tensor:
     return F.l1_loss(torch.sigmoid(matte_logits), mask) + F.binary_cross_entropy_with_logits(matte_logits, mask)
 
 
-def _mean_where(values: Tensor, present: Tensor) -> Tensor:
-    """Mean of values (B,) over the present samples; 0, with zero gradients, when there is none."""
+def _mean_where(values: Tensor, present: Tensor, count: Tensor | None = None) -> Tensor:
+    """Mean of values (B,) over the present samples; 0, with zero gradients, when there is none. count: how many to divide by, default those."""
     present = present.to(values.dtype)
-    return (values * present).sum() / present.sum().clamp_min(1)
+    return (values * present).sum() / (present.sum().clamp_min(1) if count is None else count)

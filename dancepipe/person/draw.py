@@ -38,18 +38,18 @@ def heat_maps(joints: "torch.Tensor", height: int, width: int, sigma_px: float |
         return down[..., :, None] * across[..., None, :]  # (B, 18, H, W)
 
 
-def joint_map(joints: "torch.Tensor", height: int, width: int) -> "torch.Tensor":
-    """joints (B, 18, 3) as above -> (B, 3, height, width) in [0, 1]: 17 anti-aliased limbs on black.
+def joint_map(joints: "torch.Tensor", height: int, width: int, device: "torch.device | str | None" = None) -> "torch.Tensor":
+    """joints (B, 18, 3) as above -> (B, 3, height, width) in [0, 1] on `device` (default: the joints'): 17 anti-aliased limbs on black.
 
     Limb i has the hue i / 17, is 0.016 * height wide with round ends, lies over the limbs before it, and is left out
-    when one of its ends is missing.
+    when one of its ends is missing. Joints are looked at on the CPU: give them there, and nothing waits for the device.
     """
     import torch
 
     _check(joints)
     batch = joints.shape[0]
     with torch.no_grad():
-        device = joints.device
+        device = joints.device if device is None else device
         ends = joints.float().cpu()[:, torch.tensor(LIMBS)].transpose(0, 1)  # (17, B, 2, 3): painted limb by limb
         half_width = LIMB_WIDTH_OF_HEIGHT * height / 2
         present = (ends[..., 2] > 0).all(-1) & torch.isfinite(ends).all(-1).all(-1)  # (17, B)

@@ -1,6 +1,6 @@
 """The folder of a training run: what was asked for, with what, and what came of it.
 
-    config.yaml  run.json  log.jsonl  events.out.tfevents.*  samples/  checkpoints/  weights.safetensors
+    config.yaml  run.json  log.jsonl  events.out.tfevents.*  samples/  checkpoints/  best/  weights.safetensors
 """
 
 import json
@@ -21,7 +21,10 @@ from dancepipe.train.checkpoint import Position, checkpoints
 from dancepipe.train.options import TrainOptions
 from dancepipe.whole_file import write_text
 
-_MAY_CHANGE_ON_RESUME = ("stage1_steps", "stage2_steps", "device", "workers", "log_every", "sample_every", "save_every", "keep_checkpoints", "stop_after")
+_MAY_CHANGE_ON_RESUME = (
+    "stage1_steps", "stage2_steps", "accumulate", "compile", "device", "workers",
+    "log_every", "sample_every", "held_out_pre", "save_every", "keep_checkpoints", "stop_after",
+)  # fmt: skip
 
 
 def describe_run(options: TrainOptions, data: Path, facts: dict) -> dict:
@@ -105,7 +108,8 @@ class RunLog:
         self._path = Path(out) / "log.jsonl"
         before = self._path.read_text(encoding="utf-8").splitlines() if resumed_at and self._path.exists() else []
         kept = [line for line in before if _at(line) <= (resumed_at.stage, resumed_at.step)]
-        self._seconds_before = json.loads(kept[-1])["seconds"] if kept else 0.0
+        self._before = [json.loads(line) for line in kept]
+        self._seconds_before = self._before[-1]["seconds"] if kept else 0.0
         self._started = time.monotonic()
         if not resumed_at:
             for events in Path(out).glob("events.out.tfevents.*"):
@@ -122,6 +126,10 @@ class RunLog:
             self._file.flush()
             for name, value in values.items():
                 self._board.add_scalar(f"stage{stage}/{name}", value, step)
+
+    def lowest_before(self, stage: int, name: str) -> float | None:
+        """Of a number of that stage, in what the log holds of before this resumption."""
+        return min((record[name] for record in self._before if record["stage"] == stage and name in record), default=None)
 
     def picture(self, stage: int, step: int, image) -> None:
         """A sample grid, uint8 RGB (H, W, 3)."""

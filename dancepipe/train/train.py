@@ -4,16 +4,16 @@ import json
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
 from dancepipe.config import as_plain
-from dancepipe.dataset.pairs import PairSource, collate, pair_batches
+from dancepipe.dataset.pairs import PairSource, pair_batches
 from dancepipe.dataset.store import clip_files
-from dancepipe.device import pick_device
-from dancepipe.errors import ConfigError, DatasetError, TrainingDivergedError
+from dancepipe.errors import ConfigError, DatasetError
 from dancepipe.model.dims import ModelDims
 from dancepipe.model.enhancer import Enhancer
 from dancepipe.model.flow_attention import FlowAttentionNetwork
@@ -21,17 +21,20 @@ from dancepipe.model.networks import Networks, load_networks
 from dancepipe.model.perceptual import open_perceptual
 from dancepipe.model.shipped import find_weights
 from dancepipe.model.weights import WeightsInfo, differences, save_weights
+from dancepipe.train.best import JUDGED_BY, BestWeights
 from dancepipe.train.checkpoint import Position, checkpoints, load_checkpoint, read_position, save_checkpoint
+from dancepipe.train.compiled import check_compiler
 from dancepipe.train.dims_of import dims_of
-from dancepipe.train.inputs import network_pair
+from dancepipe.train.finite import FiniteWatch, check_finite, check_modules
+from dancepipe.train.held_out import FixedPairs
+from dancepipe.train.inputs import Augmentation, step_parts
 from dancepipe.train.options import TrainOptions
 from dancepipe.train.pace import Pace
+from dancepipe.train.processes import Processes, joined_processes
 from dancepipe.train.run_folder import RunLog, describe_run, open_run_folder
-from dancepipe.train.samples import sample_grid, save_grid
+from dancepipe.train.samples import save_grid
 from dancepipe.train.stages import Stage0, Stage1, Stage2
 
-_SAMPLE_PAIRS = 4
-_HELD_OUT_PAIRS = 16
 _STAGE0_SEED = 2**32  # apart from the seeds of the other stages' pairs
 
 
@@ -41,11 +44,20 @@ def train(
     """Train both stages on the data set `data`; everything lands in the run folder `out`, at the end weights.safetensors.
 
     resume: go on from the last checkpoint. dry_run: show what would be done and stop. Returns early, with a checkpoint, after
-    options.stop_after seconds.
-    Raises ConfigError, DatasetError, WeightsError, OutputError, TrainingDivergedError.
+    options.stop_after seconds. Started by torchrun or accelerate launch, the processes share every batch.
+    Raises ConfigError, DatasetError, WeightsError, OutputError, TrainingDivergedError, ProcessLostError.
     """
+    with joined_processes(options.device, say) as processes:
+        _train(Path(data), Path(out), options, processes, resume=resume, dry_run=dry_run, say=say if processes.is_first else _nothing)
+
+
+def _train(data: Path, out: Path, options: TrainOptions, processes: Processes, *, resume: bool, dry_run: bool, say: Callable[[str], None]) -> None:
     # 1. Resolve
-    out = Path(out)
+    if options.batch % (processes.count * options.accumulate):
+        raise ConfigError(
+            f"batch {options.batch} cannot be shared by {processes.count} processes in {options.accumulate} parts each; make it a multiple of "
+            f"{processes.count * options.accumulate}"
+        )
     dims = dims_of(options)
     initial = _initial(find_weights(options.init), dims) if options.init else None
     if options.stage0_steps and initial:
@@ -65,46 +77,51 @@ def train(
     if options.height_px != options.width_px:
         say("pictures are not square: these weights can be evaluated, but animate will not take them")
     say(f"data: {facts['frames']} pictures of {facts['identities']} people; held out: {facts['held_out_identities']} people")
-    device = pick_device(options.device, say=say)
+    if processes.count * options.accumulate > 1:
+        say(f"batch: {options.batch} pairs, {options.batch // processes.count // options.accumulate} at a time")
     if dry_run:
         for line in _sizes(dims, options):
             say(line)
         return
-    perceptual = open_perceptual(options.perceptual, device, say=say)
+    if options.compile:
+        check_compiler(processes.device)
+    perceptual = open_perceptual(options.perceptual, processes.device, say=say)
 
     # 3. Save
-    open_run_folder(out, options, description, resume=resume)
-    log = RunLog(out, read_position(checkpoints(out)[-1]) if resume else None)
+    processes.first_does(lambda: open_run_folder(out, options, description, resume=resume))
+    last = checkpoints(out)[-1] if resume else None
+    log = RunLog(out, read_position(last) if last else None) if processes.is_first else None
 
     # 4. Run
     try:
-        last = checkpoints(out)[-1] if resume else None
         start = read_position(last) if last else Position(0 if options.stage0_steps else 1, 0)
         _check_totals(start, options)
         stop_at = time.monotonic() + options.stop_after if options.stop_after else math.inf
         torch.manual_seed(options.seed)
         if start.stage == 0:
-            stage0 = Stage0(dims, options, perceptual, device)
+            stage0 = Stage0(dims, options, perceptual, processes)
             source = pairs[1].at(dims.coarse_hw, seed=_STAGE0_SEED + options.seed)
-            if not _run_stage(0, stage0, source, held_out, last, options, out, log, device, stop_at, say):
+            if not _run_stage(0, stage0, source, held_out, last, options, out, log, processes, stop_at, say):
                 return
             initial, last = Networks(dims, WeightsInfo(dims, 1, 0), stage0.average.module, None), None
             start = Position(1, 0)
         torch.manual_seed(options.seed)
-        stage1 = Stage1(dims, options, perceptual, device, initial)
-        if start.stage == 1 and not _run_stage(1, stage1, pairs[1], held_out, last, options, out, log, device, stop_at, say):
+        stage1 = Stage1(dims, options, perceptual, processes, initial)
+        if start.stage == 1 and not _run_stage(1, stage1, pairs[1], held_out, last, options, out, log, processes, stop_at, say):
             return
         torch.manual_seed(options.seed + 1)
-        stage2 = Stage2(stage1.average.module, dims, options, perceptual, device, initial)
+        stage2 = Stage2(stage1.average.module, dims, options, perceptual, processes, initial)
         checkpoint = last if start.stage == 2 else None
-        if not _run_stage(2, stage2, pairs[2], held_out, checkpoint, options, out, log, device, stop_at, say):
+        if not _run_stage(2, stage2, pairs[2], held_out, checkpoint, options, out, log, processes, stop_at, say):
             return
     finally:
-        log.close()
+        if log:
+            log.close()
     weights, networks = out / "weights.safetensors", {"flow_attention": stage2.flow_attention}
     if options.stage2_steps:
         networks["enhancer"] = stage2.average.module
-    save_weights(weights, WeightsInfo(dims, len(networks), options.stage2_steps or options.stage1_steps), networks)
+    info = WeightsInfo(dims, len(networks), options.stage2_steps or options.stage1_steps)
+    processes.first_does(lambda: save_weights(weights, info, networks))
     say(f"done: {weights}" + ("" if options.stage2_steps else " (stage 1 only: stage2_steps is 0)"))
 
 
@@ -125,7 +142,7 @@ def _initial(path: Path, dims: ModelDims) -> Networks:
     initial = load_networks(path)
     if (initial.dims.flow_attention, initial.dims.enhancer) != (dims.flow_attention, dims.enhancer):
         if initial.dims.preset != dims.preset:
-            raise ConfigError(f"{path} holds networks of preset {initial.dims.preset}, not {dims.preset}; choose the same preset, or other weights")
+            raise ConfigError(f"{path} holds networks of preset {initial.dims.preset}, not {dims.preset}; choose --preset {initial.dims.preset}, or other weights")
         wanted = differences(initial.dims, dims, ("flow_attention", "enhancer"))
         raise ConfigError(f"{path} holds other networks: {wanted}; choose the same attention_module, prior and keep, or other weights")
     return initial
@@ -139,7 +156,9 @@ def _check_totals(start: Position, options: TrainOptions) -> None:
             raise ConfigError(f"{done[stage]} steps of stage {stage} are done already; stage{stage}_steps cannot become {total}")
 
 
-def _run_stage(number, stage, source, held_out, checkpoint: Path | None, options: TrainOptions, out: Path, log: RunLog, device, stop_at, say) -> bool:
+def _run_stage(
+    number, stage, source, held_out, checkpoint: Path | None, options: TrainOptions, out: Path, log: RunLog | None, processes: Processes, stop_at, say
+) -> bool:
     """The steps of one stage, from its checkpoint or its start, with log lines, sample grids and checkpoints; False: out of time."""
     total = getattr(options, f"stage{number}_steps")
     step = 0
@@ -147,59 +166,67 @@ def _run_stage(number, stage, source, held_out, checkpoint: Path | None, options
         load_checkpoint(checkpoint, stage.modules, stage.optimisers)
         step = read_position(checkpoint).step
         say(f"stage {number}: going on from step {step}")
-    shown = [(held_out.at(source.size_hw) if held_out else source)[index] for index in range(_HELD_OUT_PAIRS)]
-    batches = pair_batches(source, options.batch, step * options.batch, total * options.batch, options.workers)
-    pace = Pace(options.batch, step, total, device)
-    with tqdm(pace.waited_for(batches), total=total, initial=step, desc=f"stage {number}", unit="step", disable=None) as progress:
+    processes.begin_alike(stage.modules.values())
+    device, share = processes.device, processes.share(options.batch)
+    fixed, best = nullcontext(), None
+    if processes.is_first:
+        shown = held_out.at(source.size_hw) if held_out else source
+        reads_poses = held_out is not None and options.held_out_pre and number > 0  # stage 0 makes no picture of its own
+        fixed = FixedPairs(shown, are_held_out=held_out is not None, reads_poses=reads_poses, device=device, say=say)
+        best = BestWeights(out, number, log.lowest_before(number, JUDGED_BY))
+    batches = pair_batches(
+        source, options.batch, step * options.batch, total * options.batch, options.workers, share=share, pinned=device != "cpu"
+    )
+    pace, watch = Pace(options.batch, step, total, device), FiniteWatch(number)
+    bar = tqdm(pace.waited_for(batches), total=total, initial=step, desc=f"stage {number}", unit="step", disable=None if processes.is_first else True)
+    with fixed, bar as progress:
         for batch in progress:
-            pair = network_pair(batch, device, mirror=options.mirror, colour_jitter=options.colour_jitter, seed=(options.seed, number, step))
+            parts = step_parts(batch, share, Augmentation.drawn(options, number, step), options.accumulate, device)
             is_logged = (step + 1) % options.log_every == 0 or step + 1 == total
-            values = stage.step(pair, step, with_statistics=is_logged)
+            numbers = stage.step(parts, step, with_statistics=is_logged)
             step += 1
-            if is_logged:
-                values |= pace.figures(step)
-                log.write(number, step, values)
-                if progress.disable:  # no terminal
-                    say(pace.line(number, step, values))
-                progress.set_postfix({name: f"{values[name]:.3f}" for name in ("l1", "total") if name in values})
-            if step % options.sample_every == 0 or step == total:
-                figures = _held_out_figures(number, stage, shown, device, out, log, step, is_held_out=held_out is not None)
+            names, values = list(numbers), processes.mean(torch.stack(list(numbers.values())))
+            watch.look(step, names, values)
+            is_sampled = step % options.sample_every == 0 or step == total
+            is_late = bool(options.stop_after) and processes.first_says(time.monotonic() >= stop_at) and step < total
+            is_saved = step % options.save_every == 0 or step == total or is_late
+            if is_logged or is_sampled or is_saved:
+                watch.settle()
+            if is_logged and processes.is_first:
+                figures = dict(zip(names, values.tolist())) | pace.figures(step)
                 log.write(number, step, figures)
-                _check_finite(figures, stage.modules, number, step)
-                tqdm.write(f"stage {number}, step {step} of {total}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
-            is_late = time.monotonic() >= stop_at and step < total
-            if step % options.save_every == 0 or step == total or is_late:
-                _check_finite({}, stage.modules, number, step)
-                save_checkpoint(out, Position(number, step), stage.modules, stage.optimisers, options.keep_checkpoints)
+                if progress.disable:  # no terminal
+                    say(pace.line(number, step, figures))
+                progress.set_postfix({name: f"{figures[name]:.3f}" for name in ("l1", "total") if name in figures})
+            if is_sampled or is_saved:
+                check_modules(stage.modules, number, step)
+            if is_sampled:
+                processes.first_does(lambda: _look(stage, WeightsInfo(stage.dims, number, step), fixed, best, total, out, log))
+            if is_saved:
+                processes.first_does(
+                    lambda: save_checkpoint(out, Position(number, step), stage.modules, stage.optimisers, options.keep_checkpoints)
+                )
             if is_late:
                 say(f"stopped after {options.stop_after:.0f} s, as asked, at step {step} of {total} of stage {number}; go on with --resume")
                 return False
     if number == 1:
-        save_weights(out / "stage1.safetensors", WeightsInfo(stage.dims, 1, total), {"flow_attention": stage.average.module})
+        processes.first_does(lambda: save_weights(out / "stage1.safetensors", WeightsInfo(stage.dims, 1, total), stage.renders))
     return True
 
 
-def _check_finite(figures: dict[str, float], modules: dict[str, torch.nn.Module], number: int, step: int) -> None:
-    """Nothing broken is saved: the losses are looked at before an update, this looks at what it left."""
-    bad = [name for name, value in figures.items() if not math.isfinite(value)]
-    bad += [name for name, module in modules.items() if not all(torch.isfinite(value).all() for value in module.state_dict().values())]
-    if bad:
-        raise TrainingDivergedError(f"training diverged: {', '.join(bad)} not finite after step {step} of stage {number}; lower the learning rate")
+def _nothing(text: str) -> None:
+    pass
 
 
-def _held_out_figures(number, stage, shown: list, device, out: Path, log: RunLog, step: int, *, is_held_out: bool) -> dict[str, float]:
-    """A sample grid of fixed pairs, and their L1; from people never trained on when the data set has a test split."""
-    errors, grids = [], []
-    for first in range(0, len(shown), _SAMPLE_PAIRS):
-        pair = network_pair(collate(shown[first : first + _SAMPLE_PAIRS]), device)
-        coarse, final, matte_logits = stage.show(pair)
-        made = coarse.coarse if final is None else final
-        errors.append(float((made - pair.I_t).abs().mean()))
-        grids.append((pair, coarse, final, matte_logits))
-    grid = sample_grid(*grids[0])
-    save_grid(out, number, step, grid)
-    log.picture(number, step, grid)
-    return {"held_out_l1" if is_held_out else "fixed_pairs_l1": sum(errors) / len(errors)}
+def _look(stage, info: WeightsInfo, fixed: FixedPairs, best: BestWeights, total: int, out: Path, log: RunLog) -> None:
+    """Shows, logs and judges what the averaged weights make."""
+    figures, grid = fixed.look(stage)
+    save_grid(out, info.stage, info.step, grid)
+    log.picture(info.stage, info.step, grid)
+    log.write(info.stage, info.step, figures)
+    check_finite(figures, info.stage, info.step)
+    best.offer(figures, info, stage.renders)
+    tqdm.write(f"stage {info.stage}, step {info.step} of {total}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
 
 
 def _held_out_source(data: Path, dims: ModelDims, say) -> PairSource | None:
