@@ -88,5 +88,5 @@ def test_a_folder_of_videos_stays_a_folder_of_videos(tmp_path):
 
 def test_when_all_people_fell_into_the_test_split_it_is_said(folder, tmp_path):
     build_dataset([str(folder)], tmp_path / "data", type(SMALL)(**{**vars(SMALL), "test_share": 1.0}), say=quiet)
-    with pytest.raises(DatasetError, match="all its people are in the other split: build it with another --test-share"):
+    with pytest.raises(DatasetError, match="all its people are in split test; build it with --test-share 0 to train on them"):
         PairSource(tmp_path / "data", "train", (32, 32), seed=0)

@@ -151,8 +151,11 @@ def clip_files(folder: Path, split: str | None = None) -> list[Path]:
     wanted = SPLITS if split is None else (split,)
     files = sorted(path for name in wanted for path in (folder / name).glob("*.parquet"))
     if not files:
-        other = "; all its people are in the other split: build it with another --test-share (0: all train)" if any(folder.glob("t*/*.parquet")) else ""
-        raise DatasetError(f"no clips in {folder} for split {split or 'train or test'}{other or ': run build-dataset, or choose another folder'}")
+        elsewhere = [name for name in SPLITS if name != split and any((folder / name).glob("*.parquet"))]
+        if elsewhere:
+            hint = "; build it with --test-share 0 to train on them" if split == "train" else ""
+            raise DatasetError(f"no clips in {folder} for split {split}: all its people are in split {elsewhere[0]}{hint}")
+        raise DatasetError(f"no clips in {folder} for split {split or 'train or test'}: run build-dataset, or choose another folder")
     return files
 
 
