@@ -25,7 +25,7 @@ class ShippedWeights:
 SHIPPED = (
     ShippedWeights(
         "live-256",
-        "2546e3fb578798bb3c4f5afc108b5e3c3349c91dea7d197abc760f38fe2dea52",
+        "02b03d94e8394e7b5b982e6a63bca86145bfcba2e6813ee52dc09e59e0a98452",
         "preset live, 256 x 256, stage 1, trained on rendered people only; Apache-2.0",
     ),
 )
