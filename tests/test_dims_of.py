@@ -23,8 +23,11 @@ from dancepipe.model.perceptual import random_vgg19
 from dancepipe.train.dims_of import dims_of
 from dancepipe.train.inputs import network_pair
 from dancepipe.train.options import TrainOptions
+from dancepipe.train.processes import Processes
 from dancepipe.train.stages import Stage1, Stage2
 from dancepipe.train.train import train
+
+ALONE = Processes(0, 1, "cpu")
 
 CONFIGS = Path(__file__).parent.parent / "configs" / "ablation"
 ARMS = ("full", "no_attention", "no_face", "no_enhancer", "gfla", "prior")
@@ -86,19 +89,19 @@ def test_gradients_reach_exactly_what_each_phase_trains(data, name):
     source = PairSource(data, "train", (32, 32), seed=0)
     pair = network_pair(collate([source[0], source[1]]), "cpu")
     torch.manual_seed(0)
-    stage1 = Stage1(dims_of(options), options, vgg, "cpu")
+    stage1 = Stage1(dims_of(options), options, vgg, ALONE)
     before = state(stage1.modules)
-    stage1.step(pair, 0, with_statistics=False)
+    stage1.step([pair], 0, with_statistics=False)
     parts = {part for part, _ in stage1.flow_attention.named_children()}
     assert {"appearance_encoder", "flow_network", "attention_module", "local_attention_4"} < parts
     assert ("copy" in parts) == (name == "prior")
     assert with_gradient(stage1.flow_attention) == parts
     assert moved(before, stage1.modules) == {"flow_attention", "flow_attention_average", "D"} == set(stage1.modules)
 
-    stage2 = Stage2(stage1.flow_attention, dims_of(options), options, vgg, "cpu")
+    stage2 = Stage2(stage1.flow_attention, dims_of(options), options, vgg, ALONE)
     stage1.flow_attention.zero_grad()
     before = state(stage2.modules)
-    stage2.step(pair, 0, with_statistics=False)
+    stage2.step([pair], 0, with_statistics=False)
     assert not with_gradient(stage1.flow_attention) and not with_gradient(vgg.features)
     assert with_gradient(stage2.enhancer) == {part for part, _ in stage2.enhancer.named_children()}
     judges = {"D"} if name == "no_face" else {"D", "D_f"}
@@ -127,4 +130,4 @@ def test_other_networks_of_the_same_preset_are_named(data, tmp_path):
 
 
 def test_the_default_has_the_module():
-    assert isinstance(Stage1(dims_of(QUICK), replace(QUICK, weights=LossWeights(adversarial=0)), None, "cpu").flow_attention.attention_module, FlowAttentionModule)
+    assert isinstance(Stage1(dims_of(QUICK), replace(QUICK, weights=LossWeights(adversarial=0)), None, ALONE).flow_attention.attention_module, FlowAttentionModule)

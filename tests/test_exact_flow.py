@@ -17,9 +17,12 @@ from dancepipe.errors import DatasetError
 from dancepipe.model.local_attention import warp
 from dancepipe.model.loss_weights import LossWeights
 from dancepipe.train.dims_of import dims_of
-from dancepipe.train.inputs import network_pair
+from dancepipe.train.inputs import Augmentation, network_pair
+from dancepipe.train.processes import Processes
 from dancepipe.train.stages import Stage1
 from dancepipe.train.train import train
+
+ALONE = Processes(0, 1, "cpu")
 
 FRAMES = 6
 
@@ -110,7 +113,7 @@ def test_the_flow_of_a_rendered_pair_makes_the_target_of_the_reference(rendered,
     source = PairSource(rendered, "train", (side, side), seed=0, with_flow=True)
     pairs = [pair for pair in (source[number] for number in range(40)) if pair["flow_visible"].any()]
     assert len(pairs) > 8
-    pair = network_pair(collate(pairs), "cpu", mirror=True, seed=(1,))
+    pair = network_pair(collate(pairs), "cpu", Augmentation.drawn(replace(QUICK, batch=len(pairs), colour_jitter=0.0), 1, 1))
     seen = pair.exact.visible > 0
     moved = ((warp(pair.I_r, pair.exact.flow) - pair.I_t).abs() / 2).mean(1, keepdim=True)[seen].mean()
     still = ((pair.I_r - pair.I_t).abs() / 2).mean(1, keepdim=True)[seen].mean()
@@ -123,8 +126,8 @@ def test_training_against_the_exact_flow(rendered, tmp_path):
     source = PairSource(rendered, "train", (32, 32), seed=0, with_flow=True)
     pair = network_pair(collate([pair for pair in (source[number] for number in range(40)) if pair["flow_visible"].any()][:4]), "cpu")
     torch.manual_seed(0)
-    stage = Stage1(dims_of(options), options, None, "cpu")
-    errors = [stage.step(pair, number, with_statistics=True)["flow_exact"] for number in range(80)]
+    stage = Stage1(dims_of(options), options, None, ALONE)
+    errors = [stage.step([pair], number, with_statistics=True)["flow_exact"] for number in range(80)]
     assert errors[-1] < 0.5 * errors[0]
 
     train(rendered, tmp_path / "run", options, say=quiet)

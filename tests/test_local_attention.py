@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from dancepipe.model import local_attention
 from dancepipe.model.local_attention import (
     LocalAttention,
     block_extractor,
@@ -98,6 +99,14 @@ def test_flow_that_is_not_a_number_stays_where_it_is():
     out = layer(source, layer.key_map(source), target, flow)
     assert not torch.isfinite(out[0, :, 2, 2]).any() and not torch.isfinite(out[0, :, 3, 3]).any()
     assert torch.isfinite(out[0, :, 0, 0]).all()
+
+
+@pytest.mark.parametrize("by", [1, 4])
+def test_the_border_is_repeated_the_same_way_when_compiled(by, monkeypatch):
+    picture = drawn(2, 3, 5, 7)
+    plain = local_attention._widened(picture, by)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert torch.equal(local_attention._widened(picture, by), plain) and plain.shape == (2, 3, 5 + 2 * by, 7 + 2 * by)
 
 
 def test_sampling_at_what_is_not_a_number_harms_nothing():

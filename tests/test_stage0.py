@@ -21,8 +21,11 @@ from dancepipe.model.perceptual import random_vgg19
 from dancepipe.train.checkpoint import checkpoints
 from dancepipe.train.dims_of import dims_of
 from dancepipe.train.inputs import network_pair
+from dancepipe.train.processes import Processes
 from dancepipe.train.stages import Stage0, flow_alone
 from dancepipe.train.train import train
+
+ALONE = Processes(0, 1, "cpu")
 
 WITH_STAGE_0 = replace(QUICK, stage0_steps=4, stage1_steps=2, stage2_steps=1)
 
@@ -37,9 +40,9 @@ def pair(data):  # noqa: F811
 def test_the_flow_network_alone_is_trained(pair, prior):
     options = replace(QUICK, prior=prior)
     torch.manual_seed(0)
-    stage = Stage0(dims_of(options), options, random_vgg19(), "cpu")
+    stage = Stage0(dims_of(options), options, random_vgg19(), ALONE)
     before = state({"": stage.flow_attention})
-    first = stage.step(pair, 0, with_statistics=True)
+    first = {name: value.item() for name, value in stage.step([pair], 0, with_statistics=True).items()}
     assert {name.split(".")[1] for name, value in state({"": stage.flow_attention}).items() if not torch.equal(value, before[name])} == {"flow_network"}
     assert set(first) == {"total", "flow_image", "flow_feature", "flow_8_mean", "flow_4_mean"}
     assert first["total"] == pytest.approx(20 * first["flow_feature"] + first["flow_image"], rel=1e-5)
@@ -50,8 +53,8 @@ def test_the_flow_is_learnt_and_shown(pair):
     smooth = torch.nn.functional.interpolate(torch.rand(4, 3, 9, 9), size=(32, 32), mode="bicubic").clamp(0, 1) * 2 - 1
     pair = replace(pair, I_r=smooth, I_t=torch.cat((smooth[..., 2:], smooth[..., -1:].expand(-1, -1, -1, 2)), 3))  # all moves by 2 px
     options = replace(QUICK, prior="none", average=0.0)
-    stage = Stage0(dims_of(options), options, None, "cpu")
-    errors = [stage.step(pair, number, with_statistics=True)["flow_image"] for number in range(60)]
+    stage = Stage0(dims_of(options), options, None, ALONE)
+    errors = [stage.step([pair], number, with_statistics=True)["flow_image"] for number in range(60)]
     assert errors[-1] < 0.5 * errors[0]
     shown, final, _ = stage.show(pair)
     still = (pair.I_r - pair.I_t).abs().mean()

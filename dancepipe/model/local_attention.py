@@ -65,6 +65,17 @@ def local_attn_reshape(attention: Tensor, window: int) -> Tensor:
     return F.pixel_shuffle(attention, window)
 
 
+def _widened(x: Tensor, by: int) -> Tensor:
+    """x with its border pixels repeated outwards: (B, C, H, W) -> (B, C, H + 2 by, W + 2 by)."""
+    if not torch.compiler.is_compiling():
+        return F.pad(x, (by,) * 4, mode="replicate")
+    # The same, slower when it is not compiled: inductor is wrong about how the gradient of F.pad lies in memory, and stops (PyTorch 2.14).
+    for side in (2, 3):
+        first, last = x.narrow(side, 0, 1), x.narrow(side, x.shape[side] - 1, 1)
+        x = torch.cat((*[first] * by, x, *[last] * by), side)
+    return x
+
+
 def _gather(source: Tensor, weights: Tensor, first_x: Tensor, first_y: Tensor) -> Tensor:
     """Weighted sums over a stencil of whole source pixels.
 
@@ -115,13 +126,13 @@ class LocalAttention(nn.Module):
     def key_map(self, source: Tensor) -> Tensor:
         """The source's share of the logits, before sampling: (B, hidden, H + 2r, W + 2r). Depends on the reference only."""
         r = self.window // 2
-        return self.from_source(F.pad(source, (2 * r,) * 4, mode="replicate"))
+        return self.from_source(_widened(source, 2 * r))
 
     def forward(self, source: Tensor, key: Tensor, target: Tensor, flow: Tensor) -> Tensor:
         """source (B or 1, C, H, W), key = key_map(source), target (B, C, H, W), flow (B, 2, H, W) -> (B, C, H, W), float32."""
         r = self.window // 2
         x_px, y_px = _coordinates(flow)
-        hidden = self.from_target(F.pad(target, (r,) * 4, mode="replicate")) + sample(key, x_px + r, y_px + r)  # (B, hidden, H, W)
+        hidden = self.from_target(_widened(target, r)) + sample(key, x_px + r, y_px + r)  # (B, hidden, H, W)
         attention = torch.softmax(in_float32(self.logits, activate(hidden)), 1)  # (B, window^2, H, W)
 
         batch, _, h, w = attention.shape
