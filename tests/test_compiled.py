@@ -27,6 +27,8 @@ def can_compile() -> bool:
 
 @pytest.mark.slow
 def test_compiled_steps_are_plain_steps(data, tmp_path):  # noqa: F811
+    if not os.environ.get("DANCEPIPE_TEST_COMPILE"):
+        pytest.skip("takes minutes, and inductor's cache is shared with whatever else compiles; set DANCEPIPE_TEST_COMPILE=1")
     if not can_compile():
         pytest.skip("no C++ compiler here")
     options = replace(EVERY_TERM, stage1_steps=2, stage2_steps=2, save_every=1)
