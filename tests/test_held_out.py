@@ -9,7 +9,7 @@ import torch
 from people import dancer_frames
 from PIL import Image
 from test_build_dataset import SMALL
-from test_train import QUICK, data, logged, quiet, same_weights  # noqa: F401
+from test_train import QUICK, data, quiet, same_weights  # noqa: F401
 from torch import nn
 
 from dancepipe.build_dataset.build import build_dataset

@@ -1,6 +1,5 @@
 """Several real processes make the steps that one would make, end together, and a run may change their number."""
 
-import json
 import os
 import signal
 import socket
