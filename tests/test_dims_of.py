@@ -7,7 +7,7 @@ import pytest
 import torch
 from people import SAMPLES, write_dance
 from test_pair_list import write_people
-from test_train import QUICK, quiet
+from test_train import ALONE, QUICK, quiet
 
 from dancepipe.animate.animate import animate
 from dancepipe.animate.options import AnimateOptions
@@ -23,11 +23,9 @@ from dancepipe.model.perceptual import random_vgg19
 from dancepipe.train.dims_of import dims_of
 from dancepipe.train.inputs import network_pair
 from dancepipe.train.options import TrainOptions
-from dancepipe.train.processes import Processes
 from dancepipe.train.stages import Stage1, Stage2
 from dancepipe.train.train import train
 
-ALONE = Processes(0, 1, "cpu")
 
 CONFIGS = Path(__file__).parent.parent / "configs" / "ablation"
 ARMS = ("full", "no_attention", "no_face", "no_enhancer", "gfla", "prior")

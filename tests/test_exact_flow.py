@@ -8,7 +8,7 @@ import pytest
 import torch
 from dancer_pack import dancer_pack  # noqa: F401
 from test_store import write
-from test_train import QUICK, quiet
+from test_train import ALONE, QUICK, quiet
 
 from dancepipe.dataset.augment import mirrored
 from dancepipe.dataset.exact_flow import read_flow, resized_flow
@@ -18,11 +18,8 @@ from dancepipe.model.local_attention import warp
 from dancepipe.model.loss_weights import LossWeights
 from dancepipe.train.dims_of import dims_of
 from dancepipe.train.inputs import Augmentation, network_pair
-from dancepipe.train.processes import Processes
 from dancepipe.train.stages import Stage1
 from dancepipe.train.train import train
-
-ALONE = Processes(0, 1, "cpu")
 
 FRAMES = 6
 
@@ -108,12 +105,14 @@ def rendered(dancer_pack, tmp_path_factory):  # noqa: F811
     return out
 
 
+@pytest.mark.parametrize("moves", [{}, {"turn": 15.0, "shift": 0.05, "zoom": 0.1}])
 @pytest.mark.parametrize("side, limit", [(64, 0.06), (32, 0.06)])
-def test_the_flow_of_a_rendered_pair_makes_the_target_of_the_reference(rendered, side, limit):
+def test_the_flow_of_a_rendered_pair_makes_the_target_of_the_reference(rendered, side, limit, moves):
     source = PairSource(rendered, "train", (side, side), seed=0, with_flow=True)
     pairs = [pair for pair in (source[number] for number in range(40)) if pair["flow_visible"].any()]
     assert len(pairs) > 8
-    pair = network_pair(collate(pairs), "cpu", Augmentation.drawn(replace(QUICK, batch=len(pairs), colour_jitter=0.0), 1, 1))
+    augmentation = Augmentation.drawn(replace(QUICK, batch=len(pairs), mirror=True, colour_jitter=0.0, **moves), 1, 1)
+    pair = network_pair(collate(pairs), "cpu", augmentation)
     seen = pair.exact.visible > 0
     moved = ((warp(pair.I_r, pair.exact.flow) - pair.I_t).abs() / 2).mean(1, keepdim=True)[seen].mean()
     still = ((pair.I_r - pair.I_t).abs() / 2).mean(1, keepdim=True)[seen].mean()

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from test_store import write
-from test_train import QUICK, quiet
+from test_train import ALONE, QUICK, quiet
 
 from dancepipe.dataset.pairs import PairSource, pair_batches
 from dancepipe.errors import TrainingDivergedError
@@ -16,7 +16,6 @@ from dancepipe.train import stages
 from dancepipe.train.checkpoint import checkpoints
 from dancepipe.train.finite import FiniteWatch
 from dancepipe.train.inputs import Augmentation, step_parts
-from dancepipe.train.processes import Processes
 from dancepipe.train.train import train
 
 NAN, INF = float("nan"), float("inf")
@@ -87,10 +86,10 @@ def test_a_step_that_is_not_logged_reads_no_number_back(data, monkeypatch):
     options = replace(QUICK, perceptual="random")
     source = PairSource(data, "train", (32, 32), seed=0)
     batch = next(iter(pair_batches(source, 2, 0, 2, workers=0)))
-    processes, dims = Processes(0, 1, "cpu"), replace(PRESETS["tiny"], size_hw=(32, 32))
+    dims = replace(PRESETS["tiny"], size_hw=(32, 32))
     parts = step_parts(batch, range(2), Augmentation.drawn(options, 1, 0), 1, "cpu")
-    first = stages.Stage1(dims, options, random_vgg19(), processes)
-    second = stages.Stage2(first.average.module, dims, options, random_vgg19(), processes)
+    first = stages.Stage1(dims, options, random_vgg19(), ALONE)
+    second = stages.Stage2(first.average.module, dims, options, random_vgg19(), ALONE)
 
     def refuse(self, *arguments, **settings):
         raise AssertionError("a GPU would be waited for here")

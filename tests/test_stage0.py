@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 from test_dims_of import state
-from test_train import QUICK, data, logged, quiet, same_weights  # noqa: F401
+from test_train import ALONE, QUICK, data, logged, quiet, same_weights  # noqa: F401
 
 from dancepipe.config import as_plain
 from dancepipe.dataset.pairs import PairSource, collate
@@ -21,11 +21,8 @@ from dancepipe.model.perceptual import random_vgg19
 from dancepipe.train.checkpoint import checkpoints
 from dancepipe.train.dims_of import dims_of
 from dancepipe.train.inputs import network_pair
-from dancepipe.train.processes import Processes
 from dancepipe.train.stages import Stage0, flow_alone
 from dancepipe.train.train import train
-
-ALONE = Processes(0, 1, "cpu")
 
 WITH_STAGE_0 = replace(QUICK, stage0_steps=4, stage1_steps=2, stage2_steps=1)
 
@@ -42,10 +39,10 @@ def test_the_flow_network_alone_is_trained(pair, prior):
     torch.manual_seed(0)
     stage = Stage0(dims_of(options), options, random_vgg19(), ALONE)
     before = state({"": stage.flow_attention})
-    first = {name: value.item() for name, value in stage.step([pair], 0, with_statistics=True).items()}
+    first = stage.step([pair], 0, with_statistics=True)
     assert {name.split(".")[1] for name, value in state({"": stage.flow_attention}).items() if not torch.equal(value, before[name])} == {"flow_network"}
     assert set(first) == {"total", "flow_image", "flow_feature", "flow_8_mean", "flow_4_mean"}
-    assert first["total"] == pytest.approx(20 * first["flow_feature"] + first["flow_image"], rel=1e-5)
+    assert first["total"].item() == pytest.approx((20 * first["flow_feature"] + first["flow_image"]).item(), rel=1e-5)
 
 
 def test_the_flow_is_learnt_and_shown(pair):

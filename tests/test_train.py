@@ -23,6 +23,7 @@ from dancepipe.model.weights import read_tensors
 from dancepipe.train.checkpoint import checkpoints
 from dancepipe.train.options import TrainOptions
 from dancepipe.train.pace import TIMES
+from dancepipe.train.processes import Processes
 from dancepipe.train.train import train
 
 QUICK = TrainOptions(
@@ -43,6 +44,9 @@ QUICK = TrainOptions(
     save_every=2,
     keep_checkpoints=2,
 )
+
+
+ALONE = Processes(0, 1, "cpu")
 
 
 def quiet(text: str) -> None:

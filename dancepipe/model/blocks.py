@@ -10,22 +10,50 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+_EPSILON = 1e-5  # of the normalisation
+
 
 def activate(x: Tensor) -> Tensor:
     return F.leaky_relu(x, 0.1)
 
 
-def normalised(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
-    """Instance normalisation: each channel of each picture to mean 0 and deviation 1, then scaled and shifted; in x's dtype and memory format.
+class _Normalised(torch.autograd.Function):
+    """group_norm with one group per channel, which is instance norm, and its gradient by hand.
 
-    Not F.instance_norm: its gradient is wrong for a single picture in channels_last (PyTorch 2.14).
+    This kernel keeps channels_last on the CPU, unlike F.instance_norm, whose gradient is wrong for a single picture in
+    channels_last (PyTorch 2.14). Its own gradient takes 3 times as long there as this one, and in bfloat16 18 times.
     """
-    # One group per channel is instance norm. Unlike F.instance_norm, this kernel keeps channels_last on the CPU: 4 times faster.
-    # It takes the variance as E[x^2] - E[x]^2, worthless far from 0, so x is centred first; the result does not depend on
-    # the shift, hence neither does the gradient.
+
+    @staticmethod
+    def forward(context, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        batch, channels, height, width = x.shape
+        # The kernel takes the variance as E[x^2] - E[x]^2, worthless far from 0.
+        centred = x - x.mean((2, 3), keepdim=True)
+        scale, shift = (None if given is None else given.to(x.dtype) for given in (weight, bias))
+        normal, _, inverse = torch.native_group_norm(centred, scale, shift, batch, channels, height * width, channels, _EPSILON)
+        context.save_for_backward(centred, weight, inverse)
+        return normal
+
+    @staticmethod
+    def backward(context, upstream: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        centred, weight, inverse = context.saved_tensors
+        wide = torch.promote_types(upstream.dtype, torch.float32)  # sums are never in bfloat16
+        inverse = inverse.to(wide)[:, :, None, None]  # 1 / deviation
+        total = upstream.sum((2, 3), keepdim=True, dtype=wide)  # (B, C, 1, 1)
+        along = (upstream * centred).sum((2, 3), keepdim=True, dtype=wide)
+        size = inverse if weight is None else inverse * weight[:, None, None].to(wide)
+        count = centred.shape[2] * centred.shape[3]
+        slope, offset = size * inverse.square() * along / -count, size * total / count
+        gradient = torch.addcmul(upstream * size.to(upstream.dtype), centred, slope.to(centred.dtype)).sub_(offset.to(upstream.dtype))
+        if weight is None:
+            return gradient, None, None
+        return gradient, (along * inverse).sum((0, 2, 3)).to(weight.dtype), total.sum((0, 2, 3)).to(weight.dtype)
+
+
+def normalised(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+    """Instance normalisation: each channel of each picture to mean 0 and deviation 1, then scaled and shifted by (C,); in x's dtype and memory format."""
     with torch.autocast(x.device.type, enabled=False):
-        centred = x - x.detach().mean((2, 3), keepdim=True)
-        return F.group_norm(centred, x.shape[1], None if weight is None else weight.to(x.dtype), None if bias is None else bias.to(x.dtype))
+        return _Normalised.apply(x, weight, bias)
 
 
 class PictureNorm(nn.Module):

@@ -30,8 +30,8 @@ class LimbPrior:
     flow_4: Tensor  # (B, 2, H/4, W/4), smooth: target p + flow = source, in pixels of that map
 
     def inputs(self) -> Tensor:
-        """(B, 4, H, W) for the encoders."""
-        return torch.cat((self.picture, self.matte), 1)
+        """(B, 4, H, W) for the encoders, channels_last in memory like what they are laid beside."""
+        return torch.cat((self.picture, self.matte), 1).contiguous(memory_format=torch.channels_last)
 
     @property
     def flow_8(self) -> Tensor:

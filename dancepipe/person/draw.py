@@ -33,9 +33,9 @@ def heat_maps(joints: "torch.Tensor", height: int, width: int, sigma_px: float |
         across = torch.exp((columns - joints[..., 0:1]).square() * (-0.5 / sigma**2))  # (B, 18, W)
         down = torch.exp((rows - joints[..., 1:2]).square() * (-0.5 / sigma**2))  # (B, 18, H)
         # torch.where, not a product: a missing joint may carry any point, even nan.
-        down = torch.where(joints[..., 2:3] > 0, down, torch.zeros_like(down))
-        across = torch.where(joints[..., 2:3] > 0, across, torch.zeros_like(across))
-        return down[..., :, None] * across[..., None, :]  # (B, 18, H, W)
+        down = torch.where(joints[..., 2:3] > 0, down, torch.zeros_like(down)).transpose(1, 2)
+        across = torch.where(joints[..., 2:3] > 0, across, torch.zeros_like(across)).transpose(1, 2)
+        return (down[:, :, None] * across[:, None]).permute(0, 3, 1, 2)  # (B, 18, H, W), channels_last in memory
 
 
 def joint_map(joints: "torch.Tensor", height: int, width: int, device: "torch.device | str | None" = None) -> "torch.Tensor":
