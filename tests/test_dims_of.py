@@ -26,7 +26,6 @@ from dancepipe.train.options import TrainOptions
 from dancepipe.train.stages import Stage1, Stage2
 from dancepipe.train.train import train
 
-
 CONFIGS = Path(__file__).parent.parent / "configs" / "ablation"
 ARMS = ("full", "no_attention", "no_face", "no_enhancer", "gfla", "prior")
 
@@ -49,6 +48,8 @@ def test_each_configuration_takes_away_what_it_says_and_nothing_else():
     assert dims_of(full).flow_attention.attention_module and dims_of(full).flow_attention.prior == "none" and not dims_of(full).enhancer.keep
     assert dims_of(arm("no_attention")) == replace(dims_of(full), flow_attention=replace(dims_of(full).flow_attention, attention_module=False))
     assert replace(arm("no_attention"), attention_module=True) == full
+    gated = dims_of(replace(full, attention="gate"))
+    assert gated == replace(dims_of(full), flow_attention=replace(dims_of(full).flow_attention, attention="gate"))
     assert replace(arm("no_face"), weights=full.weights) == full
     assert arm("no_face").weights == replace(full.weights, face_l1=0, face_perceptual=0, adversarial_face=0)
     assert replace(arm("no_enhancer"), stage2_steps=full.stage2_steps) == full
@@ -123,7 +124,7 @@ def test_weights_of_a_variant_are_loaded_scored_and_animated(data, name, tmp_pat
 
 def test_other_networks_of_the_same_preset_are_named(data, tmp_path):
     train(data, tmp_path / "run", replace(arm("full"), stage1_steps=0, stage2_steps=0), say=quiet)
-    with pytest.raises(ConfigError, match="other networks: flow_attention .*choose the same attention_module, prior and keep"):
+    with pytest.raises(ConfigError, match="other networks: flow_attention .*choose the same attention, attention_module, prior and keep"):
         train(data, tmp_path / "other", replace(arm("no_attention"), init=str(tmp_path / "run" / "weights.safetensors")), say=quiet)
 
 

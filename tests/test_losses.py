@@ -1,6 +1,6 @@
 """Every term against a calculation by hand, and the sum against eq. 10."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -8,6 +8,7 @@ from torch import nn
 
 from dancepipe.model.enhancer import EnhancerOutput
 from dancepipe.model.face import face_boxes
+from dancepipe.model.fine_detail import gradient_loss
 from dancepipe.model.flow_attention import FlowAttentionOutput
 from dancepipe.model.flow_losses import ExactFlow, affine_loss, flow_exact_loss, flow_feature_loss, flow_image_loss
 from dancepipe.model.losses import (
@@ -20,6 +21,7 @@ from dancepipe.model.losses import (
     stage1_terms,
     stage2_terms,
     style_loss,
+    synthesis_terms,
     weighted_sum,
 )
 from dancepipe.model.perceptual import random_vgg19
@@ -163,14 +165,14 @@ def test_stage_2_terms_count_only_samples_with_a_face(vgg):
 def test_sum_is_eq_10_and_every_term_has_its_weight(vgg):
     made, I_r, I_t, mask = stage1_case()
     names = {field.name for field in fields(LossWeights)}
-    options = LossWeights(feature_matching=1, style=1, affine=1, flow_exact=1)
+    options = LossWeights(feature_matching=1, style=1, affine=1, flow_exact=1, synthesis=1)
     exact = ExactFlow(torch.zeros(2, 2, 32, 32), mask)
     stage1 = stage1_terms(made, I_r, I_t, mask, vgg, Scores(), options, exact=exact)
     mixture = Mixture(torch.ones(2, 1, 32, 32), made.coarse, made.coarse)
     stage2 = stage2_terms(EnhancerOutput(made.coarse, made.matte_logits, mixture), I_t, mask, torch.zeros(2, 18, 3), vgg, Scores(), Scores(), options)
     assert set(stage1) | set(stage2) == names and {"style", "feature_matching"} < set(stage2)
     free = stage1_terms(made, I_r, I_t, mask, vgg, Scores(), exact=exact)
-    assert not {"style", "feature_matching", "affine", "flow_exact"} & set(free), "what weighs nothing costs nothing"
+    assert not {"style", "feature_matching", "affine", "flow_exact", "synthesis"} & set(free), "what weighs nothing costs nothing"
     terms = {"l1": torch.tensor(0.5), "adversarial": torch.tensor(3.0), "matte": torch.tensor(2.0)}
     assert weighted_sum(terms, LossWeights(l1=2, adversarial=10, matte=0)).item() == pytest.approx(0.5 * 2 + 3 * 10)
 
@@ -185,7 +187,7 @@ def test_the_mean_over_parts_is_the_whole_batch_when_it_is_counted_over_the_whol
     mask[1:] *= 0.1  # unevenly: the mean of the parts' own ratios would be another
     joints = torch.zeros(4, 18, 3)
     joints[:3, [0, 1, 14, 15]] = torch.tensor([[16, 12, 1], [16, 22, 1], [13, 9, 1], [19, 9, 1.0]])
-    weights = LossWeights(lost_detail=1, feature_matching=0, style=1)
+    weights = LossWeights(lost_detail=1, feature_matching=0, style=1, person_l1=1, synthesis=1)
 
     def terms(rows, counts):
         made = EnhancerOutput(final[rows], torch.zeros_like(mask[rows]), Mixture(gate[rows], copied[rows], final[rows]))
@@ -219,6 +221,21 @@ def test_person_l1_counts_the_persons_pixels_alone():
     target[..., 0, 0], target[..., 0, 1], target[..., 3, 3] = 0.6, 0.3, 1.0  # the last one is background
     assert detail_terms(made, None, target, mask)["person_l1"].item() == pytest.approx((0.6 + 0.5 * 0.3) / 1.5)
     assert detail_terms(made, None, target, torch.zeros_like(mask))["person_l1"].item() == 0
+
+
+def test_synthesis_asks_of_the_made_part_what_is_asked_of_the_picture_and_moves_it_alone():
+    gate, copied, synthesis = torch.full((1, 1, 16, 16), 0.9, requires_grad=True), torch.rand(1, 3, 16, 16, requires_grad=True), torch.zeros(1, 3, 16, 16)
+    target, mask = torch.zeros(1, 3, 16, 16), torch.zeros(1, 1, 16, 16)
+    target[..., 0, 0], mask[..., 0, 0] = 0.6, 1
+    weights = LossWeights(l1=5, person_l1=2, gradient=0, synthesis=0.5)
+    mixture = Mixture(gate, copied, synthesis.requires_grad_())
+    term = synthesis_terms(mixture, target, mask, weights)["synthesis"]
+    assert term.item() == pytest.approx(5 * 0.6 / 256 + 2 * 0.6)
+    edges = synthesis_terms(mixture, target, mask, replace(weights, gradient=10))["synthesis"] - term
+    assert edges.item() == pytest.approx(10 * gradient_loss(synthesis, target).item(), rel=1e-4) and edges > 0
+    term.backward()
+    assert synthesis.grad.abs().sum() > 0 and gate.grad is None and copied.grad is None
+    assert synthesis_terms(None, target, mask, weights) == synthesis_terms(mixture, target, mask, LossWeights()) == {}
 
 
 def test_gfla_correctness_does_not_blame_the_flow_for_what_is_not_there():

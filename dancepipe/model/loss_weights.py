@@ -21,6 +21,7 @@ class LossWeights:
     person_l1: float = option(0.0, "ours: L1 over the person's own pixels: a lost hand costs more than a smudge beside it", minimum=0)
     gradient: float = option(0.0, "ours: edges, L1 of pixel differences at three scales", minimum=0)
     lost_detail: float = option(0.0, "ours, for presets with a gate: the price of fine contrast that the gate drops", minimum=0)
+    synthesis: float = option(0.0, "ours, for presets with a gate: l1, person_l1 and gradient once more, of what the gate has in place of the copy", minimum=0)
     feature_matching: float = option(0.0, "ours: L1 between D's features of the made and of the true picture", minimum=0)
     style: float = option(0.0, "GFLA's, who weighs it 500: Gram matrices of the perceptual features", minimum=0)
     flow_exact: float = option(0.0, "ours, for data of `dancers --truth`: L1 against the exact flow where the reference shows the pixel, in widths", minimum=0)

@@ -69,7 +69,7 @@ def stage1_terms(
     taps_r, taps_t = given_taps(perceptual, I_r, I_t)
     terms = flow_terms(made.flows, I_r, I_t, taps_r, taps_t, weights, correctness, exact)
     terms["l1"] = F.l1_loss(made.coarse, I_t)
-    terms |= detail_terms(made.coarse, made.mixture, I_t, mask, counts)
+    terms |= detail_terms(made.coarse, made.mixture, I_t, mask, counts) | synthesis_terms(made.mixture, I_t, mask, weights, counts)
     if perceptual is not None:
         taps = perceptual(made.coarse)
         terms["perceptual"] = perceptual_distance(taps, taps_t).mean()
@@ -127,7 +127,7 @@ def stage2_terms(
     boxes = face_boxes(joints, I_t.shape[2])
     face, face_t = crop_faces(made.final, boxes), crop_faces(I_t, boxes)
     terms = {"l1": F.l1_loss(made.final, I_t), "face_l1": _mean_where((face - face_t).abs().mean((1, 2, 3)), boxes.present, faces)}
-    terms |= detail_terms(made.final, made.mixture, I_t, mask, counts)
+    terms |= detail_terms(made.final, made.mixture, I_t, mask, counts) | synthesis_terms(made.mixture, I_t, mask, weights, counts)
     if perceptual is not None:
         with torch.no_grad():
             taps_t, face_taps_t = perceptual(I_t), perceptual(face_t)
@@ -204,11 +204,27 @@ def detail_terms(made: Tensor, mixture: Mixture | None, I_t: Tensor, mask: Tenso
     person_l1: mean L1 over the person's pixels in the target. A plain L1 drops what is there in less than half of all guesses,
     and where exactly a hand or foot lies is a guess; with this a limb is drawn as soon as it is not unlikely.
     """
-    person = counts.person if counts else mask.sum().clamp_min(1)
-    terms = {"gradient": gradient_loss(made, I_t), "person_l1": ((made - I_t).abs() * mask).sum() / (3 * person)}
+    terms = {"gradient": gradient_loss(made, I_t), "person_l1": _person_l1(made, I_t, mask, counts)}
     if mixture:
         terms["lost_detail"] = lost_detail_loss(mixture.gate, mixture.copied, I_t, mask, counts and counts.body)
     return terms
+
+
+def synthesis_terms(mixture: Mixture | None, I_t: Tensor, mask: Tensor, weights: LossWeights, counts: Counts | None = None) -> dict[str, Tensor]:
+    """Ours, for networks with a gate, the same in both stages: l1, person_l1 and gradient by their weights, of the synthesis alone.
+
+    Behind a gate that starts open the synthesis hardly learns: it darkens rims, and where the copy is wrong there is nothing better to
+    close the gate for.
+    """
+    if mixture is None or not weights.synthesis:
+        return {}
+    own = {"l1": F.l1_loss(mixture.made, I_t), "person_l1": _person_l1(mixture.made, I_t, mask, counts), "gradient": gradient_loss(mixture.made, I_t)}
+    return {"synthesis": weighted_sum(own, weights)}
+
+
+def _person_l1(made: Tensor, I_t: Tensor, mask: Tensor, counts: Counts | None) -> Tensor:
+    person = counts.person if counts else mask.sum().clamp_min(1)
+    return ((made - I_t).abs() * mask).sum() / (3 * person)
 
 
 def matte_loss(matte_logits: Tensor, mask: Tensor) -> Tensor:

@@ -9,7 +9,9 @@ from dancepipe.train.options import TrainOptions
 def dims_of(options: TrainOptions) -> ModelDims:
     """Raises ConfigError for a size that no network takes."""
     preset = PRESETS[options.preset]
-    flow_attention = replace(preset.flow_attention, attention_module=options.attention_module, prior=options.prior or preset.flow_attention.prior)
+    of_preset = preset.flow_attention
+    attention, prior = options.attention or of_preset.attention, options.prior or of_preset.prior
+    flow_attention = replace(of_preset, attention=attention, attention_module=options.attention_module, prior=prior)
     enhancer = replace(preset.enhancer, keep=preset.enhancer.keep if options.keep is None else options.keep)
     size_hw = (options.height_px, options.width_px)
     return replace(preset, size_hw=size_hw, flow_attention=flow_attention, enhancer=enhancer, enlarge=options.enlarge)

@@ -10,6 +10,9 @@ from dancepipe.model.loss_weights import LossWeights
 class TrainOptions:
     preset: str = option("base", "network sizes", choices=("paper", "market", "base", "live", "tiny"))
     attention_module: bool = option(True, "flow attention module; without: M is read off the flow features alone, as in GFLA")
+    attention: str | None = option(
+        None, "A of eq. 2: spatial, a softmax over positions, or gate, between 0 and 1; default: as the preset has it", choices=("spatial", "gate")
+    )
     prior: str | None = option(None, "ours: the limb warp as first guess, or none; default: as the preset has it", choices=("none", "limbs"))
     keep: bool | None = option(None, "ours: the enhancer's gate that keeps the coarse picture's pixels; default: as the preset has it")
     init: str | None = option(None, "weights to start from, of the same preset: a file, or the name of shipped ones; the picture size may differ")

@@ -144,7 +144,7 @@ def _initial(path: Path, dims: ModelDims) -> Networks:
         if initial.dims.preset != dims.preset:
             raise ConfigError(f"{path} holds networks of preset {initial.dims.preset}, not {dims.preset}; choose --preset {initial.dims.preset}, or other weights")
         wanted = differences(initial.dims, dims, ("flow_attention", "enhancer"))
-        raise ConfigError(f"{path} holds other networks: {wanted}; choose the same attention_module, prior and keep, or other weights")
+        raise ConfigError(f"{path} holds other networks: {wanted}; choose the same attention, attention_module, prior and keep, or other weights")
     return initial
 
 
