@@ -108,7 +108,7 @@ PRESETS: dict[str, ModelDims] = {
         ModelDims("paper", (256, 256), FlowAttentionDims(64), EnhancerDims(64, 128)),
         ModelDims("market", (128, 64), FlowAttentionDims(64, window_4=3), EnhancerDims(64, 128)),
         ModelDims("base", (256, 256), FlowAttentionDims(64, prior="limbs"), EnhancerDims(32, 64, keep=True)),
-        ModelDims("live", (256, 256), FlowAttentionDims(16, prior="limbs"), EnhancerDims(8, 32, keep=True)),
+        ModelDims("live", (256, 256), FlowAttentionDims(16, "gate", prior="limbs"), EnhancerDims(8, 32, keep=True)),
         ModelDims("tiny", (64, 64), FlowAttentionDims(12, prior="limbs"), EnhancerDims(8, 16, keep=True)),
     )
 }

@@ -23,6 +23,7 @@ from dancepipe.model.shipped import find_weights
 from dancepipe.model.weights import WeightsInfo, differences, save_weights
 from dancepipe.train.best import JUDGED_BY, BestWeights
 from dancepipe.train.checkpoint import Position, checkpoints, load_checkpoint, read_position, save_checkpoint
+from dancepipe.train.collapse import CollapseWatch
 from dancepipe.train.compiled import check_compiler
 from dancepipe.train.dims_of import dims_of
 from dancepipe.train.finite import FiniteWatch, check_finite, check_modules
@@ -178,6 +179,7 @@ def _run_stage(
         source, options.batch, step * options.batch, total * options.batch, options.workers, share=share, pinned=device != "cpu"
     )
     pace, watch = Pace(options.batch, step, total, device), FiniteWatch(number)
+    collapse = CollapseWatch(stage.dims.coarse_hw, say)
     bar = tqdm(pace.waited_for(batches), total=total, initial=step, desc=f"stage {number}", unit="step", disable=None if processes.is_first else True)
     with fixed, bar as progress:
         for batch in progress:
@@ -195,6 +197,7 @@ def _run_stage(
             if is_logged and processes.is_first:
                 figures = dict(zip(names, values.tolist())) | pace.figures(step)
                 log.write(number, step, figures)
+                collapse.look(step, figures)
                 if progress.disable:  # no terminal
                     say(pace.line(number, step, figures))
                 progress.set_postfix({name: f"{figures[name]:.3f}" for name in ("l1", "total") if name in figures})
