@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from still_layers import still_layers
 
 from dancepipe.model.dims import PRESETS, FlowAttentionDims
 from dancepipe.model.flow_attention import FlowAttentionNetwork, fuse
@@ -24,7 +25,8 @@ def inputs(batch=1, seed=0, size_hw=SIZE_HW):
 def drawn_prior(size_hw=SIZE_HW):
     random = torch.Generator().manual_seed(5)
     picture, matte = (torch.rand(1, channels, *size_hw, generator=random) for channels in (3, 1))
-    return LimbPrior(picture * 2 - 1, matte, torch.rand(1, 2, size_hw[0] // 4, size_hw[1] // 4, generator=random) * 10 - 5)
+    flow_4 = torch.rand(1, 2, size_hw[0] // 4, size_hw[1] // 4, generator=random) * 10 - 5
+    return LimbPrior(picture * 2 - 1, matte, flow_4, still_layers(picture * 2 - 1, matte))
 
 
 def lively(network):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from figure import draw_figure, standing_pose
+from still_layers import still_layers
 
 from dancepipe.model.dims import EnhancerDims, FlowAttentionDims
 from dancepipe.model.enhancer import Enhancer
@@ -128,7 +129,8 @@ def test_the_copy_is_moved_smoothly():
     torch.nn.init.zeros_(copy.head.weight[:, 4:])
     lattice = (torch.arange(64)[:, None] + torch.arange(64)[None]).remainder(2).sub(0.5).expand(1, 4, 64, 64)
     x = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
-    prior = LimbPrior(x, torch.zeros(1, 1, 64, 64), torch.zeros(1, 2, 16, 16))
+    matte = torch.ones(1, 1, 64, 64)
+    prior = LimbPrior(x, matte, torch.zeros(1, 2, 16, 16), still_layers(x, matte))
     _, _, mixture = copy(lattice, prior, torch.zeros(1, 3, 64, 64), torch.zeros(1, 1, 64, 64))
     steps = mixture.copied[0, 0, 8:-8, 8:-8].diff(dim=1)
     moves = copy.head(torch.cat((lattice, prior.inputs()), 1))[:, 1:]

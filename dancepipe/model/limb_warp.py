@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dancepipe.model.moved_warp import WarpLayers
 from dancepipe.person.skeleton import (
     L_ANKLE, L_EAR, L_ELBOW, L_EYE, L_HIP, L_KNEE, L_SHOULDER, L_WRIST, NECK, NOSE,
     R_ANKLE, R_EAR, R_ELBOW, R_EYE, R_HIP, R_KNEE, R_SHOULDER, R_WRIST,
@@ -56,6 +57,7 @@ class LimbWarp:
     picture: Tensor  # (B, 3, H, W) in [-1, 1], on grey
     matte: Tensor  # (B, 1, H, W) in [0, 1]
     flow: Tensor  # (B, 2, H, W) px: target p + flow = source; of the nearest part, 0 where there is no body at all
+    layers: WarpLayers  # the same, to be read beside its place
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,8 @@ def limb_warp(I_r: Tensor, matte_r: Tensor, joints_r: Tensor, joints_t: Tensor, 
     nearest, part = distance.min(1)  # (B, H, W)
     flow = _flow_of(body.maps, part)  # (B, 2, H, W)
     moved = _sampled(source.pixels.expand(len(flow), -1, -1, -1), flow)  # (B, 5, H, W)
-    is_arm = torch.isin(part, part.new_tensor(_ARMS))[:, None]
-    moved = moved[:, :4] * torch.where(is_arm, 1.0, 1 - moved[:, 4:])  # torso and legs do not take the hands along
+    is_arm = torch.isin(part, part.new_tensor(_ARMS))[:, None].float()
+    moved = moved[:, :4] * (1 - moved[:, 4:] * (1 - is_arm))  # torso and legs do not take the hands along
     mean = _of_part(source.colours.expand(len(flow), -1, -1), part)  # (B, 3, H, W)
 
     body_here = ((_CUT - nearest) * _CUT_SLOPE).clamp(0, 1)[:, None]
@@ -99,7 +101,8 @@ def limb_warp(I_r: Tensor, matte_r: Tensor, joints_r: Tensor, joints_t: Tensor, 
     hole = (1 - moved[:, 3:]) * inner
     picture = (moved[:, :3] * body_here + hole * mean).clamp(-1, 1)
     matte = (moved[:, 3:] * body_here + hole).clamp(0, 1)
-    return LimbWarp(picture, matte, flow * (nearest < _FAR / 2)[:, None])
+    layers = WarpLayers(source.pixels, body.maps, part, is_arm, torch.cat((body_here, hole * mean, hole), 1))
+    return LimbWarp(picture, matte, flow * (nearest < _FAR / 2)[:, None], layers)
 
 
 def _part_colours(pixels: Tensor, own: Tensor) -> Tensor:

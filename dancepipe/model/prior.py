@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from dancepipe.model.blocks import in_float32
 from dancepipe.model.limb_warp import WarpSource, limb_flow, limb_warp
-from dancepipe.model.local_attention import warp
+from dancepipe.model.moved_warp import WarpLayers
 
 CHANNELS = 4  # the warped picture and its matte, as more inputs of the pose encoder and of the flow network
 OPEN = 3.0  # bias of the gate: 95 % copy
@@ -28,6 +28,7 @@ class LimbPrior:
     picture: Tensor  # (B, 3, H, W) in [-1, 1], the limb warp on grey
     matte: Tensor  # (B, 1, H, W) in [0, 1]
     flow_4: Tensor  # (B, 2, H/4, W/4), smooth: target p + flow = source, in pixels of that map
+    layers: WarpLayers  # what the warp is made of
 
     def inputs(self) -> Tensor:
         """(B, 4, H, W) for the encoders, channels_last in memory like what they are laid beside."""
@@ -50,7 +51,7 @@ def limb_prior(I_r: Tensor, matte_r: Tensor, joints_r: Tensor, joints_t: Tensor,
         warped = limb_warp(I_r.expand(batch, -1, -1, -1), matte_r.expand(batch, -1, -1, -1), joints_r, joints_t, source)
         # Smooth, and read at H/4 and H/8 only: drawn there, which costs a sixteenth.
         flow_4, _ = limb_flow(shrunk_joints(joints_r, 4), shrunk_joints(joints_t, 4), height // 4, width // 4)
-    return LimbPrior(warped.picture, warped.matte, flow_4)
+    return LimbPrior(warped.picture, warped.matte, flow_4, warped.layers)
 
 
 def shrunk_joints(joints: Tensor, factor: int) -> Tensor:
@@ -82,9 +83,9 @@ class GatedCopy(nn.Module):
         inputs = prior.inputs()
         head = in_float32(self.head, torch.cat((features, inputs.to(features.dtype)), 1))  # (B, 3, H, W)
         gate = torch.sigmoid(head[:, :1])
-        moved = warp(inputs, _smooth(head[:, 1:]) * (inputs.shape[3] / _FINE_FLOW))  # (B, 4, H, W)
-        picture, matte_logits = blend(gate, moved[:, :3], moved[:, 3:], synthesis, torch.sigmoid(matte_logits))
-        return picture, matte_logits, Mixture(gate, moved[:, :3], synthesis)
+        copied, matte = prior.layers.read(_smooth(head[:, 1:]) * (inputs.shape[3] / _FINE_FLOW))
+        picture, matte_logits = blend(gate, copied, matte, synthesis, torch.sigmoid(matte_logits))
+        return picture, matte_logits, Mixture(gate, copied, synthesis)
 
 
 def _smooth(flow: Tensor) -> Tensor:
