@@ -48,7 +48,11 @@ def data(tmp_path_factory):
 
 # Every term that is no plain mean over the samples takes part: the face terms and lost_detail.
 EVERY_TERM = replace(
-    QUICK, batch=4, weights=LossWeights(adversarial=0.1, lost_detail=2.0, feature_matching=1.0), sample_every=100, save_every=100
+    QUICK,
+    batch=4,
+    weights=LossWeights(adversarial=0.1, lost_detail=2.0, person_l1=1.0, synthesis=0.5, feature_matching=1.0),
+    sample_every=100,
+    save_every=100,
 )
 STAGE_1, STAGE_2 = replace(EVERY_TERM, stage1_steps=4, stage2_steps=0), replace(EVERY_TERM, stage1_steps=0, stage2_steps=4)
 # Sums in another order differ in the last bit, and Adam's first steps are as long for a gradient of rounding noise as for any other. Measured

@@ -41,3 +41,4 @@ def test_the_recipe_that_ships_is_whole_and_small_enough():
     recipe = shipped_recipe(None)
     assert [options.height_px for _, options in recipe.parts] == [128, 256] and recipe.people.degraded
     assert all(options.preset == "live" and options.perceptual == "none" for _, options in recipe.parts)
+    assert recipe.people.truth or not any(options.weights.flow_exact for _, options in recipe.parts), "exact flow is learnt from where there is some"

@@ -34,7 +34,7 @@ class Recipe:
 
 
 def shipped_recipe(assets: str | None) -> Recipe:
-    people = RenderDancersOptions(identities=700, frames=14, seed=11, degraded=True, detected_share=0.5, test_share=0.03, assets=assets)
+    people = RenderDancersOptions(identities=640, frames=14, seed=21, degraded=True, detected_share=0.5, truth=True, test_share=0.03, assets=assets)
     names = ("128", "256")
     return Recipe(people, tuple((name, options_from(TrainOptions, read_yaml(CONFIGS / f"{name}.yaml"), name)) for name in names))
 
