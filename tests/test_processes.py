@@ -54,10 +54,12 @@ EVERY_TERM = replace(
     sample_every=100,
     save_every=100,
 )
-STAGE_1, STAGE_2 = replace(EVERY_TERM, stage1_steps=4, stage2_steps=0), replace(EVERY_TERM, stage1_steps=0, stage2_steps=4)
+STAGE_1, STAGE_2 = replace(EVERY_TERM, stage1_steps=3, stage2_steps=0), replace(EVERY_TERM, stage1_steps=0, stage2_steps=3)
 # Sums in another order differ in the last bit, and Adam's first steps are as long for a gradient of rounding noise as for any other. Measured
-# after four steps: 4e-6; gradients that are not averaged make 7e-3, batch norm by process 8e-3, counting faces by process 5e-1.
+# after three steps: two processes 1e-5, a batch in parts, whose convolutions run other kernels, 6e-4 (after the first step all agree to 1e-6).
+# Gradients that are not averaged make 7e-3, batch norm by process 8e-3, counting faces by process or part 5e-1.
 TOLERANCE = 2e-4
+TOLERANCE_OF_PARTS = 2e-3
 
 
 def launched(data, out, options, *more: str, count: int = 2) -> subprocess.CompletedProcess:
@@ -74,10 +76,10 @@ def losses(out) -> dict:
     return {key: value for key, value in logged(out).items() if key[2][:2] not in ("M_", "A_")}
 
 
-def assert_same_curve(one: dict, other: dict) -> None:
+def assert_same_curve(one: dict, other: dict, tolerance: float = TOLERANCE) -> None:
     assert one.keys() == other.keys() and len(one) > 30
     worst = max(one, key=lambda key: abs(one[key] - other[key]) / max(abs(one[key]), 0.01))
-    assert one[worst] == pytest.approx(other[worst], rel=TOLERANCE, abs=0.01 * TOLERANCE), worst
+    assert one[worst] == pytest.approx(other[worst], rel=tolerance, abs=0.01 * tolerance), worst
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +107,7 @@ def test_a_batch_in_parts_gives_the_curve_of_the_whole(data, tmp_path, monkeypat
     monkeypatch.setitem(PRESETS, "tiny", replace(PRESETS["tiny"], enhancer=EnhancerDims(8, 16, norm="instance", keep=True)))
     for parts in (1, 4):
         train(data, tmp_path / str(parts), replace(options, accumulate=parts), say=quiet)
-    assert_same_curve(losses(tmp_path / "1"), losses(tmp_path / "4"))
+    assert_same_curve(losses(tmp_path / "1"), losses(tmp_path / "4"), TOLERANCE_OF_PARTS)
 
 
 @pytest.mark.slow
@@ -115,7 +117,7 @@ def test_a_run_of_two_processes_in_parts_goes_on_with_one(data, alone, tmp_path)
     assert result.returncode == 0, result.stderr
     train(data, out, STAGE_1, resume=True, say=quiet)
     assert_same_curve({key: value for key, value in losses(alone / "stage1").items() if key[2] != "held_out_l1"},
-                      {key: value for key, value in losses(out).items() if key[2] != "held_out_l1"})  # fmt: skip
+                      {key: value for key, value in losses(out).items() if key[2] != "held_out_l1"}, TOLERANCE_OF_PARTS)  # fmt: skip
 
 
 def started(data, out, options, rank: int, port: int) -> subprocess.Popen:
