@@ -94,6 +94,15 @@ def test_a_prior_where_there_is_none_and_none_where_there_must_be(pair):
         FlowAttentionNetwork(FlowAttentionDims(8, prior="limbs"))(I_r, maps[0], maps[2], maps[1], maps[3])
 
 
+@pytest.mark.parametrize("module", [True, False])
+def test_with_a_prior_the_masks_begin_with_the_warped_features(pair, module):
+    torch.manual_seed(0)
+    made, _ = render(FlowAttentionNetwork(FlowAttentionDims(8, prior="limbs", attention_module=module)), pair)
+    assert all(M.mean() > 0.75 for M in made.masks)
+    plain = FlowAttentionNetwork(FlowAttentionDims(8, attention_module=module)).attention_module
+    assert all(mask.bias.abs() < 0.2 for mask in (plain.mask_8, plain.mask_4)), "the paper's own begins undecided"
+
+
 def test_the_smooth_flow_says_how_the_body_moved(pair):
     I_r, matte_r, joints_r, joints_t = pair  # 6 px to the right: the source lies 6 px to the left
     prior = limb_prior(I_r, matte_r, joints_r, joints_t)

@@ -19,6 +19,9 @@ from dancepipe.model.local_attention import LocalAttention
 from dancepipe.model.prior import CHANNELS, GatedCopy, LimbPrior, Mixture
 
 
+_WARP_FIRST = 2.0  # with a prior M begins at 0.88
+
+
 @dataclass(frozen=True)
 class EncodedReference:
     """What `render` needs of the reference. Batch 1 (serves any number of targets) or one per target."""
@@ -70,6 +73,9 @@ class FlowAttentionNetwork(nn.Module):
         self.decode_4 = nn.Sequential(Residual(2 * nf), Up(2 * nf, nf, 2 * nf), Residual(nf), Up(nf, nf, nf))
         self.picture = nn.Conv2d(nf, 3 + 1, 3, 1, 1, padding_mode="reflect")
         self.copy = GatedCopy(nf) if dims.prior == "limbs" else None
+        if self.has_prior:  # the flow is good from the start: begin with the warped features, or the pose features learn first and M never comes back
+            for mask in (self.attention_module.mask_8, self.attention_module.mask_4):
+                nn.init.constant_(mask.bias, _WARP_FIRST)
 
     def forward(self, I_r: Tensor, S_r: Tensor, S_t: Tensor, J_r: Tensor, J_t: Tensor, prior: LimbPrior | None = None) -> FlowAttentionOutput:
         """I_r (B, 3, H, W) in [-1, 1]; S_r, S_t (B, 18, H, W) and J_r, J_t (B, 3, H, W) in [0, 1]. H, W multiples of 16.
