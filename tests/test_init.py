@@ -44,6 +44,18 @@ def test_both_stages_go_on_from_the_weights_and_stay_holds_them_back(data, weigh
         assert 0 < held < 0.7 * free
 
 
+def test_what_is_left_open_is_as_in_the_weights(data, weights, tmp_path):  # noqa: F811
+    """Shipped weights outlive a preset that has changed since."""
+    options = replace(QUICK, stage1_steps=0, stage2_steps=0)
+    train(data, tmp_path / "gate", replace(options, attention="gate", keep=False, prior="none"), say=quiet)
+    init = str(tmp_path / "gate" / "weights.safetensors")
+    train(data, tmp_path / "on", replace(options, init=init), say=quiet)
+    dims = load_networks(tmp_path / "on" / "weights.safetensors").dims
+    assert (dims.flow_attention.attention, dims.flow_attention.prior, dims.enhancer.keep) == ("gate", "none", False)
+    with pytest.raises(ConfigError, match="other networks: .*attention"):
+        train(data, tmp_path / "other", replace(options, init=init, attention="spatial"), say=quiet)
+
+
 def test_an_anchor_goes_back_by_its_share():
     module = torch.nn.Linear(2, 2)
     start = module.weight.detach().clone()

@@ -6,12 +6,15 @@ from dancepipe.model.dims import PRESETS, ModelDims
 from dancepipe.train.options import TrainOptions
 
 
-def dims_of(options: TrainOptions) -> ModelDims:
-    """Raises ConfigError for a size that no network takes."""
+def dims_of(options: TrainOptions, initial: ModelDims | None = None) -> ModelDims:
+    """What the options leave open is as in `initial`, the weights that training starts from, or else as the preset has it.
+
+    Raises ConfigError for a size that no network takes.
+    """
     preset = PRESETS[options.preset]
-    of_preset = preset.flow_attention
-    attention, prior = options.attention or of_preset.attention, options.prior or of_preset.prior
-    flow_attention = replace(of_preset, attention=attention, attention_module=options.attention_module, prior=prior)
-    enhancer = replace(preset.enhancer, keep=preset.enhancer.keep if options.keep is None else options.keep)
+    like = initial if initial and initial.preset == options.preset else preset
+    attention, prior = options.attention or like.flow_attention.attention, options.prior or like.flow_attention.prior
+    flow_attention = replace(preset.flow_attention, attention=attention, attention_module=options.attention_module, prior=prior)
+    enhancer = replace(preset.enhancer, keep=like.enhancer.keep if options.keep is None else options.keep)
     size_hw = (options.height_px, options.width_px)
     return replace(preset, size_hw=size_hw, flow_attention=flow_attention, enhancer=enhancer, enlarge=options.enlarge)

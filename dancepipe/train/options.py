@@ -11,10 +11,10 @@ class TrainOptions:
     preset: str = option("base", "network sizes", choices=("paper", "market", "base", "live", "tiny"))
     attention_module: bool = option(True, "flow attention module; without: M is read off the flow features alone, as in GFLA")
     attention: str | None = option(
-        None, "A of eq. 2: spatial, a softmax over positions, or gate, between 0 and 1; default: as the preset has it", choices=("spatial", "gate")
+        None, "A of eq. 2: spatial, a softmax over positions, or gate, between 0 and 1; default: as init or else the preset has it", choices=("spatial", "gate")
     )
-    prior: str | None = option(None, "ours: the limb warp as first guess, or none; default: as the preset has it", choices=("none", "limbs"))
-    keep: bool | None = option(None, "ours: the enhancer's gate that keeps the coarse picture's pixels; default: as the preset has it")
+    prior: str | None = option(None, "ours: the limb warp as first guess, or none; default: as init or else the preset has it", choices=("none", "limbs"))
+    keep: bool | None = option(None, "ours: the enhancer's gate that keeps the coarse picture's pixels; default: as init or else the preset has it")
     init: str | None = option(None, "weights to start from, of the same preset: a file, or the name of shipped ones; the picture size may differ")
     stay: float = option(0.0, "with init: share of the way back to those weights that every step ends with, against forgetting", minimum=0, maximum=1)
     height_px: int = option(256, "picture height, a multiple of 16", minimum=32)

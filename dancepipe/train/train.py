@@ -59,8 +59,10 @@ def _train(data: Path, out: Path, options: TrainOptions, processes: Processes, *
             f"batch {options.batch} cannot be shared by {processes.count} processes in {options.accumulate} parts each; make it a multiple of "
             f"{processes.count * options.accumulate}"
         )
-    dims = dims_of(options)
-    initial = _initial(find_weights(options.init), dims) if options.init else None
+    initial = load_networks(find_weights(options.init)) if options.init else None
+    dims = dims_of(options, initial.dims if initial else None)
+    if initial:
+        _check_same_networks(options.init, initial.dims, dims)
     if options.stage0_steps and initial:
         raise ConfigError(f"stage0_steps is {options.stage0_steps}, but --init gives a flow already; leave one of them out")
     if options.stay and not initial:
@@ -138,15 +140,14 @@ def _sizes(dims: ModelDims, options: TrainOptions) -> list[str]:
     return [*lines, f"a checkpoint takes about {4 * 4 * max(counts.values()) / 2**20:.0f} MiB, {options.keep_checkpoints} are kept"]
 
 
-def _initial(path: Path, dims: ModelDims) -> Networks:
-    """The weights that training starts from. ConfigError when they are of other networks; WeightsError when they cannot be read."""
-    initial = load_networks(path)
-    if (initial.dims.flow_attention, initial.dims.enhancer) != (dims.flow_attention, dims.enhancer):
-        if initial.dims.preset != dims.preset:
-            raise ConfigError(f"{path} holds networks of preset {initial.dims.preset}, not {dims.preset}; choose --preset {initial.dims.preset}, or other weights")
-        wanted = differences(initial.dims, dims, ("flow_attention", "enhancer"))
-        raise ConfigError(f"{path} holds other networks: {wanted}; choose the same attention, attention_module, prior and keep, or other weights")
-    return initial
+def _check_same_networks(init: str, given: ModelDims, wanted: ModelDims) -> None:
+    """ConfigError when the weights to start from are of other networks."""
+    if (given.flow_attention, given.enhancer) == (wanted.flow_attention, wanted.enhancer):
+        return
+    if given.preset != wanted.preset:
+        raise ConfigError(f"{init} holds networks of preset {given.preset}, not {wanted.preset}; choose --preset {given.preset}, or other weights")
+    differing = differences(given, wanted, ("flow_attention", "enhancer"))
+    raise ConfigError(f"{init} holds other networks: {differing}; choose the same attention, attention_module, prior and keep, or other weights")
 
 
 def _check_totals(start: Position, options: TrainOptions) -> None:
