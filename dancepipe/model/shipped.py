@@ -25,7 +25,7 @@ class ShippedWeights:
 SHIPPED = (
     ShippedWeights(
         "live-256",
-        "02b03d94e8394e7b5b982e6a63bca86145bfcba2e6813ee52dc09e59e0a98452",
+        "aadeef400787c4b51ffc1806f5d0278bf39ac68b835574d68b39c625838dad5a",
         "preset live, 256 x 256, stage 1, trained on rendered people only; Apache-2.0",
     ),
 )
