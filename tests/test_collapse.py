@@ -1,9 +1,14 @@
 """Attention that has collapsed is told once for each level; what merely leans is not."""
 
+from dataclasses import replace
+
 import torch
+from test_train import QUICK, data  # noqa: F401
 
 from dancepipe.model.flow_attention_module import FlowAttentionBlock
+from dancepipe.train import collapse
 from dancepipe.train.collapse import CollapseWatch
+from dancepipe.train.train import train
 
 
 def A_max(peak: float) -> float:
@@ -34,3 +39,10 @@ def test_a_network_without_the_module_or_with_a_gate_has_nothing_to_tell():
     CollapseWatch((32, 32), said.append).look(50, {"l1": 0.1, "M_8_mean": 0.0})
     CollapseWatch((32, 32), said.append).look(50, {"A_8_max": 1.0, "A_4_max": 1.0})
     assert said == []
+
+
+def test_training_tells(data, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(collapse, "NEARLY_ALL", 0.0)
+    said = []
+    train(data, tmp_path / "run", replace(QUICK, attention="spatial", stage2_steps=0), say=said.append)
+    assert sum("it has collapsed" in line for line in said) == 2, "once for each level"

@@ -1,7 +1,10 @@
 """The limb warp read beside its place: the same pixels, interpolated once."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from still_layers import still_layers
 from test_prior import pair  # noqa: F401
 
 from dancepipe.model.limb_warp import limb_warp, warp_source
@@ -27,6 +30,15 @@ def test_without_a_move_it_is_the_warp(pair):  # noqa: F811
     torch.testing.assert_close(matte, warped.matte, atol=1e-4, rtol=0)
 
 
+def test_nor_do_they_differ_where_the_reference_ends(pair):  # noqa: F811
+    I_r, matte_r, joints, _ = pair
+    everywhere = torch.ones_like(matte_r)
+    warped = limb_warp(torch.ones_like(I_r), everywhere, joints + torch.tensor([44.0, 0.0, 0.0]), joints)  # half of the person stands beyond the edge
+    picture, matte = warped.layers.read(moves(pair, 0.0))
+    torch.testing.assert_close(picture, warped.picture, atol=1e-4, rtol=0)
+    torch.testing.assert_close(matte, warped.matte, atol=1e-4, rtol=0)
+
+
 def test_whole_pixels_beside_it_is_the_warp_there(pair):  # noqa: F811
     warped = limb_warp(*shifted(pair, 2.3))
     picture, matte = warped.layers.read(moves(pair, 3.0, -2.0))
@@ -45,6 +57,13 @@ def test_two_half_pixels_make_a_whole_one_and_blur_nothing(pair):  # noqa: F811
     torch.testing.assert_close(once[inside[..., 1:].expand_as(once)], whole[inside[..., 1:].expand_as(once)], atol=1e-3, rtol=0)
     twice = warp(warped.picture, moves(pair, -0.5))[..., 1:]
     assert (twice - whole)[inside[..., 1:].expand_as(once)].abs().mean() > 0.1, "what reading the finished warp would cost"
+
+
+def test_beyond_the_reference_lies_nothing():
+    everywhere = torch.ones(1, 4, 32, 32)
+    layers = replace(still_layers(everywhere[:, :3], everywhere[:, 3:]), maps=torch.tensor([[[[1.0, 0.0, -10.0], [0.0, 1.0, 0.0]]]]))
+    for values in layers.read(torch.zeros(1, 2, 32, 32)):
+        torch.testing.assert_close(values[0, 0, 0], torch.tensor([0.0] * 10 + [1.0] * 22), atol=1e-4, rtol=0)
 
 
 def test_gradients_reach_the_move_and_say_the_truth(pair):  # noqa: F811

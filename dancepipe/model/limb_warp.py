@@ -12,10 +12,10 @@ multiplied by its matte, and blends need no division.
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from dancepipe.model.moved_warp import WarpLayers
+from dancepipe.model.local_attention import coordinates, sample
+from dancepipe.model.moved_warp import WarpLayers, laid, mapped, uncovered
 from dancepipe.person.skeleton import (
     L_ANKLE, L_EAR, L_ELBOW, L_EYE, L_HIP, L_KNEE, L_SHOULDER, L_WRIST, NECK, NOSE,
     R_ANKLE, R_EAR, R_ELBOW, R_EYE, R_HIP, R_KNEE, R_SHOULDER, R_WRIST,
@@ -91,18 +91,16 @@ def limb_warp(I_r: Tensor, matte_r: Tensor, joints_r: Tensor, joints_t: Tensor, 
     distance = body.distances(height, width)  # (B, P, H, W)
     nearest, part = distance.min(1)  # (B, H, W)
     flow = _flow_of(body.maps, part)  # (B, 2, H, W)
-    moved = _sampled(source.pixels.expand(len(flow), -1, -1, -1), flow)  # (B, 5, H, W)
-    is_arm = torch.isin(part, part.new_tensor(_ARMS))[:, None].float()
-    moved = moved[:, :4] * (1 - moved[:, 4:] * (1 - is_arm))  # torso and legs do not take the hands along
+    is_arm = flow.new_tensor([index in _ARMS for index in range(PARTS)])
+    moved = sample(source.pixels, *coordinates(flow), "zeros")  # (B, 5, H, W); nothing (0: grey, no body) lies outside the picture
+    moved = uncovered(moved, is_arm[part])
     mean = _of_part(source.colours.expand(len(flow), -1, -1), part)  # (B, 3, H, W)
 
     body_here = ((_CUT - nearest) * _CUT_SLOPE).clamp(0, 1)[:, None]
     inner = ((_INNER - distance[:, :_HEAD].amin(1)) * _INNER_SLOPE).clamp(0, 1)[:, None]
     hole = (1 - moved[:, 3:]) * inner
-    picture = (moved[:, :3] * body_here + hole * mean).clamp(-1, 1)
-    matte = (moved[:, 3:] * body_here + hole).clamp(0, 1)
     layers = WarpLayers(source.pixels, body.maps, part, is_arm, torch.cat((body_here, hole * mean, hole), 1))
-    return LimbWarp(picture, matte, flow * (nearest < _FAR / 2)[:, None], layers)
+    return LimbWarp(*laid(moved, layers.rest), flow * (nearest < _FAR / 2)[:, None], layers)
 
 
 def _part_colours(pixels: Tensor, own: Tensor) -> Tensor:
@@ -352,16 +350,4 @@ def _from_hull(corners: Tensor, height: int, width: int) -> tuple[Tensor, Tensor
 
 def _flow_of(maps: Tensor, part: Tensor) -> Tensor:
     """The flow (B, 2, H, W) of the maps (B, P, 2, 3) chosen by part (B, H, W)."""
-    batch, height, width = part.shape
-    chosen = torch.gather((maps - _identity(maps)).flatten(2), 1, part.view(batch, -1, 1).expand(-1, -1, 6))  # (B, H W, 6)
-    chosen = chosen.view(batch, height, width, 2, 3)
-    x, y = _pixels(height, width, maps)
-    return (chosen[..., 0] * x[..., None] + chosen[..., 1] * y[..., None] + chosen[..., 2]).permute(0, 3, 1, 2)
-
-
-def _sampled(source: Tensor, flow: Tensor) -> Tensor:
-    """Bilinear samples at p + flow; nothing (0: grey, no body) lies outside the picture."""
-    height, width = source.shape[2:]
-    at = flow + _pixels(height, width, flow)
-    grid = torch.stack((2 * at[:, 0] / (width - 1) - 1, 2 * at[:, 1] / (height - 1) - 1), -1)
-    return F.grid_sample(source, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
+    return torch.stack(mapped(maps - _identity(maps), part, *_pixels(*part.shape[1:], maps)), 1)

@@ -24,28 +24,28 @@ from torch import Tensor, nn
 from dancepipe.model.blocks import activate, in_float32
 
 
-def _coordinates(flow: Tensor) -> tuple[Tensor, Tensor]:
+def coordinates(flow: Tensor) -> tuple[Tensor, Tensor]:
     """Where each position of a flow (B, 2, H, W) points: x_px, y_px, each (B, H, W), never below float32."""
     flow = flow if flow.dtype == torch.float64 else flow.float()
     y, x = torch.meshgrid(*(torch.arange(side, device=flow.device, dtype=flow.dtype) for side in flow.shape[2:]), indexing="ij")
     return x + flow[:, 0], y + flow[:, 1]
 
 
-def sample(source: Tensor, x_px: Tensor, y_px: Tensor) -> Tensor:
-    """Bilinear samples, borders replicated. source (B or 1, C, H, W), points (B, h, w) -> (B, C, h, w) in the points' dtype.
+def sample(source: Tensor, x_px: Tensor, y_px: Tensor, outside: str = "border") -> Tensor:
+    """Bilinear samples. source (B or 1, C, H, W), points (B, h, w) -> (B, C, h, w) in the points' dtype.
 
-    A point that is not a number is taken for the middle of the picture.
+    outside: "border" replicates the borders, "zeros" has nothing beyond them. A point that is not a number is taken for the middle of the picture.
     """
     height, width = source.shape[2:]
     grid = torch.stack((2 * x_px / (width - 1) - 1, 2 * y_px / (height - 1) - 1), -1)
     grid = grid.nan_to_num(0.0)  # the gradient of grid_sample would write outside of its memory
     source = source.to(grid.dtype).expand(len(grid), -1, -1, -1)
-    return F.grid_sample(source, grid, mode="bilinear", padding_mode="border", align_corners=True)
+    return F.grid_sample(source, grid, mode="bilinear", padding_mode=outside, align_corners=True)
 
 
 def warp(source: Tensor, flow: Tensor) -> Tensor:
     """source (B or 1, C, H, W) along a flow (B, 2, h, w) of its size: (B, C, h, w), W_theta of eq. 4 and D_theta of eq. 5."""
-    return sample(source, *_coordinates(flow))
+    return sample(source, *coordinates(flow))
 
 
 def block_extractor(source: Tensor, flow: Tensor, window: int) -> Tensor:
@@ -53,7 +53,7 @@ def block_extractor(source: Tensor, flow: Tensor, window: int) -> Tensor:
 
     Cell (y * window + i, x * window + j) is the source at (x + j - r, y + i - r) + flow(x, y). GFLA's BlockExtractor.
     """
-    x_px, y_px = (points.repeat_interleave(window, 1).repeat_interleave(window, 2) for points in _coordinates(flow))
+    x_px, y_px = (points.repeat_interleave(window, 1).repeat_interleave(window, 2) for points in coordinates(flow))
     offsets = torch.arange(window, device=flow.device, dtype=x_px.dtype) - window // 2
     x_px = x_px + offsets.repeat(flow.shape[3])  # (B, window * H, window * W)
     y_px = y_px + offsets.repeat(flow.shape[2])[:, None]
@@ -103,7 +103,7 @@ def resample2d(source: Tensor, flow: Tensor, sigma_px: float = 2.0) -> Tensor:
 
     Taps floor(q) - 1 .. floor(q) + 2 per axis around the sampled point q; its gradient by the flow reaches further than bilinear's.
     """
-    x_px, y_px = _coordinates(flow)
+    x_px, y_px = coordinates(flow)
     first_x, first_y = torch.floor(x_px) - 1, torch.floor(y_px) - 1
     taps = torch.arange(4, device=flow.device, dtype=x_px.dtype)
     weight_x, weight_y = (
@@ -131,7 +131,7 @@ class LocalAttention(nn.Module):
     def forward(self, source: Tensor, key: Tensor, target: Tensor, flow: Tensor) -> Tensor:
         """source (B or 1, C, H, W), key = key_map(source), target (B, C, H, W), flow (B, 2, H, W) -> (B, C, H, W), float32."""
         r = self.window // 2
-        x_px, y_px = _coordinates(flow)
+        x_px, y_px = coordinates(flow)
         hidden = self.from_target(_widened(target, r)) + sample(key, x_px + r, y_px + r)  # (B, hidden, H, W)
         attention = torch.softmax(in_float32(self.logits, activate(hidden)), 1)  # (B, window^2, H, W)
 

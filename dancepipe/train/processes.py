@@ -115,11 +115,11 @@ def joined_processes(device: str, say: Callable[[str], None] = print) -> Iterato
         yield Processes(0, 1, pick_device(device, say=say))
         return
     rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    device = pick_device(device, say=say if rank == 0 else _nothing)
+    device = pick_device(device, say=say if rank == 0 else silent)
     if device != "cpu":
         if ":" in device:
             raise ConfigError(f"{count} processes cannot share device '{device}'; use --device cuda, and each takes a GPU of its own")
-        device = pick_device(f"cuda:{os.environ.get('LOCAL_RANK', rank)}", say=_nothing)
+        device = pick_device(f"cuda:{os.environ.get('LOCAL_RANK', rank)}", say=silent)
         torch.cuda.set_device(device)
     if not dist.is_initialized():  # once, and kept for the next run of this process: a second meeting could find the first one's addresses
         with answering():
@@ -135,5 +135,5 @@ def joined_processes(device: str, say: Callable[[str], None] = print) -> Iterato
         raise
 
 
-def _nothing(text: str) -> None:
-    pass
+def silent(text: str) -> None:
+    """`say` of the processes that do not speak."""

@@ -31,7 +31,7 @@ from dancepipe.train.held_out import FixedPairs
 from dancepipe.train.inputs import Augmentation, step_parts
 from dancepipe.train.options import TrainOptions
 from dancepipe.train.pace import Pace
-from dancepipe.train.processes import Processes, joined_processes
+from dancepipe.train.processes import Processes, joined_processes, silent
 from dancepipe.train.run_folder import RunLog, describe_run, open_run_folder
 from dancepipe.train.samples import save_grid
 from dancepipe.train.stages import Stage0, Stage1, Stage2
@@ -49,7 +49,7 @@ def train(
     Raises ConfigError, DatasetError, WeightsError, OutputError, TrainingDivergedError, ProcessLostError.
     """
     with joined_processes(options.device, say) as processes:
-        _train(Path(data), Path(out), options, processes, resume=resume, dry_run=dry_run, say=say if processes.is_first else _nothing)
+        _train(Path(data), Path(out), options, processes, resume=resume, dry_run=dry_run, say=say if processes.is_first else silent)
 
 
 def _train(data: Path, out: Path, options: TrainOptions, processes: Processes, *, resume: bool, dry_run: bool, say: Callable[[str], None]) -> None:
@@ -216,10 +216,6 @@ def _run_stage(
     if number == 1:
         processes.first_does(lambda: save_weights(out / "stage1.safetensors", WeightsInfo(stage.dims, 1, total), stage.renders))
     return True
-
-
-def _nothing(text: str) -> None:
-    pass
 
 
 def _look(stage, info: WeightsInfo, fixed: FixedPairs, best: BestWeights, total: int, out: Path, log: RunLog) -> None:
