@@ -11,7 +11,7 @@ from test_train import QUICK, quiet, same_weights
 pytest.importorskip("numba")
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
-from train_shipped import Recipe, shipped_recipe, train_recipe
+from train_shipped import PartFailedError, Recipe, shipped_recipe, train_recipe
 
 from dancepipe.model.networks import load_networks
 from dancepipe.render_dancers.options import RenderDancersOptions
@@ -37,8 +37,35 @@ def test_slices_end_in_the_weights_of_a_straight_run(dancer_pack, tmp_path):  # 
     assert again == weights, "what is done is not done again"
 
 
+def test_two_processes_train_what_one_does(dancer_pack, tmp_path):  # noqa: F811
+    recipe = small_recipe(dancer_pack)
+    small_steps = {"learning_rate": 1e-5}  # Adam may turn a number of no gradient by two of them a step
+    parts = tuple((name, replace(options, seed=seed, **small_steps)) for seed, (name, options) in enumerate(recipe.parts))
+    one, two = (train_recipe(Recipe(recipe.people, parts), tmp_path / str(n), 0, quiet, processes=n) for n in (1, 2))
+    alike = load_networks(one).flow_attention.state_dict(), load_networks(two).flow_attention.state_dict()
+    for name, tensor in alike[0].items():
+        assert (tensor - alike[1][name]).abs().max() < 1e-4, f"{name}: the second part does not start from the first"
+
+
+def test_a_part_that_fails_in_its_processes_says_so(dancer_pack, tmp_path, capfd):  # noqa: F811
+    recipe = small_recipe(dancer_pack)
+    three = Recipe(recipe.people, tuple((name, replace(options, batch=3)) for name, options in recipe.parts))
+    with pytest.raises(PartFailedError, match="32 failed"):
+        train_recipe(three, tmp_path, 0, quiet, processes=2)
+    assert "batch 3 cannot be shared" in capfd.readouterr().err
+
+
 def test_the_recipe_that_ships_is_whole_and_small_enough():
     recipe = shipped_recipe(None)
-    assert [options.height_px for _, options in recipe.parts] == [128, 256] and recipe.people.degraded
+    assert [options.height_px for _, options in recipe.parts] == [128, 256, 256] and recipe.people.degraded
+    assert [bool(options.stage2_steps) for _, options in recipe.parts] == [False, False, True], "the enhancer learns from the finished coarse pictures"
     assert all(options.preset == "live" and options.perceptual == "none" for _, options in recipe.parts)
     assert recipe.people.truth or not any(options.weights.flow_exact for _, options in recipe.parts), "exact flow is learnt from where there is some"
+
+
+def test_streamed_people_follow_the_same_recipe():
+    stored, streamed = shipped_recipe("pack"), shipped_recipe("pack", stream=True)
+    assert streamed.people.test_share == 1 and streamed.people.seed == stored.people.seed and streamed.people.degraded
+    for (name, one), (other_name, other) in zip(stored.parts, streamed.parts, strict=True):
+        assert name == other_name and other.stream and other.assets == "pack"
+        assert replace(other, stream=False, assets=None, workers=one.workers) == one

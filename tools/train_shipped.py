@@ -1,21 +1,27 @@
-"""Train the weights that ship: render people, train at 128 px, go on at 256 px. Run it again until it says done.
+"""Train the weights that ship: render people, train stage 1 at 128 px and at 256 px, then the enhancer. Run it again until it says done.
 
-    python tools/train_shipped.py --state runs/shipped --assets DIR [--seconds 540] [--real DATASET]
+    python tools/train_shipped.py --state runs/shipped --assets DIR [--seconds 540] [--processes 2 | --stream] [--real DATASET]
 
-It can be stopped anywhere and goes on from what is whole; --seconds makes it stop by itself, for machines that are there for a short
-time only (rendering is not cut short, but goes on where it stopped). The state is the folder: a data set of rendered people, and a run
-folder for each part with checkpoints whose files stay below 14 MiB. --real scores the result on the test split of a data set of real people, which
-training never sees. Installing: copy the file that it names to dancepipe/weights/, and its SHA-256 into model/shipped.py.
+It can be stopped anywhere and goes on from what is whole; --seconds makes it stop by itself, for machines that are there for a short time
+only (rendering is not cut short, but goes on where it stopped). --processes trains by torchrun, one process for each core or GPU. --stream
+is for a GPU: the CPU's cores render new people while it trains, and only held-out ones are rendered in advance.
+
+The state is the folder: a data set of rendered people, and a run folder for each part with checkpoints whose files stay below 14 MiB.
+--real scores the result on the test split of a data set of real people, which training never sees. Installing: copy the file that it names
+to dancepipe/weights/, and its SHA-256 into model/shipped.py.
 """
 
 import argparse
 import hashlib
+import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dancepipe.config import options_from, read_yaml
+import yaml
+
+from dancepipe.config import as_plain, options_from, read_yaml
 from dancepipe.errors import DancepipeError
 from dancepipe.evaluate.evaluate import evaluate
 from dancepipe.render_dancers.options import RenderDancersOptions
@@ -33,14 +39,20 @@ class Recipe:
     parts: tuple[tuple[str, TrainOptions], ...]  # each starts from the one before
 
 
-def shipped_recipe(assets: str | None) -> Recipe:
+def shipped_recipe(assets: str | None, stream: bool = False) -> Recipe:
     people = RenderDancersOptions(identities=640, frames=14, seed=21, degraded=True, detected_share=0.5, truth=True, test_share=0.03, assets=assets)
-    names = ("128", "256")
-    return Recipe(people, tuple((name, options_from(TrainOptions, read_yaml(CONFIGS / f"{name}.yaml"), name)) for name in names))
+    parts = {name: options_from(TrainOptions, read_yaml(CONFIGS / f"{name}.yaml"), name) for name in ("128", "256", "enhancer")}
+    if stream:
+        people = replace(people, identities=16, test_share=1.0)
+        parts = {name: replace(options, stream=True, assets=assets, workers=12) for name, options in parts.items()}
+    return Recipe(people, tuple(parts.items()))
 
 
-def train_recipe(recipe: Recipe, state: Path, seconds: float, say=print) -> Path | None:
-    """One slice of at most about `seconds` (0: all of it): the finished weights, or None when there is more to do."""
+def train_recipe(recipe: Recipe, state: Path, seconds: float, say=print, processes: int = 1) -> Path | None:
+    """One slice of at most about `seconds` (0: all of it): the finished weights, or None when there is more to do.
+
+    Raises DancepipeError; with several processes PartFailedError, when one of them has said why.
+    """
     started = time.monotonic()
     people = state / "people"
     render_dancers(people, recipe.people, say=say)
@@ -51,11 +63,28 @@ def train_recipe(recipe: Recipe, state: Path, seconds: float, say=print) -> Path
         if not weights.exists():
             left = max(seconds - (time.monotonic() - started), 1e-3) if seconds else 0  # a slice does a step at least
             options = replace(options, init=str(init) if init else None, stop_after=left)
-            train(people, out, options, resume=bool(checkpoints(out)), say=say)
+            if processes == 1:
+                train(people, out, options, resume=bool(checkpoints(out)), say=say)
+            else:
+                _train_by_torchrun(people, out, options, processes)
             if not weights.exists():
                 return None
         init = weights
     return init
+
+
+class PartFailedError(DancepipeError):
+    """A part of the recipe ended with an error that its processes have printed."""
+
+
+def _train_by_torchrun(people: Path, out: Path, options: TrainOptions, processes: int) -> None:
+    """The same by `dancepipe train` in processes of its own, which share every batch."""
+    config = out.with_suffix(".yaml")
+    config.write_text(yaml.safe_dump(as_plain(options), sort_keys=False))
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes), "-m", "dancepipe", "train"]
+    command += ["--config", str(config), "--data", str(people), "--out", str(out), *(["--resume"] if checkpoints(out) else [])]
+    if subprocess.run(command).returncode:
+        raise PartFailedError(f"training {out.name} failed; its messages are above, and the same command goes on from its last checkpoint")
 
 
 def main() -> None:
@@ -63,10 +92,12 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True, help="folder of everything, begun or gone on with")
     parser.add_argument("--assets", help="the asset pack; default: environment variable DANCEPIPE_DANCERS")
     parser.add_argument("--seconds", type=float, default=0, help="stop after about this long; 0: never")
+    parser.add_argument("--processes", type=int, default=1, help="how many train together; batches are 6 and 4")
+    parser.add_argument("--stream", action="store_true", help="render new people while training, in 12 processes")
     parser.add_argument("--real", type=Path, help="data set of real people to score the result on")
     given = parser.parse_args()
     try:
-        weights = train_recipe(shipped_recipe(given.assets), given.state, given.seconds)
+        weights = train_recipe(shipped_recipe(given.assets, given.stream), given.state, given.seconds, processes=given.processes)
         if weights is None:
             print("not done: run the same command again")
             return

@@ -1,7 +1,10 @@
 """Pairs of rendered frames without a data set on disk: rendered by the loader's workers while the network trains."""
 
+import copy
+import hashlib
+import json
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,9 @@ from dancepipe.dancers.assets import load_assets
 from dancepipe.dancers.flow import exact_flow
 from dancepipe.dancers.frames import DancerFrame, FrameOptions, frames_of_person
 from dancepipe.dancers.person import Person, draw_person
+from dancepipe.errors import ConfigError, DatasetError
+
+_APART = 2**33  # from the seeds of data sets, whose people are held out
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class StreamOptions:
 class DancerPairs:
     """Random access to pairs by number, with the items of dataset.pairs.PairSource: pair n is a pure function of (seed, n).
 
-    with_flow adds "flow" float32 (S, S, 2) and "flow_visible" bool (S, S): target pixel p shows reference pixel p + flow[p].
+    It stands in for dataset.pairs.PairSource in training. with_flow adds "flow" float32 (S, S, 2) and "flow_visible" bool (S, S): target pixel p shows reference pixel p + flow[p].
     Give it to dataset.pairs.pair_batches.
     Raises AssetsError when the pack is absent or damaged.
     """
@@ -42,14 +48,35 @@ class DancerPairs:
         frame_options: FrameOptions = FrameOptions(),
         stream: StreamOptions = StreamOptions(),
         with_flow: bool = False,
+        fabrics: Path | None = None,
     ):
         self.folder = load_assets(assets).folder
         self.seed, self.frame_options, self.stream, self.with_flow = seed, frame_options, stream, with_flow
+        self._fabrics = fabrics
         self.size_hw = (frame_options.size_px, frame_options.size_px)
         # A worker forked from a process in which the person finder has run dies of a finder of its own.
         self.worker_start = "spawn" if frame_options.detected_share > 0 else None
         self._people: OrderedDict[int, Person] = OrderedDict()
         self._rendered: OrderedDict[tuple[int, int], list[DancerFrame]] = OrderedDict()
+
+    def at(self, size_hw: tuple[int, int], seed: int | None = None) -> "DancerPairs":
+        """The same people and movements at another size, or those of another seed. ConfigError for a size that is not square."""
+        other = copy.copy(self)  # with stores of its own
+        other.frame_options = replace(self.frame_options, size_px=_side_of(size_hw))
+        other.size_hw = tuple(size_hw)
+        other.seed = self.seed if seed is None else _APART + seed
+        return other
+
+    @property
+    def summary(self) -> str:
+        """For people: what there is."""
+        return "people who are rendered as they are needed, none twice"
+
+    @property
+    def facts(self) -> dict:
+        """What a run notes; which pair a number means depends on the fingerprint, so that a resumed run must find the same."""
+        recipe = [str(astuple(part)) for part in (self.frame_options, self.stream)]
+        return {"fingerprint": hashlib.sha1(json.dumps([recipe, str(self._fabrics)]).encode()).hexdigest()[:16], "rendered": True}
 
     def __getitem__(self, number: int) -> dict[str, np.ndarray]:
         block, place = divmod(number, self.stream.block)
@@ -82,12 +109,37 @@ class DancerPairs:
 
     def _person(self, identity: int) -> Person:
         if identity not in self._people:
-            self._people[identity] = draw_person(load_assets(self.folder), (self.seed, identity))
+            self._people[identity] = draw_person(load_assets(self.folder), (self.seed, identity), fabrics=self._fabrics)
             if len(self._people) > 2 * self.stream.cast:
                 self._people.popitem(last=False)
         self._people.move_to_end(identity)
         return self._people[identity]
 
     def __getstate__(self):
-        # Loader workers start with empty stores: they fill them with their own lanes.
+        # Copies start with empty stores: loader workers fill them with their own lanes.
         return self.__dict__ | {"_people": OrderedDict(), "_rendered": OrderedDict()}
+
+
+def pairs_by_recipe(data: Path, assets: str | None, seed: int, size_hw: tuple[int, int], batch: int, *, with_flow: bool) -> DancerPairs:
+    """People like those of the rendered data set `data`, none of them in it, in blocks of `batch` pairs.
+
+    Raises DatasetError when the data set was not rendered, ConfigError for a size that is not square, AssetsError.
+    """
+    path = Path(data) / "dataset.json"
+    try:
+        recipe = json.loads(path.read_text(encoding="utf-8"))
+        degraded, hard, detected_share, fabrics, samples = (recipe[name] for name in ("degraded", "hard", "detected_share", "fabrics", "samples"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{path} is not the recipe of rendered people ({error}); --stream needs a data set of `dancepipe dancers`") from error
+    frame_options = FrameOptions(
+        _side_of(size_hw), samples, **({"hard_share": 1.0} if hard else {}), degraded=degraded, detected_share=detected_share
+    )
+    cast = min(batch, StreamOptions.cast)
+    stream = StreamOptions(block=batch, cast=cast, fresh=min(StreamOptions.fresh, cast))
+    return DancerPairs(assets, _APART + seed, frame_options, stream, with_flow=with_flow, fabrics=Path(fabrics) if fabrics else None)
+
+
+def _side_of(size_hw: tuple[int, int]) -> int:
+    if size_hw[0] != size_hw[1]:
+        raise ConfigError(f"rendered people are square, not {size_hw[1]} x {size_hw[0]}; leave --stream out, or train square pictures")
+    return size_hw[0]

@@ -91,6 +91,16 @@ class PairSource(torch.utils.data.Dataset):
         other.size_hw, other.seed = tuple(size_hw), self.seed if seed is None else seed
         return other
 
+    @property
+    def summary(self) -> str:
+        """For people: what there is."""
+        return f"{self.frames} pictures of {self.identities} people"
+
+    @property
+    def facts(self) -> dict:
+        """What a run notes."""
+        return {"fingerprint": self.fingerprint, "identities": self.identities, "frames": self.frames}
+
     def __getitem__(self, number: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng([self.seed, number])
         rows = self._places[rng.integers(self.identities)]  # every person counts the same, however long the clip

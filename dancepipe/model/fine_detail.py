@@ -3,7 +3,8 @@
 L1 rewards the mean of all guesses, which is a blur. `gradient_loss` asks for edges
 where the target has them; `lost_detail_loss` is the price at which a gate gives up
 fine contrast that the copy has and the target has nearby, wherever exactly its threads
-and stripes lie. It is linear in the gate on purpose: asked to match contrasts, a
+and stripes lie, and only where the copy is right but for them: a face on the back of a
+head is sharp, too. It is linear in the gate on purpose: asked to match contrasts, a
 decoder paints a checkerboard, and a gate opens and closes in one.
 """
 
@@ -15,6 +16,7 @@ SCALES = 3
 _LUMA = (0.299, 0.587, 0.114)  # Rec. 601
 _SIGMA_PX, _REACH = 1.0, 2  # of the Gaussian whose rest is "fine"
 _WINDOW, _STEP = 8, 4  # px; the neighbourhood whose contrast is compared
+_WRONG = 0.25  # of the range [-1, 1], in the mean colour of a window: skin for hair is .5 to 1.5, the shading of another pose about .1
 _RIM_PX = 2  # the outline against the background is an edge, not detail
 _FEWEST_PX = 32
 
@@ -33,12 +35,14 @@ def gradient_loss(made: Tensor, I_t: Tensor) -> Tensor:
 def lost_detail_loss(gate: Tensor, copied: Tensor, I_t: Tensor, mask: Tensor, body: Tensor | None = None) -> Tensor:
     """Share of the copy that a gate drops times the fine contrast that both copy and target have there, mean over the person.
 
+    Where the mean colour of the copy is not the target's, the price falls, and from _WRONG on there is none.
+
     gate (B, 1, H, W) in [0, 1], the share that is kept; copied, I_t (B, 3, H, W) in [-1, 1]; mask (B, 1, H, W) in [0, 1].
     body (): what to divide by in place of the sum of body_windows(mask), when these samples are part of a batch.
     """
     inside = body_windows(mask)
     with torch.no_grad():
-        worth = torch.minimum(_local_contrast(copied.float(), mask), _local_contrast(I_t, mask))
+        worth = torch.minimum(_local_contrast(copied.float(), mask), _local_contrast(I_t, mask)) * _rightness(copied.float(), I_t, mask)
     dropped = F.avg_pool2d(1 - gate.float(), _WINDOW, _STEP)
     return (dropped * worth * inside).sum() / (inside.sum().clamp_min(1) if body is None else body)
 
@@ -69,6 +73,12 @@ def fine_contrast(images: Tensor, masks: Tensor) -> Tensor:
     mean = (high * inside).sum((1, 2, 3)) / count.clamp_min(1)
     variance = ((high - mean[:, None, None, None]).square() * inside).sum((1, 2, 3)) / count.clamp_min(1)
     return torch.where(count >= _FEWEST_PX, variance.sqrt(), torch.nan)
+
+
+def _rightness(copied: Tensor, I_t: Tensor, mask: Tensor) -> Tensor:
+    """(B, 1, h, w) in [0, 1]: 1 where the mean colour of the person in a window is the target's, 0 where it is off by _WRONG or more."""
+    off = F.avg_pool2d((copied - I_t) * mask, _WINDOW, _STEP).abs().mean(1, keepdim=True) / body_windows(mask).clamp_min(1e-3)
+    return (1 - off / _WRONG).clamp_min(0)
 
 
 def _local_contrast(images: Tensor, mask: Tensor) -> Tensor:

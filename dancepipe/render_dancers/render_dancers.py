@@ -1,6 +1,5 @@
 """The stage: people of a seed, rendered into the data-set format by any number of processes."""
 
-import importlib
 import multiprocessing
 import os
 import time
@@ -10,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dancepipe.dancers.extra import require_extra
 from dancepipe.dataset.recipe import hold_to_recipe
 from dancepipe.dataset.store import ClipWriter, DatasetRow
-from dancepipe.errors import MissingExtraError, OutputError
+from dancepipe.errors import OutputError
 from dancepipe.render_dancers.options import RenderDancersOptions
 
 _NO_PART_OF_THE_RECIPE = ("identities", "assets", "truth", "workers")  # more people may be added, and truth to those that are there
@@ -37,7 +37,7 @@ def render_dancers(out: Path, options: RenderDancersOptions = RenderDancersOptio
     """
     from dancepipe.dancers.assets import load_assets
 
-    _require_extra()
+    require_extra()
     started = time.monotonic()
     out = Path(out)
     folder = load_assets(options.assets).folder
@@ -53,14 +53,6 @@ def render_dancers(out: Path, options: RenderDancersOptions = RenderDancersOptio
             rate = written * options.frames / (time.monotonic() - started)
             say(f"{written}/{len(tasks)} people, {rate:.0f} pictures a second")
     return RenderSummary(written, already, written * options.frames, time.monotonic() - started)
-
-
-def _require_extra() -> None:
-    for package in ("numba", "scipy"):
-        try:
-            importlib.import_module(package)
-        except ImportError as error:
-            raise MissingExtraError(package, "dancers", "rendering dancers") from error
 
 
 def clip_path(out: Path, options: RenderDancersOptions, number: int) -> Path:

@@ -22,7 +22,7 @@ from dancepipe.train.options import TrainOptions
 from dancepipe.whole_file import write_text
 
 _MAY_CHANGE_ON_RESUME = (
-    "stage1_steps", "stage2_steps", "accumulate", "compile", "device", "workers",
+    "stage1_steps", "stage2_steps", "accumulate", "compile", "device", "workers", "assets",
     "log_every", "sample_every", "held_out_pre", "save_every", "keep_checkpoints", "stop_after",
 )  # fmt: skip
 

@@ -34,6 +34,7 @@ from dancepipe.train.pace import Pace
 from dancepipe.train.processes import Processes, joined_processes, silent
 from dancepipe.train.run_folder import RunLog, describe_run, open_run_folder
 from dancepipe.train.samples import save_grid
+from dancepipe.train.sources import training_pairs
 from dancepipe.train.stages import Stage0, Stage1, Stage2
 
 _STAGE0_SEED = 2**32  # apart from the seeds of the other stages' pairs
@@ -67,10 +68,9 @@ def _train(data: Path, out: Path, options: TrainOptions, processes: Processes, *
         raise ConfigError(f"stage0_steps is {options.stage0_steps}, but --init gives a flow already; leave one of them out")
     if options.stay and not initial:
         raise ConfigError(f"stay is {options.stay}, but there is nothing to stay near; give --init, or leave it 0")
-    with_flow, sizes = bool(options.weights.flow_exact), {1: dims.coarse_hw, 2: dims.size_hw}
-    pairs = {stage: PairSource(data, "train", sizes[stage], seed=2 * options.seed + stage - 1, with_flow=with_flow and stage == 1) for stage in (1, 2)}
+    pairs = {stage: training_pairs(data, options, stage, size_hw) for stage, size_hw in ((1, dims.coarse_hw), (2, dims.size_hw))}
     held_out = _held_out_source(data, dims, say)
-    facts = {"fingerprint": pairs[1].fingerprint, "identities": pairs[1].identities, "frames": pairs[1].frames, "held_out_identities": held_out.identities if held_out else 0}
+    facts = {**pairs[1].facts, "held_out_identities": held_out.identities if held_out else 0}
 
     # 2. Show
     description = describe_run(options, data, facts)
@@ -79,7 +79,7 @@ def _train(data: Path, out: Path, options: TrainOptions, processes: Processes, *
         say(f"starting from {options.init}: stage {initial.info.stage}, trained at {initial.dims.size_hw[1]} x {initial.dims.size_hw[0]}")
     if options.height_px != options.width_px:
         say("pictures are not square: these weights can be evaluated, but animate will not take them")
-    say(f"data: {facts['frames']} pictures of {facts['identities']} people; held out: {facts['held_out_identities']} people")
+    say(f"data: {pairs[1].summary}; held out: {facts['held_out_identities']} people")
     if processes.count * options.accumulate > 1:
         say(f"batch: {options.batch} pairs, {options.batch // processes.count // options.accumulate} at a time")
     if dry_run:

@@ -1,0 +1,65 @@
+"""Training on people who are rendered meanwhile: nobody twice, nobody held out, and a resumed run sees the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from dancer_pack import dancer_pack  # noqa: F401
+from test_store import write
+from test_train import QUICK, quiet, same_weights
+
+pytest.importorskip("numba")
+
+from dancepipe.dancers.stream import pairs_by_recipe
+from dancepipe.dataset.store import read_clip
+from dancepipe.errors import ConfigError, DatasetError
+from dancepipe.model.loss_weights import LossWeights
+from dancepipe.render_dancers.options import RenderDancersOptions
+from dancepipe.render_dancers.render_dancers import render_dancers
+from dancepipe.train.train import train
+
+WEIGHTS = LossWeights(adversarial=0.0, adversarial_face=0.0, flow_exact=20.0)
+
+
+@pytest.fixture(scope="module")
+def rendered(dancer_pack, tmp_path_factory):  # noqa: F811
+    """A data set of held-out people alone."""
+    folder = tmp_path_factory.mktemp("rendered")
+    render_dancers(folder, RenderDancersOptions(identities=1, frames=3, seed=1, size_px=48, degraded=True, test_share=1.0, workers=1, assets=str(dancer_pack)), quiet)
+    return folder
+
+
+@pytest.fixture()
+def streaming(dancer_pack):  # noqa: F811
+    return replace(QUICK, stream=True, assets=str(dancer_pack), weights=WEIGHTS, stage1_steps=4, stage2_steps=2)
+
+
+def test_a_run_without_pictures_of_its_own_trains_and_resumes(rendered, streaming, tmp_path):
+    said = []
+    train(rendered, tmp_path / "straight", streaming, say=said.append)
+    assert "data: people who are rendered as they are needed, none twice; held out: 1 people" in said
+    assert '"flow_exact"' in (tmp_path / "straight" / "log.jsonl").read_text(), "every pair knows its flow"
+    train(rendered, tmp_path / "resumed", replace(streaming, stage1_steps=2, stage2_steps=0), say=quiet)
+    (tmp_path / "resumed" / "weights.safetensors").unlink()
+    train(rendered, tmp_path / "resumed", replace(streaming, workers=2), resume=True, say=quiet)
+    assert same_weights(tmp_path / "straight", tmp_path / "resumed")
+
+
+def test_the_people_are_like_those_of_the_data_set_and_others(rendered, dancer_pack):  # noqa: F811
+    """Also where the run has the seed of the data set."""
+    pairs = pairs_by_recipe(rendered, str(dancer_pack), 1, (48, 48), 4, with_flow=True)
+    assert pairs.frame_options.degraded and pairs.stream.block == 4 and pairs[0]["flow"].shape == (48, 48, 2)
+    shown = [pairs[number][f"{role}_image"] for number in range(8) for role in ("reference", "target")]
+    held_out = [row.image for path in (rendered / "test").glob("*.parquet") for row in read_clip(path)]
+    assert held_out and len(np.unique([image.mean() for image in shown])) > 8
+    assert not any(np.abs(one.astype(int) - other).mean() < 1 for one in shown for other in held_out)
+    bigger = pairs.at((64, 64))
+    assert bigger[0]["target_image"].shape == (64, 64, 3) and bigger.facts != pairs.facts
+
+
+def test_what_cannot_be_rendered_is_said(rendered, streaming, tmp_path):
+    write(tmp_path / "train" / "a.parquet", 4, identity="ann")
+    with pytest.raises(DatasetError, match="not the recipe of rendered people"):
+        train(tmp_path, tmp_path / "out", streaming, say=quiet)
+    with pytest.raises(ConfigError, match="rendered people are square, not 48 x 32"):
+        train(rendered, tmp_path / "out", replace(streaming, width_px=48), say=quiet)
