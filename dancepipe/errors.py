@@ -53,10 +53,11 @@ class OutputError(DancepipeError):
 
 
 class MissingExtraError(DancepipeError):
-    """An optional package that is not installed."""
+    """A package that is not installed; extra None: one of the core, in a damaged installation."""
 
-    def __init__(self, package: str, extra: str, purpose: str):
-        super().__init__(f"{purpose} needs the package {package}, which is not installed: pip install 'dancepipe[{extra}]'")
+    def __init__(self, package: str, extra: str | None, purpose: str):
+        what = f"dancepipe[{extra}]" if extra else package
+        super().__init__(f"{purpose} needs the package {package}, which is not installed: pip install '{what}'")
         self.package, self.extra = package, extra
 
 

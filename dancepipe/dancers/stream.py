@@ -134,7 +134,7 @@ def pairs_by_recipe(data: Path, assets: str | None, seed: int, size_hw: tuple[in
     frame_options = FrameOptions(
         _side_of(size_hw), samples, **({"hard_share": 1.0} if hard else {}), degraded=degraded, detected_share=detected_share
     )
-    cast = min(batch, StreamOptions.cast)
+    cast = max(1, min(batch // 2, StreamOptions.cast))  # at most three renders a pair
     stream = StreamOptions(block=batch, cast=cast, fresh=min(StreamOptions.fresh, cast))
     return DancerPairs(assets, _APART + seed, frame_options, stream, with_flow=with_flow, fabrics=Path(fabrics) if fabrics else None)
 

@@ -16,7 +16,7 @@ SCALES = 3
 _LUMA = (0.299, 0.587, 0.114)  # Rec. 601
 _SIGMA_PX, _REACH = 1.0, 2  # of the Gaussian whose rest is "fine"
 _WINDOW, _STEP = 8, 4  # px; the neighbourhood whose contrast is compared
-_WRONG = 0.25  # of the range [-1, 1], in the mean colour of a window: skin for hair is .5 to 1.5, the shading of another pose about .1
+_RIGHT, _WRONG = 0.25, 0.65  # in the mean colour of a window, of [-1, 1]: the shading of another pose is .2 off, skin for dark hair .6 to 1.5
 _RIM_PX = 2  # the outline against the background is an edge, not detail
 _FEWEST_PX = 32
 
@@ -35,7 +35,7 @@ def gradient_loss(made: Tensor, I_t: Tensor) -> Tensor:
 def lost_detail_loss(gate: Tensor, copied: Tensor, I_t: Tensor, mask: Tensor, body: Tensor | None = None) -> Tensor:
     """Share of the copy that a gate drops times the fine contrast that both copy and target have there, mean over the person.
 
-    Where the mean colour of the copy is not the target's, the price falls, and from _WRONG on there is none.
+    Where the mean colour of the copy is off by more than _RIGHT, the price falls, and from _WRONG on there is none.
 
     gate (B, 1, H, W) in [0, 1], the share that is kept; copied, I_t (B, 3, H, W) in [-1, 1]; mask (B, 1, H, W) in [0, 1].
     body (): what to divide by in place of the sum of body_windows(mask), when these samples are part of a batch.
@@ -76,9 +76,9 @@ def fine_contrast(images: Tensor, masks: Tensor) -> Tensor:
 
 
 def _rightness(copied: Tensor, I_t: Tensor, mask: Tensor) -> Tensor:
-    """(B, 1, h, w) in [0, 1]: 1 where the mean colour of the person in a window is the target's, 0 where it is off by _WRONG or more."""
+    """(B, 1, h, w) in [0, 1]: 1 where the mean colour of the person in a window is the target's or nearly, 0 where it is off by _WRONG or more."""
     off = F.avg_pool2d((copied - I_t) * mask, _WINDOW, _STEP).abs().mean(1, keepdim=True) / body_windows(mask).clamp_min(1e-3)
-    return (1 - off / _WRONG).clamp_min(0)
+    return ((_WRONG - off) / (_WRONG - _RIGHT)).clamp(0, 1)
 
 
 def _local_contrast(images: Tensor, mask: Tensor) -> Tensor:

@@ -161,7 +161,7 @@ def _import_solution_base():
         from mediapipe.python import solution_base
         from mediapipe.python.solutions import pose  # noqa: F401  registers the options of the graphs below
     except ImportError as error:
-        raise MissingExtraError("mediapipe==0.10.14", "pose", "finding people") from error
+        raise MissingExtraError("mediapipe==0.10.14", None, "finding people") from error
     return solution_base.SolutionBase
 
 
