@@ -110,7 +110,8 @@ class DancerPairs:
     def _person(self, identity: int) -> Person:
         if identity not in self._people:
             self._people[identity] = draw_person(load_assets(self.folder), (self.seed, identity), fabrics=self._fabrics)
-            if len(self._people) > 2 * self.stream.cast:
+            # Drawing one costs twenty frames, keeping one 10 MB. With few workers one may serve all lanes.
+            if len(self._people) > (self.stream.cast + self.stream.fresh) * self.stream.lanes:
                 self._people.popitem(last=False)
         self._people.move_to_end(identity)
         return self._people[identity]
