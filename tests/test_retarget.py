@@ -72,6 +72,14 @@ def test_proportions_survive_foreshortening_distance_and_a_bad_first_frame():
         assert getattr(measured, name) == pytest.approx(length, rel=0.05), name
 
 
+def test_the_widths_of_somebody_who_seldom_faces_the_camera_are_those_of_that_moment():
+    turned = replace(TALL, shoulder_width=0.45, hip_width=0.25, head=0.15)
+    poses = [body(TALL if 10 <= frame < 13 else turned, 100) for frame in range(24)]
+    measured = measure_proportions(poses)
+    for name in ("shoulder_width", "hip_width", "head"):
+        assert getattr(measured, name) == pytest.approx(getattr(TALL, name), rel=0.01), name
+
+
 def test_bending_does_not_lengthen_the_limbs():
     bent = [body(SHORT, 100, shorten={"torso": 0.4 + 0.6 * (t % 20 < 8)}) for t in range(120)]
     assert measure_proportions(bent).thigh == pytest.approx(SHORT.thigh, rel=0.02)

@@ -2,7 +2,7 @@
 reference's proportions.
 
 A picture shows bones shortened, never lengthened, so the length of a bone is a high percentile over many poses, and of
-the left and right one the longer. Lengths are in torso lengths (neck to mid hip), so the camera's distance has no say.
+the left and right one the longer. Widths take a higher one: a dancer who turns faces the camera for a moment. Lengths are in torso lengths (neck to mid hip), so the camera's distance has no say.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,8 @@ from dancepipe.records import JOINT_COUNT, Pose
 
 MIN_CONFIDENCE = 0.5  # joints less sure have no say in a measurement
 PERCENTILE = 85
+PERCENTILE_OF_WIDTHS = 97
+_WIDTHS = ("shoulder_width", "hip_width", "head")
 UNIT_WINDOW_FRAMES = 30  # on each side: over that time somebody who bends stands upright once
 RATIO_RANGE = (0.6, 1.6)  # of a bone, reference / driver; beyond that a measurement has failed
 
@@ -108,7 +110,7 @@ def measure_proportions(poses: Sequence[Pose | None]) -> BodyProportions:
         with np.errstate(invalid="ignore", divide="ignore"):
             ratios = np.fmax.reduce([lengths(*bone) for bone in bones]) / unit
         ratios = ratios[np.isfinite(ratios)]
-        length = float(np.percentile(ratios, PERCENTILE)) if len(ratios) else None
+        length = float(np.percentile(ratios, PERCENTILE_OF_WIDTHS if name in _WIDTHS else PERCENTILE)) if len(ratios) else None
         usual = getattr(USUAL, name)
         believed = length is not None and _BELIEVED[0] * usual <= length <= _BELIEVED[1] * usual
         measured[name] = length if believed else None
