@@ -57,14 +57,15 @@ def test_a_part_that_fails_in_its_processes_says_so(dancer_pack, tmp_path, capfd
 
 def test_the_recipe_that_ships_is_whole_and_small_enough():
     recipe = shipped_recipe(None)
-    assert [options.height_px for _, options in recipe.parts] == [128, 256, 256] and recipe.people.degraded
-    assert [bool(options.stage2_steps) for _, options in recipe.parts] == [False, False, True], "the enhancer learns from the finished coarse pictures"
+    assert [options.height_px for _, options in recipe.parts] == [128, 256] and recipe.people.degraded
+    with_enhancer = shipped_recipe(None, enhancer=True)
+    assert with_enhancer.parts[:2] == recipe.parts and with_enhancer.parts[2][1].stage1_steps == 0, "the enhancer learns from the finished coarse pictures"
     assert all(options.preset == "live" and options.perceptual == "none" for _, options in recipe.parts)
     assert recipe.people.truth or not any(options.weights.flow_exact for _, options in recipe.parts), "exact flow is learnt from where there is some"
 
 
 def test_streamed_people_follow_the_same_recipe():
-    stored, streamed = shipped_recipe("pack"), shipped_recipe("pack", stream=True)
+    stored, streamed = (shipped_recipe("pack", stream, enhancer=True) for stream in (False, True))
     assert streamed.people.test_share == 1 and streamed.people.seed == stored.people.seed and streamed.people.degraded
     for (name, one), (other_name, other) in zip(stored.parts, streamed.parts, strict=True):
         assert name == other_name and other.stream and other.assets == "pack"

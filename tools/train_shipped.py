@@ -1,10 +1,11 @@
-"""Train the weights that ship: render people, train stage 1 at 128 px and at 256 px, then the enhancer. Run it again until it says done.
+"""Train the weights that ship: render people, train stage 1 at 128 px and at 256 px. Run it again until it says done.
 
-    python tools/train_shipped.py --state runs/shipped --assets DIR [--seconds 540] [--processes 2 | --stream] [--real DATASET]
+    python tools/train_shipped.py --state runs/shipped --assets DIR [--seconds 540] [--processes 2 | --stream] [--enhancer] [--real DATASET]
 
 It can be stopped anywhere and goes on from what is whole; --seconds makes it stop by itself, for machines that are there for a short time
 only (rendering is not cut short, but goes on where it stopped). --processes trains by torchrun, one process for each core or GPU. --stream
-is for a GPU: the CPU's cores render new people while it trains, and only held-out ones are rendered in advance.
+is for a GPU: the CPU's cores render new people while it trains, and only held-out ones are rendered in advance. --enhancer goes on to
+stage 2, which does not ship: it makes these pictures softer and no better (docs/ablation.md).
 
 The state is the folder: a data set of rendered people, and a run folder for each part with checkpoints whose files stay below 14 MiB.
 --real scores the result on the test split of a data set of real people, which training never sees. Installing: copy the file that it names
@@ -39,9 +40,9 @@ class Recipe:
     parts: tuple[tuple[str, TrainOptions], ...]  # each starts from the one before
 
 
-def shipped_recipe(assets: str | None, stream: bool = False) -> Recipe:
+def shipped_recipe(assets: str | None, stream: bool = False, enhancer: bool = False) -> Recipe:
     people = RenderDancersOptions(identities=640, frames=14, seed=21, degraded=True, detected_share=0.5, truth=True, test_share=0.03, assets=assets)
-    parts = {name: options_from(TrainOptions, read_yaml(CONFIGS / f"{name}.yaml"), name) for name in ("128", "256", "enhancer")}
+    parts = {name: options_from(TrainOptions, read_yaml(CONFIGS / f"{name}.yaml"), name) for name in ("128", "256", *(["enhancer"] if enhancer else []))}
     if stream:
         people = replace(people, identities=16, test_share=1.0)
         parts = {name: replace(options, stream=True, assets=assets, workers=12) for name, options in parts.items()}
@@ -94,10 +95,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0, help="stop after about this long; 0: never")
     parser.add_argument("--processes", type=int, default=1, help="how many train together; batches are 6 and 4")
     parser.add_argument("--stream", action="store_true", help="render new people while training, in 12 processes")
+    parser.add_argument("--enhancer", action="store_true", help="also train stage 2")
     parser.add_argument("--real", type=Path, help="data set of real people to score the result on")
     given = parser.parse_args()
     try:
-        weights = train_recipe(shipped_recipe(given.assets, given.stream), given.state, given.seconds, processes=given.processes)
+        weights = train_recipe(shipped_recipe(given.assets, given.stream, given.enhancer), given.state, given.seconds, processes=given.processes)
         if weights is None:
             print("not done: run the same command again")
             return
