@@ -12,8 +12,21 @@ from dancepipe.dancers.assets import load_assets
 from dancepipe.dancers.flow import exact_flow
 from dancepipe.dancers.frames import FrameOptions, dancer_frames, frames_of_person
 from dancepipe.dancers.person import draw_person
+from dancepipe.dancers.stream import DancerPairs, StreamOptions
 from dancepipe.render_dancers.options import RenderDancersOptions
 from dancepipe.render_dancers.render_dancers import render_dancers
+
+
+def seconds_a_streamed_pair(folder: Path, settings: FrameOptions, blocks: int = 5) -> float:
+    """CPU time of a pair in one lane, after the block that draws its first people."""
+    stream = StreamOptions(block=32, lanes=1)
+    pairs = DancerPairs(folder, 1, settings, stream, with_flow=True)
+    for number in range(stream.block):
+        pairs[number]
+    started = time.process_time()
+    for number in range(stream.block, (1 + blocks) * stream.block):
+        pairs[number]
+    return (time.process_time() - started) / (blocks * stream.block)
 
 
 def main() -> None:
@@ -46,6 +59,10 @@ def main() -> None:
     print(f"a person is drawn in {per_person:.2f} s; with {options.frames} frames each that makes {together:.0f} frames a second")
     print(f"exact flow and visibility: {1e3 * per_flow:.1f} ms a frame more")
     del frames, people
+
+    for damage, name in (({}, "exact"), ({"degraded": True, "detected_share": 0.5}, "as for the weights that ship")):
+        per_pair = seconds_a_streamed_pair(assets.folder, FrameOptions(size_px=options.size, **damage))
+        print(f"streamed to `train --stream`, blocks of 32, with flow, {name}: {1e3 * per_pair:.0f} ms a pair = {1 / per_pair:.0f} pairs a second and core")
 
     seconds = {}
     for workers in (1, 2):
