@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
 from train_shipped import PartFailedError, Recipe, shipped_recipe, train_recipe
 
+from dancepipe.errors import ConfigError
 from dancepipe.model.networks import load_networks
 from dancepipe.render_dancers.options import RenderDancersOptions
 
@@ -37,7 +38,7 @@ def test_slices_end_in_the_weights_of_a_straight_run(dancer_pack, tmp_path):  # 
     assert again == weights, "what is done is not done again"
 
 
-def test_two_processes_train_what_one_does(dancer_pack, tmp_path):  # noqa: F811
+def test_in_two_processes_too_each_part_starts_from_the_one_before(dancer_pack, tmp_path):  # noqa: F811
     recipe = small_recipe(dancer_pack)
     small_steps = {"learning_rate": 1e-5}  # Adam may turn a number of no gradient by two of them a step
     parts = tuple((name, replace(options, seed=seed, **small_steps)) for seed, (name, options) in enumerate(recipe.parts))
@@ -49,17 +50,24 @@ def test_two_processes_train_what_one_does(dancer_pack, tmp_path):  # noqa: F811
 
 def test_a_part_that_fails_in_its_processes_says_so(dancer_pack, tmp_path, capfd):  # noqa: F811
     recipe = small_recipe(dancer_pack)
-    three = Recipe(recipe.people, tuple((name, replace(options, batch=3)) for name, options in recipe.parts))
-    with pytest.raises(PartFailedError, match="32 failed"):
-        train_recipe(three, tmp_path, 0, quiet, processes=2)
-    assert "batch 3 cannot be shared" in capfd.readouterr().err
+    wrong = Recipe(recipe.people, tuple((name, replace(options, height_px=40)) for name, options in recipe.parts))
+    with pytest.raises(PartFailedError, match="training 32 failed"):
+        train_recipe(wrong, tmp_path, 0, quiet, processes=2)
+    assert "multiple" in capfd.readouterr().err
+
+
+def test_processes_that_cannot_share_a_batch_are_refused_before_anything_is_rendered(dancer_pack, tmp_path):  # noqa: F811
+    for processes in (0, 3):
+        with pytest.raises(ConfigError, match=f"{processes} processes cannot share the batch of 2 of part 32"):
+            train_recipe(small_recipe(dancer_pack), tmp_path, 0, quiet, processes=processes)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_recipe_that_ships_is_whole_and_small_enough():
     recipe = shipped_recipe(None)
-    assert [options.height_px for _, options in recipe.parts] == [128, 256] and recipe.people.degraded
+    assert [options.height_px for _, options in recipe.parts] == [128, 256, 256] and recipe.people.degraded
     with_enhancer = shipped_recipe(None, enhancer=True)
-    assert with_enhancer.parts[:2] == recipe.parts and with_enhancer.parts[2][1].stage1_steps == 0, "the enhancer learns from the finished coarse pictures"
+    assert with_enhancer.parts[:3] == recipe.parts and with_enhancer.parts[3][1].stage1_steps == 0, "the enhancer learns from the finished coarse pictures"
     assert all(options.preset == "live" and options.perceptual == "none" for _, options in recipe.parts)
     assert recipe.people.truth or not any(options.weights.flow_exact for _, options in recipe.parts), "exact flow is learnt from where there is some"
 

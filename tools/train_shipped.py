@@ -1,4 +1,4 @@
-"""Train the weights that ship: render people, train stage 1 at 128 px and at 256 px. Run it again until it says done.
+"""Train the weights that ship: render people, train stage 1 at 128 px, then at 256 px. Run it again until it says done.
 
     python tools/train_shipped.py --state runs/shipped --assets DIR [--seconds 540] [--processes 2 | --stream] [--enhancer] [--real DATASET]
 
@@ -14,6 +14,7 @@ to dancepipe/weights/, and its SHA-256 into model/shipped.py.
 
 import argparse
 import hashlib
+import signal
 import subprocess
 import sys
 import time
@@ -23,13 +24,14 @@ from pathlib import Path
 import yaml
 
 from dancepipe.config import as_plain, options_from, read_yaml
-from dancepipe.errors import DancepipeError
+from dancepipe.errors import ConfigError, DancepipeError
 from dancepipe.evaluate.evaluate import evaluate
 from dancepipe.render_dancers.options import RenderDancersOptions
 from dancepipe.render_dancers.render_dancers import render_dancers
 from dancepipe.train.checkpoint import checkpoints
 from dancepipe.train.options import TrainOptions
 from dancepipe.train.train import train
+from dancepipe.whole_file import write_text
 
 CONFIGS = Path(__file__).parent.parent / "configs" / "shipped"
 
@@ -42,7 +44,7 @@ class Recipe:
 
 def shipped_recipe(assets: str | None, stream: bool = False, enhancer: bool = False) -> Recipe:
     people = RenderDancersOptions(identities=640, frames=14, seed=21, degraded=True, detected_share=0.5, truth=True, test_share=0.03, assets=assets)
-    parts = {name: options_from(TrainOptions, read_yaml(CONFIGS / f"{name}.yaml"), name) for name in ("128", "256", *(["enhancer"] if enhancer else []))}
+    parts = {name: options_from(TrainOptions, read_yaml(CONFIGS / f"{name}.yaml"), name) for name in ("128", "256", "detail", *(["enhancer"] if enhancer else []))}
     if stream:
         people = replace(people, identities=16, test_share=1.0)
         parts = {name: replace(options, stream=True, assets=assets, workers=12) for name, options in parts.items()}
@@ -55,6 +57,9 @@ def train_recipe(recipe: Recipe, state: Path, seconds: float, say=print, process
     Raises DancepipeError; with several processes PartFailedError, when one of them has said why.
     """
     started = time.monotonic()
+    for name, options in recipe.parts:
+        if processes < 1 or options.batch % processes:
+            raise ConfigError(f"{processes} processes cannot share the batch of {options.batch} of part {name}; give another --processes")
     people = state / "people"
     render_dancers(people, recipe.people, say=say)
     init = None
@@ -81,11 +86,17 @@ class PartFailedError(DancepipeError):
 def _train_by_torchrun(people: Path, out: Path, options: TrainOptions, processes: int) -> None:
     """The same by `dancepipe train` in processes of its own, which share every batch."""
     config = out.with_suffix(".yaml")
-    config.write_text(yaml.safe_dump(as_plain(options), sort_keys=False))
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes), "-m", "dancepipe", "train"]
+    write_text(config, yaml.safe_dump(as_plain(options), sort_keys=False))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m", "dancepipe", "train"]
     command += ["--config", str(config), "--data", str(people), "--out", str(out), *(["--resume"] if checkpoints(out) else [])]
-    if subprocess.run(command).returncode:
-        raise PartFailedError(f"training {out.name} failed; its messages are above, and the same command goes on from its last checkpoint")
+    with subprocess.Popen(command) as running:
+        try:
+            code = running.wait()
+        except BaseException:
+            running.terminate()  # asks torchrun to end its processes; killed, it would leave them behind
+            raise
+    if code:
+        raise PartFailedError(f"training {out.name} failed; mend what is said above, and the same command goes on from the last checkpoint")
 
 
 def main() -> None:
@@ -93,11 +104,13 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True, help="folder of everything, begun or gone on with")
     parser.add_argument("--assets", help="the asset pack; default: environment variable DANCEPIPE_DANCERS")
     parser.add_argument("--seconds", type=float, default=0, help="stop after about this long; 0: never")
-    parser.add_argument("--processes", type=int, default=1, help="how many train together; batches are 6 and 4")
-    parser.add_argument("--stream", action="store_true", help="render new people while training, in 12 processes")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--processes", type=int, default=1, help="how many train together; batches are 6 and 4")
+    how.add_argument("--stream", action="store_true", help="render new people while training, in 12 processes")
     parser.add_argument("--enhancer", action="store_true", help="also train stage 2")
     parser.add_argument("--real", type=Path, help="data set of real people to score the result on")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the processes of a part, too
     try:
         weights = train_recipe(shipped_recipe(given.assets, given.stream, given.enhancer), given.state, given.seconds, processes=given.processes)
         if weights is None:

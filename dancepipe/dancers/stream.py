@@ -15,7 +15,7 @@ from dancepipe.dancers.frames import DancerFrame, FrameOptions, frames_of_person
 from dancepipe.dancers.person import Person, draw_person
 from dancepipe.errors import ConfigError, DatasetError
 
-_APART = 2**33  # from the seeds of data sets, whose people are held out
+_APART = 99  # in the seeds of people: those of data sets have fewer than so many aspects, so that nobody held out is drawn, nor a part of him
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class StreamOptions:
 class DancerPairs:
     """Random access to pairs by number, with the items of dataset.pairs.PairSource: pair n is a pure function of (seed, n).
 
-    It stands in for dataset.pairs.PairSource in training. with_flow adds "flow" float32 (S, S, 2) and "flow_visible" bool (S, S): target pixel p shows reference pixel p + flow[p].
+    It stands in for dataset.pairs.PairSource in training. fabrics: a folder of photographs to cut cloth from; held_out: the seed of the
+    data set whose people are held out. with_flow adds "flow" float32 (S, S, 2) and "flow_visible" bool (S, S): target pixel p shows reference pixel p + flow[p].
     Give it to dataset.pairs.pair_batches.
     Raises AssetsError when the pack is absent or damaged.
     """
@@ -49,10 +50,11 @@ class DancerPairs:
         stream: StreamOptions = StreamOptions(),
         with_flow: bool = False,
         fabrics: Path | None = None,
+        held_out: int | None = None,
     ):
         self.folder = load_assets(assets).folder
         self.seed, self.frame_options, self.stream, self.with_flow = seed, frame_options, stream, with_flow
-        self._fabrics = fabrics
+        self._fabrics, self._held_out = fabrics, held_out
         self.size_hw = (frame_options.size_px, frame_options.size_px)
         # A worker forked from a process in which the person finder has run dies of a finder of its own.
         self.worker_start = "spawn" if frame_options.detected_share > 0 else None
@@ -64,19 +66,19 @@ class DancerPairs:
         other = copy.copy(self)  # with stores of its own
         other.frame_options = replace(self.frame_options, size_px=_side_of(size_hw))
         other.size_hw = tuple(size_hw)
-        other.seed = self.seed if seed is None else _APART + seed
+        other.seed = self.seed if seed is None else seed
         return other
 
     @property
     def summary(self) -> str:
         """For people: what there is."""
-        return "people who are rendered as they are needed, none twice"
+        return "people who are rendered as they are needed"
 
     @property
     def facts(self) -> dict:
         """What a run notes; which pair a number means depends on the fingerprint, so that a resumed run must find the same."""
-        recipe = [str(astuple(part)) for part in (self.frame_options, self.stream)]
-        return {"fingerprint": hashlib.sha1(json.dumps([recipe, str(self._fabrics)]).encode()).hexdigest()[:16], "rendered": True}
+        recipe = [str(astuple(part)) for part in (self.frame_options, self.stream)] + [self._held_out, (self.folder / "MANIFEST.json").read_text(encoding="utf-8")]
+        return {"fingerprint": hashlib.sha1(json.dumps(recipe).encode()).hexdigest()[:16], "rendered": True}
 
     def __getitem__(self, number: int) -> dict[str, np.ndarray]:
         block, place = divmod(number, self.stream.block)
@@ -92,26 +94,28 @@ class DancerPairs:
         for role, frame in (("reference", reference), ("target", target)):
             pair |= {f"{role}_image": frame.image, f"{role}_mask": frame.mask, f"{role}_joints": frame.pose.as_array()}
         if self.with_flow:
-            pair["flow"], pair["flow_visible"] = exact_flow(self._person(identity).figure, target.view, reference.view)
+            pair["flow"], pair["flow_visible"] = exact_flow(self._person(identity, generation).figure, target.view, reference.view)
         return pair
 
     def _frames(self, identity: int, generation: int) -> list[DancerFrame]:
         key = (identity, generation)
         if key not in self._rendered:
-            seed = self.seed * 1_000_003 + generation  # other movements each time the person is on
+            seed = (self.seed + 1) * 1_000_003 + generation  # other movements each time the person is on, and others than in data sets
             self._rendered[key] = list(
-                frames_of_person(load_assets(self.folder), self._person(identity), seed, identity, self.stream.frames, self.frame_options)
+                frames_of_person(load_assets(self.folder), self._person(identity, generation), seed, identity, self.stream.frames, self.frame_options)
             )
             if len(self._rendered) > self.stream.cast:
                 self._rendered.popitem(last=False)
         self._rendered.move_to_end(key)
         return self._rendered[key]
 
-    def _person(self, identity: int) -> Person:
+    def _person(self, identity: int, generation: int) -> Person:
         if identity not in self._people:
-            self._people[identity] = draw_person(load_assets(self.folder), (self.seed, identity), fabrics=self._fabrics)
-            # Drawing one costs twenty frames, keeping one 10 MB. With few workers one may serve all lanes.
-            if len(self._people) > (self.stream.cast + self.stream.fresh) * self.stream.lanes:
+            lane, first = identity % self.stream.lanes, generation * self.stream.fresh
+            for gone in [other for other in self._people if other % self.stream.lanes == lane and other // self.stream.lanes < first]:
+                del self._people[gone]  # 10 MB each; who is kept need not be drawn again, which takes as long as twenty frames
+            self._people[identity] = draw_person(load_assets(self.folder), (self.seed, identity, _APART), fabrics=self._fabrics)
+            if len(self._people) > (self.stream.cast + self.stream.fresh) * self.stream.lanes:  # asked for in any order
                 self._people.popitem(last=False)
         self._people.move_to_end(identity)
         return self._people[identity]
@@ -129,15 +133,19 @@ def pairs_by_recipe(data: Path, assets: str | None, seed: int, size_hw: tuple[in
     path = Path(data) / "dataset.json"
     try:
         recipe = json.loads(path.read_text(encoding="utf-8"))
-        degraded, hard, detected_share, fabrics, samples = (recipe[name] for name in ("degraded", "hard", "detected_share", "fabrics", "samples"))
+        seed_of_data, samples = recipe["seed"], recipe["samples"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{path} is not the recipe of rendered people ({error}); --stream needs a data set of `dancepipe dancers`") from error
+    fabrics = recipe.get("fabrics")
+    if fabrics and not Path(fabrics).is_dir():
+        raise DatasetError(f"{path} names the folder of fabrics {fabrics}, which is not there; put it there, or render a data set with other ones")
+    hard = {"hard_share": 1.0} if recipe.get("hard") else {}
     frame_options = FrameOptions(
-        _side_of(size_hw), samples, **({"hard_share": 1.0} if hard else {}), degraded=degraded, detected_share=detected_share
+        _side_of(size_hw), samples, **hard, degraded=recipe.get("degraded", False), detected_share=recipe.get("detected_share", 0.0)
     )
-    cast = max(1, min(batch // 2, StreamOptions.cast))  # at most three renders a pair
-    stream = StreamOptions(block=batch, cast=cast, fresh=min(StreamOptions.fresh, cast))
-    return DancerPairs(assets, _APART + seed, frame_options, stream, with_flow=with_flow, fabrics=Path(fabrics) if fabrics else None)
+    cast = max(1, min(batch // 2, StreamOptions.cast))  # three renders a pair, where a block has two pairs or more
+    stream = StreamOptions(block=batch, cast=cast, fresh=min(StreamOptions.fresh, max(1, cast // 4)))
+    return DancerPairs(assets, seed, frame_options, stream, with_flow, Path(fabrics) if fabrics else None, seed_of_data)
 
 
 def _side_of(size_hw: tuple[int, int]) -> int:

@@ -25,7 +25,7 @@ class ShippedWeights:
 SHIPPED = (
     ShippedWeights(
         "live-256",
-        "aadeef400787c4b51ffc1806f5d0278bf39ac68b835574d68b39c625838dad5a",
+        "0ded3224ac980f7080a75dd03a2fb2af455228a344f8c2d2fea39cf2bde4c79f",
         "preset live, 256 x 256, stage 1, trained on rendered people only; Apache-2.0",
     ),
 )

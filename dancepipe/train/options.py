@@ -40,7 +40,7 @@ class TrainOptions:
     precision: str = option("fp32", "arithmetic of the convolutions", choices=("fp32", "bf16"))
     compile: bool = option(False, "compile the networks of stages 1 and 2: faster steps after minutes of compiling; needs a C++ compiler, on a GPU triton")
     device: str = option("auto", "auto, cpu, cuda, cuda:1 ...")
-    stream: bool = option(False, "with data that `dancers` rendered: train on other people, rendered meanwhile by its recipe; its own are held-out people only")
+    stream: bool = option(False, "with data that `dancers` rendered: train on other people, rendered meanwhile by its recipe, in place of its train split")
     assets: str | None = option(None, "with stream: folder of the asset pack; without it the environment variable DANCEPIPE_DANCERS")
     workers: int = option(2, "processes that decode or render pictures (0: none); with stream best a divisor of 12", minimum=0, maximum=256)
     seed: int = option(0, "seed of weights, pairs and augmentation", minimum=0, maximum=2**31)

@@ -4,16 +4,19 @@ from pathlib import Path
 
 from dancepipe.dancers.extra import require_extra
 from dancepipe.dataset.pairs import PairSource
+from dancepipe.errors import ConfigError
 from dancepipe.train.options import TrainOptions
 
 
 def training_pairs(data: Path, options: TrainOptions, stage: int, size_hw: tuple[int, int]):
     """The pairs of stage 1 or 2: dataset.pairs.PairSource, or with options.stream dancers.stream.DancerPairs, which has the same face.
 
-    Exact flow comes with those of stage 1 when flow_exact weighs anything. Raises DatasetError, with options.stream also AssetsError,
-    ConfigError (pictures that are not square) and MissingExtraError.
+    Exact flow comes with those of stage 1 when flow_exact weighs anything. Raises DatasetError, ConfigError (assets without stream; with it
+    pictures that are not square), with options.stream also AssetsError and MissingExtraError.
     """
     seed, with_flow = 2 * options.seed + stage - 1, stage == 1 and bool(options.weights.flow_exact)
+    if options.assets and not options.stream:
+        raise ConfigError(f"assets is {options.assets}, but nothing is to be rendered; give --stream, or leave it out")
     if not options.stream:
         return PairSource(data, "train", size_hw, seed=seed, with_flow=with_flow)
     require_extra()
