@@ -65,9 +65,9 @@ def test_processes_that_cannot_share_a_batch_are_refused_before_anything_is_rend
 
 def test_the_recipe_that_ships_is_whole_and_small_enough():
     recipe = shipped_recipe(None)
-    assert [options.height_px for _, options in recipe.parts] == [128, 256, 256] and recipe.people.degraded
+    assert [options.height_px for _, options in recipe.parts] == [128, 256] and recipe.people.degraded
     with_enhancer = shipped_recipe(None, enhancer=True)
-    assert with_enhancer.parts[:3] == recipe.parts and with_enhancer.parts[3][1].stage1_steps == 0, "the enhancer learns from the finished coarse pictures"
+    assert with_enhancer.parts[:2] == recipe.parts and with_enhancer.parts[2][1].stage1_steps == 0, "the enhancer learns from the finished coarse pictures"
     assert all(options.preset == "live" and options.perceptual == "none" for _, options in recipe.parts)
     assert recipe.people.truth or not any(options.weights.flow_exact for _, options in recipe.parts), "exact flow is learnt from where there is some"
 

@@ -44,7 +44,7 @@ class Recipe:
 
 def shipped_recipe(assets: str | None, stream: bool = False, enhancer: bool = False) -> Recipe:
     people = RenderDancersOptions(identities=640, frames=14, seed=21, degraded=True, detected_share=0.5, truth=True, test_share=0.03, assets=assets)
-    parts = {name: options_from(TrainOptions, read_yaml(CONFIGS / f"{name}.yaml"), name) for name in ("128", "256", "detail", *(["enhancer"] if enhancer else []))}
+    parts = {name: options_from(TrainOptions, read_yaml(CONFIGS / f"{name}.yaml"), name) for name in ("128", "256", *(["enhancer"] if enhancer else []))}
     if stream:
         people = replace(people, identities=16, test_share=1.0)
         parts = {name: replace(options, stream=True, assets=assets, workers=12) for name, options in parts.items()}

@@ -25,7 +25,7 @@ class ShippedWeights:
 SHIPPED = (
     ShippedWeights(
         "live-256",
-        "0ded3224ac980f7080a75dd03a2fb2af455228a344f8c2d2fea39cf2bde4c79f",
+        "e8af96ce713a8f419300ab8e84939ff804509abe702233615b4ad0d3f8aaa496",
         "preset live, 256 x 256, stage 1, trained on rendered people only; Apache-2.0",
     ),
 )
