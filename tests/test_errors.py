@@ -12,6 +12,7 @@ ERRORS = [
     BadImageError("a.jpg", "no picture"),
     FetchError("https://x", "gone"),
     MissingExtraError("numba", "dancers", "rendering dancers"),
+    MissingExtraError("mediapipe", None, "finding people"),
 ]
 
 
@@ -19,3 +20,8 @@ ERRORS = [
 def test_an_error_survives_pickling(error):
     back = pickle.loads(pickle.dumps(error))
     assert type(back) is type(error) and str(back) == str(error) and vars(back) == vars(error)
+
+
+def test_a_missing_package_is_named_as_pip_takes_it():
+    assert "pip install 'dancepipe[dancers]'" in str(MissingExtraError("numba", "dancers", "rendering dancers"))
+    assert "pip install 'mediapipe==0.10.14'" in str(MissingExtraError("mediapipe==0.10.14", None, "finding people"))

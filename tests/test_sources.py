@@ -47,7 +47,7 @@ def test_a_run_without_pictures_of_its_own_trains_and_resumes(rendered, streamin
     assert same_weights(tmp_path / "straight", tmp_path / "resumed")
 
 
-def test_the_people_are_like_those_of_the_data_set_and_others(rendered, dancer_pack):  # noqa: F811
+def test_the_people_are_like_those_of_the_data_set_and_others(rendered, dancer_pack, tmp_path):  # noqa: F811
     """Also where the run has the seed of the data set; not even the build of a held-out person comes back."""
     pairs = pairs_by_recipe(rendered, str(dancer_pack), 1, (48, 48), 4, with_flow=True)
     assert pairs.frame_options.degraded and pairs.stream.block == 4 and pairs[0]["flow"].shape == (48, 48, 2)
@@ -57,6 +57,12 @@ def test_the_people_are_like_those_of_the_data_set_and_others(rendered, dancer_p
     assert len(held_out | streamed) == 8
     bigger = pairs.at((64, 64))
     assert bigger[0]["target_image"].shape == (64, 64, 3) and bigger.facts != pairs.facts
+    recipe = json.loads((rendered / "dataset.json").read_text())
+    for name, seed in (("same", 1), ("others", 2)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "dataset.json").write_text(json.dumps(recipe | {"seed": seed}))
+        moved = pairs_by_recipe(tmp_path / name, str(dancer_pack), 1, (48, 48), 4, with_flow=True)
+        assert (moved.facts == pairs.facts) == (name == "same"), "a run goes on with the people that are held out for it"
 
 
 def test_people_who_are_gone_are_forgotten(rendered, dancer_pack):  # noqa: F811

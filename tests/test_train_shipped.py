@@ -1,6 +1,10 @@
 """The recipe of the shipped weights, in small: slices that stop by the clock go on and end in the weights of a straight run."""
 
+import os
+import signal
+import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +58,45 @@ def test_a_part_that_fails_in_its_processes_says_so(dancer_pack, tmp_path, capfd
     with pytest.raises(PartFailedError, match="training 32 failed"):
         train_recipe(wrong, tmp_path, 0, quiet, processes=2)
     assert "multiple" in capfd.readouterr().err
+
+
+STOPPED = """
+import sys
+from dataclasses import replace
+import train_shipped
+from test_train_shipped import Recipe, small_recipe
+
+recipe = small_recipe(sys.argv.pop())
+long = tuple((name, replace(options, stage1_steps=100_000)) for name, options in recipe.parts)
+train_shipped.shipped_recipe = lambda *given: Recipe(recipe.people, long)
+train_shipped.main()
+"""
+
+
+def test_sigterm_ends_the_processes_of_a_part_too(dancer_pack, tmp_path):  # noqa: F811
+    state = tmp_path / "state"
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    command = [sys.executable, "-c", STOPPED, "--state", str(state), "--processes", "2", str(dancer_pack)]
+    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        try:
+            wait_for(lambda: (state / "32" / "log.jsonl").exists() and (state / "32" / "log.jsonl").read_text().count("\n") > 2)
+        finally:
+            running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=60) == 130
+    wait_for(lambda: not processes_of(state))
+
+
+def wait_for(condition, seconds: float = 120) -> None:
+    stop = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < stop
+        time.sleep(0.1)
+
+
+def processes_of(state: Path) -> list[str]:
+    """Command lines of running processes that name the folder."""
+    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line for line in found if str(state) in line]
 
 
 def test_processes_that_cannot_share_a_batch_are_refused_before_anything_is_rendered(dancer_pack, tmp_path):  # noqa: F811

@@ -122,6 +122,8 @@ def main() -> None:
     except DancepipeError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

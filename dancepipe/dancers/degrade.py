@@ -103,21 +103,18 @@ def degrade_pose(rng: np.random.Generator, pose: Pose, size_px: int) -> Pose:
     return Pose(points, confidence)
 
 
-_CODEC_SIDE = 64  # x264's output for pictures of 32 px differs from call to call
-
-
 def compress_video(frames: list[np.ndarray], crf: int) -> list[np.ndarray]:
     """The frames uint8 RGB (H, W, 3) after H.264 at this quality (0 best .. 51), with its drift and blocks between frames."""
     import av
 
     height, width = frames[0].shape[:2]
-    below, beside = (max(_CODEC_SIDE - side, side % 2) for side in (height, width))
     codec = av.CodecContext.create("libx264", "w")
-    codec.width, codec.height, codec.pix_fmt, codec.framerate = width + beside, height + below, "yuv420p", 30
-    codec.options = {"crf": str(crf), "preset": "veryfast", "threads": "1"}
+    codec.width, codec.height, codec.pix_fmt, codec.framerate = width + width % 2, height + height % 2, "yuv420p", 30
+    # x264's macroblock tree makes other bytes at every call unless the width is a multiple of 128.
+    codec.options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}
     packets = []
     for index, image in enumerate(frames):
-        padded = np.pad(image, ((0, below), (0, beside), (0, 0)), mode="edge")
+        padded = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(padded, format="rgb24").reformat(format="yuv420p", dst_colorspace="ITU709")
         frame.pts = index
         packets += codec.encode(frame)

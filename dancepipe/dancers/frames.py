@@ -49,6 +49,11 @@ class FrameOptions:
     degraded: bool = False  # camera noise, blur, compression, ragged masks, joints as detectors find them
     detected_share: float = 0.0  # of pictures whose mask and joints come from the person finder, where that finds a person
 
+    @classmethod
+    def by_recipe(cls, size_px: int, samples: int, *, hard: bool, degraded: bool, detected_share: float) -> "FrameOptions":
+        """As the options of `dancers` have them; hard: only hard poses."""
+        return cls(size_px, samples, 1.0 if hard else HARD_SHARE, degraded, detected_share)
+
 
 def identity_name(seed: int, number: int) -> str:
     """The identity's name in data sets."""

@@ -36,9 +36,9 @@ class StreamOptions:
 class DancerPairs:
     """Random access to pairs by number, with the items of dataset.pairs.PairSource: pair n is a pure function of (seed, n).
 
-    It stands in for dataset.pairs.PairSource in training. fabrics: a folder of photographs to cut cloth from; held_out: the seed of the
-    data set whose people are held out. with_flow adds "flow" float32 (S, S, 2) and "flow_visible" bool (S, S): target pixel p shows reference pixel p + flow[p].
-    Give it to dataset.pairs.pair_batches.
+    It stands in for PairSource in training; give it to dataset.pairs.pair_batches. with_flow adds "flow" float32 (S, S, 2) and
+    "flow_visible" bool (S, S): target pixel p shows reference pixel p + flow[p]. fabrics: a folder of photographs to cut cloth from;
+    held_out: the seed of the data set whose people are held out.
     Raises AssetsError when the pack is absent or damaged.
     """
 
@@ -58,7 +58,7 @@ class DancerPairs:
         self.size_hw = (frame_options.size_px, frame_options.size_px)
         # A worker forked from a process in which the person finder has run dies of a finder of its own.
         self.worker_start = "spawn" if frame_options.detected_share > 0 else None
-        self._people: OrderedDict[int, Person] = OrderedDict()
+        self._people: dict[int, Person] = {}
         self._rendered: OrderedDict[tuple[int, int], list[DancerFrame]] = OrderedDict()
 
     def at(self, size_hw: tuple[int, int], seed: int | None = None) -> "DancerPairs":
@@ -77,7 +77,8 @@ class DancerPairs:
     @property
     def facts(self) -> dict:
         """What a run notes; which pair a number means depends on the fingerprint, so that a resumed run must find the same."""
-        recipe = [str(astuple(part)) for part in (self.frame_options, self.stream)] + [self._held_out, (self.folder / "MANIFEST.json").read_text(encoding="utf-8")]
+        pack = (self.folder / "MANIFEST.json").read_text(encoding="utf-8")
+        recipe = [astuple(self.frame_options), astuple(self.stream), self._held_out, pack]
         return {"fingerprint": hashlib.sha1(json.dumps(recipe).encode()).hexdigest()[:16], "rendered": True}
 
     def __getitem__(self, number: int) -> dict[str, np.ndarray]:
@@ -113,16 +114,13 @@ class DancerPairs:
         if identity not in self._people:
             lane, first = identity % self.stream.lanes, generation * self.stream.fresh
             for gone in [other for other in self._people if other % self.stream.lanes == lane and other // self.stream.lanes < first]:
-                del self._people[gone]  # 10 MB each; who is kept need not be drawn again, which takes as long as twenty frames
+                del self._people[gone]  # 10 MB each; who is kept need not be drawn again, which takes as long as six frames
             self._people[identity] = draw_person(load_assets(self.folder), (self.seed, identity, _APART), fabrics=self._fabrics)
-            if len(self._people) > (self.stream.cast + self.stream.fresh) * self.stream.lanes:  # asked for in any order
-                self._people.popitem(last=False)
-        self._people.move_to_end(identity)
         return self._people[identity]
 
     def __getstate__(self):
         # Copies start with empty stores: loader workers fill them with their own lanes.
-        return self.__dict__ | {"_people": OrderedDict(), "_rendered": OrderedDict()}
+        return self.__dict__ | {"_people": {}, "_rendered": OrderedDict()}
 
 
 def pairs_by_recipe(data: Path, assets: str | None, seed: int, size_hw: tuple[int, int], batch: int, *, with_flow: bool) -> DancerPairs:
@@ -139,10 +137,10 @@ def pairs_by_recipe(data: Path, assets: str | None, seed: int, size_hw: tuple[in
     fabrics = recipe.get("fabrics")
     if fabrics and not Path(fabrics).is_dir():
         raise DatasetError(f"{path} names the folder of fabrics {fabrics}, which is not there; put it there, or render a data set with other ones")
-    hard = {"hard_share": 1.0} if recipe.get("hard") else {}
-    frame_options = FrameOptions(
-        _side_of(size_hw), samples, **hard, degraded=recipe.get("degraded", False), detected_share=recipe.get("detected_share", 0.0)
-    )
+    frame_options = FrameOptions.by_recipe(
+        _side_of(size_hw), samples, hard=recipe.get("hard", False), degraded=recipe.get("degraded", False),
+        detected_share=recipe.get("detected_share", 0.0),
+    )  # fmt: skip
     cast = max(1, min(batch // 2, StreamOptions.cast))  # three renders a pair, where a block has two pairs or more
     stream = StreamOptions(block=batch, cast=cast, fresh=min(StreamOptions.fresh, max(1, cast // 4)))
     return DancerPairs(assets, seed, frame_options, stream, with_flow, Path(fabrics) if fabrics else None, seed_of_data)

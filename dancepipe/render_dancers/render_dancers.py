@@ -96,12 +96,8 @@ def _render_identity(task: tuple[Path, RenderDancersOptions, Path, int]) -> int:
     assets = load_assets(folder)
     fabrics = Path(options.fabrics) if options.fabrics else None
     person = draw_person(assets, (options.seed, number), fabrics=fabrics)
-    settings = FrameOptions(
-        options.size_px,
-        options.samples,
-        **({"hard_share": 1.0} if options.hard else {}),
-        degraded=options.degraded,
-        detected_share=options.detected_share,
+    settings = FrameOptions.by_recipe(
+        options.size_px, options.samples, hard=options.hard, degraded=options.degraded, detected_share=options.detected_share
     )
     path = clip_path(out, options, number)
     split = split_of_identity(options.seed, number, options.test_share)
