@@ -4,6 +4,8 @@ Each message says what we got, what we need and what to do. Anything else that
 escapes is a bug and keeps its traceback (exit code 1).
 """
 
+from dancepipe.address import public_address, without_secrets
+
 
 class DancepipeError(Exception):
     """What a user can cause and mend."""
@@ -37,11 +39,11 @@ class BadImageError(DancepipeError):
 
 
 class FetchError(DancepipeError):
-    """A source (URL or path) that could not be turned into a local file."""
+    """A source (URL or path) that could not be turned into a local file. Told without secrets."""
 
     def __init__(self, source, reason: str):
-        super().__init__(f"cannot fetch {source}: {reason}")
-        self.source, self.reason = source, reason
+        self.source, self.reason = public_address(str(source)), without_secrets(reason)
+        super().__init__(f"cannot fetch {self.source}: {self.reason}")
 
 
 class NoPersonError(DancepipeError):
@@ -50,6 +52,10 @@ class NoPersonError(DancepipeError):
 
 class OutputError(DancepipeError):
     """A result that cannot be written: folder not writable, disk full, codec missing."""
+
+
+class BusyError(OutputError):
+    """A place that another process writes to."""
 
 
 class MissingExtraError(DancepipeError):

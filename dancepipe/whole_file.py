@@ -1,34 +1,352 @@
-"""Text files that are whole or absent: written beside, synced, renamed."""
+"""The one writer of files: a result is whole or absent, and nothing of the user's is touched on the way.
 
+The bytes go into a file of a short random name in the target's folder, made with O_EXCL, so that
+no file that is there can be meant. It is synced, put under its name in one step, and the folder is
+synced after it. What a killed process leaves is removed by the next one that writes into the same
+folder: those files alone that carry our name and that no living process holds.
+"""
+
+import errno
 import os
-from contextlib import suppress
+import re
+import secrets
+import shutil
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dancepipe.errors import OutputError
 
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is open cannot be removed anyway
+    fcntl = None
 
-def check_writable(path: Path) -> None:
-    """Before long work: could `path` be written? Makes nothing. OutputError."""
-    folder = Path(path).absolute().parent
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK) or Path(path).is_dir():
-        what = "it is a folder" if Path(path).is_dir() else f"{folder} is {'read-only for you' if folder.is_dir() else 'no folder'}"
-        raise OutputError(f"cannot write {path}: {what}; choose a file in a folder that you may write to")
+_OURS = re.compile(r"\.dancepipe-([0-9a-f]{8,12})([0-9a-f]{4})\.(?:part|lock)")
+_swept: set[str] = set()  # a folder of 100,000 clips is not looked through at each of them
 
 
-def write_text(path: Path, text: str) -> None:
-    """Put `text` (UTF-8) under `path`; what stood there stays until the new file is whole. OutputError."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.part")  # a leading dot: readers of the folder pass over it
+class WholeFile:
+    """A file on its way. `part` is where its bytes go; publish() or discard() ends it.
+
+    path: where it shall appear; symbolic links are followed. overwrite: whether a file that is
+    there may be replaced. private: nobody but the user may read it.
+    OutputError when the folder is not there or cannot be written.
+    """
+
+    def __init__(self, path: Path | str, *, overwrite: bool, private: bool = False):
+        self.path, self._overwrite = Path(path), overwrite
+        self._target = Path(os.path.realpath(self.path))
+        self.part, self._held = None, None
+        if self._target.is_dir():
+            raise OutputError(f"cannot write {path}: it is a folder; name a file")
+        if not self._target.parent.is_dir():
+            raise OutputError(
+                f"cannot write {path}: there is no folder {self._target.parent}; make it first"
+            )
+        try:
+            _remove_leftovers_once(self._target.parent)
+            self.part, self._held = _reserved(
+                self._target.parent, _new_private_file if private else _new_file
+            )
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def __enter__(self) -> "WholeFile":
+        return self
+
+    def __exit__(self, kind, error, _) -> None:
+        if kind is None:
+            self.publish()
+            return
+        self.discard()
+        if isinstance(error, OSError):
+            raise self._failure(error) from error
+
+    def publish(self) -> None:
+        """Sync the bytes and put them under `path`, in one step. OutputError.
+
+        A file that came to be there meanwhile is not replaced without `overwrite`; the new one then
+        stays beside it under a name that the error tells.
+        """
+        try:
+            _sync(self.part)
+            if fcntl is None:
+                self._let_go()  # Windows renames no file that is open
+            if self._overwrite:
+                os.replace(self.part, self._target)
+            else:
+                self._put_where_nothing_is()
+            sync_folder(self._target.parent)
+        except OSError as error:
+            raise self._failure(error) from error
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove what was written; harmless after publish()."""
+        if self.part is not None:
+            with suppress(OSError):
+                self.part.unlink(missing_ok=True)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+    def _put_where_nothing_is(self) -> None:
+        try:
+            _move_without_replacing(self.part, self._target)
+            return
+        except FileExistsError:
+            pass
+        stem = os.fsencode(self._target.stem)[:200].decode("utf-8", "ignore")  # names end at 255 bytes
+        for number in range(2, 1000):
+            free = self._target.with_name(f"{stem}-{number}{self._target.suffix}")
+            with suppress(FileExistsError):
+                _move_without_replacing(self.part, free)
+                raise OutputError(
+                    f"{self.path} came to be there meanwhile and was not replaced; "
+                    f"the result is whole and lies at {free}"
+                )
+
+    def _failure(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"cannot write {self.path}: {error.strerror or error}; "
+            "free some space, or choose a folder that you may write to"
+        )
+
+
+def write_bytes(path: Path | str, data: bytes, *, overwrite: bool = True) -> None:
+    """Put `data` under `path`, whose folder is made. OutputError."""
+    write_together({path: data}, overwrite=overwrite)
+
+
+def write_text(path: Path | str, text: str, *, overwrite: bool = True) -> None:
+    """Put `text` (UTF-8) under `path`, whose folder is made. OutputError."""
+    write_together({path: text}, overwrite=overwrite)
+
+
+def write_together(
+    contents: Mapping[Path | str, bytes | str], *, overwrite: bool = True
+) -> None:
+    """Several files that belong together: none appears before the bytes of all are on the disk.
+
+    OutputError. Their folders are made. The last one named appears last.
+    """
+    files: list[WholeFile] = []
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        for path, content in contents.items():
+            make_folder(Path(path).parent)
+            files.append(file := WholeFile(path, overwrite=overwrite))
+            data = content.encode("utf-8") if isinstance(content, str) else content
+            try:
+                with open(file.part, "wb") as out:
+                    out.write(data)
+                    out.flush()
+                    os.fsync(out.fileno())
+            except OSError as error:
+                raise file._failure(error) from error
+        for file in files:
+            file.publish()
+    finally:
+        for file in files:
+            file.discard()
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """with-block: a folder to fill that appears under `path` when the block ends well, in its stead.
+
+    Everything in it is synced first. An exception leaves what was there. OutputError.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    part = held = None
+    try:
+        _remove_leftovers_once(path.parent)
+        part, held = _reserved(path.parent, _new_folder)
+        yield part
+        for inside in part.rglob("*"):
+            if inside.is_file():
+                _sync(inside)
+        sync_folder(part)
+        shutil.rmtree(path, ignore_errors=True)
         os.replace(part, path)
+        sync_folder(path.parent)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; free some space, or choose a folder that you may write to") from error
+        raise OutputError(
+            f"cannot write {path}: {error.strerror or error}; "
+            "free some space, or choose a folder that you may write to"
+        ) from error
+    finally:
+        if held is not None:
+            shutil.rmtree(part, ignore_errors=True)
+            os.close(held)
+
+
+def check_result(path: Path | str, *, overwrite: bool, inputs: Iterable[Path | str | None]) -> None:
+    """Before long work: may the file `path` be made? OutputError says why not; makes nothing.
+
+    overwrite: whether one that is there may be replaced. inputs: what it is made from (None is
+    passed over); that is never replaced.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder; name a file")
+    folder = Path(os.path.realpath(path)).parent
+    if not folder.is_dir():
+        raise OutputError(f"cannot write {path}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(
+            f"cannot write {path}: the folder {folder} is read-only for you; "
+            "choose one that you may write to"
+        )
+    if not os.path.lexists(path):
+        return
+    for given in inputs:
+        if given is not None and Path(given).exists() and path.exists() and path.samefile(given):
+            raise OutputError(f"{path} would replace an input; choose another name for the result")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"cannot write {path}: it is no plain file; choose another name")
+    if path.exists() and not overwrite:
+        raise OutputError(
+            f"{path} is there already; choose another name, or replace it with --overwrite"
+        )
+
+
+def make_folder(folder: Path) -> None:
+    """The folder, and those above it, where they are not there yet. OutputError."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {folder}: {error.strerror or error}; "
+            "choose a folder that you may write to"
+        ) from error
+
+
+def make_private_folder(folder: Path) -> None:
+    """A folder of the user's alone, such as a cache; one that is there stays as it is. OutputError."""
+    make_folder(Path(folder).parent)
+    try:
+        Path(folder).mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {folder}: {error.strerror or error}; "
+            "choose a folder that you may write to"
+        ) from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove from the folder what a killed dancepipe left there; what a living one holds stays."""
+    with suppress(OSError):  # a folder that cannot be looked into: writing says it
+        for entry in list(os.scandir(folder)):
+            if _is_ours(entry.name) and not entry.is_symlink():
+                _remove_unless_held(entry.path, entry.is_dir())
+
+
+def _remove_leftovers_once(folder: Path) -> None:
+    name = os.path.realpath(folder)
+    if name not in _swept:
+        _swept.add(name)
+        remove_leftovers(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in it last through a power cut, where the system can say so."""
+    with suppress(OSError):  # some file systems, and Windows, cannot sync a folder
+        _sync(folder)
+
+
+def name_of_ours(digits: str, suffix: str) -> str:
+    """A hidden file's name that nobody else makes. digits: 8 to 12 hexadecimal ones."""
+    return f".dancepipe-{digits}{zlib.crc32(digits.encode()) & 0xFFFF:04x}{suffix}"
+
+
+def _is_ours(name: str) -> bool:
+    found = _OURS.fullmatch(name)
+    return bool(found) and name_of_ours(found[1], name[-5:]) == name
+
+
+def _reserved(folder: Path, make) -> tuple[Path, int]:
+    """A new place of our name, and the descriptor that shows others that it is in use."""
+    while True:
+        part = folder / name_of_ours(secrets.token_hex(4), ".part")
+        try:
+            held = make(part)
+        except FileExistsError:
+            continue
+        # Between making and holding it, another process may have taken it for a leftover.
+        if _hold(held) and _is_there(part, held):
+            return part, held
+        os.close(held)
+
+
+def _new_file(part: Path) -> int:
+    return os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)  # less the user's umask
+
+
+def _new_private_file(part: Path) -> int:
+    return os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def _new_folder(part: Path) -> int:
+    os.mkdir(part)
+    return os.open(part, os.O_RDONLY) if fcntl else os.open(os.devnull, os.O_RDONLY)
+
+
+def _hold(descriptor: int) -> bool:
+    """False when another process holds it. Where nothing can be held, nothing is taken away either."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a file system without locks
+    return True
+
+
+def _is_there(part: Path, descriptor: int) -> bool:
+    try:
+        there, own = os.stat(part), os.fstat(descriptor)
+    except FileNotFoundError:
+        return False
+    return fcntl is None or (there.st_dev, there.st_ino) == (own.st_dev, own.st_ino)
+
+
+def _remove_unless_held(path: str, is_folder: bool) -> None:
+    with suppress(OSError):  # gone already, another user's, or a file system without locks
+        if fcntl is None:
+            shutil.rmtree(path) if is_folder else os.unlink(path)
+            return
+        held = os.open(path, os.O_RDONLY | os.O_NOFOLLOW if is_folder else os.O_RDWR | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path) if is_folder else os.unlink(path)
+        finally:
+            os.close(held)
+
+
+def _move_without_replacing(part: Path, target: Path) -> None:
+    """FileExistsError when something is there."""
+    try:
+        os.link(part, target)
+    except OSError as error:
+        if isinstance(error, FileExistsError):
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
+        os.rename(part, target)  # a file system without hard links
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY if fcntl or path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

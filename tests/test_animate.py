@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -20,6 +21,7 @@ from dancepipe.media.read import VideoReader
 
 REFERENCE = SAMPLES / "reference.png"
 CPU = AnimateOptions(device="cpu")
+AGAIN = AnimateOptions(device="cpu", overwrite=True)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,7 @@ def test_batches_change_nothing_and_neither_does_running_again(tmp_path, weights
     write_dance(tmp_path / "driver.mp4", frames=10)
     results = []
     for batch in (1, 1, 4):
-        animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", weights, AnimateOptions(device="cpu", batch=batch, crf=0))
+        animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", weights, replace(AGAIN, batch=batch, crf=0))
         results.append(pictures(tmp_path / "out.mp4").astype(int))
     assert np.array_equal(results[0], results[1])
     assert np.abs(results[0] - results[2]).max() <= 2  # other batch sizes may round otherwise
@@ -102,7 +104,7 @@ def test_backgrounds(tmp_path, weights):
     corners = {}
     for name in ("white", "black", "#20c040", "driver", "reference"):
         out = tmp_path / "out.mp4"
-        animate(REFERENCE, tmp_path / "driver.mp4", out, weights, AnimateOptions(device="cpu", background=name))
+        animate(REFERENCE, tmp_path / "driver.mp4", out, weights, replace(AGAIN, background=name))
         corners[name] = pictures(out)[3][:8, :8].mean((0, 1))
     assert np.abs(corners["white"] - 255).max() < 3 and np.abs(corners["black"]).max() < 3
     assert np.abs(corners["#20c040"] - (0x20, 0xC0, 0x40)).max() < 5
@@ -190,7 +192,7 @@ def test_options_that_do_not_fit(tmp_path, weights):
     write_dance(tmp_path / "driver.mp4", frames=6)
     with pytest.raises(ConfigError, match="background 'nocolour' is neither"):
         animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", weights, AnimateOptions(device="cpu", background="nocolour"))
-    with pytest.raises(OutputError, match="cannot write to the folder .*nowhere"):
+    with pytest.raises(OutputError, match="there is no folder .*nowhere"):
         animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "nowhere" / "out.mp4", weights, CPU)
     for name, options, message in (
         ("out.avi", {}, "cannot write '.avi' videos"),
@@ -199,14 +201,41 @@ def test_options_that_do_not_fit(tmp_path, weights):
     ):
         with pytest.raises(OutputError, match=message):
             animate(REFERENCE, tmp_path / "no-driver.mp4", tmp_path / name, weights, AnimateOptions(device="cpu", **options))
-    with pytest.raises(OutputError, match="would replace an input"):
-        animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "driver.mp4", weights, CPU)
+    for options in (CPU, AGAIN):
+        with pytest.raises(OutputError, match="would replace an input"):
+            animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "driver.mp4", weights, options)
+
+
+def test_inputs_and_neighbours_stay_whatever_they_are_called(tmp_path, weights):
+    write_dance(tmp_path / "driver.mp4", frames=6)
+    (tmp_path / "driver.mp4").rename(tmp_path / "dance.mp4.part")
+    (tmp_path / "me.mp4.part").write_bytes(REFERENCE.read_bytes())
+    (tmp_path / "out.mp4.part").write_text("somebody's notes")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    driver, photo = tmp_path / "dance.mp4.part", tmp_path / "me.mp4.part"
+    long_name = "o" * 247 + ".mp4"  # 251 letters
+    for name in ("dance.mp4", "me.mp4", "out.mp4", long_name):
+        animate(photo, driver, tmp_path / name, weights, CPU)
+        assert len(pictures(tmp_path / name)) == 6
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {name: after.get(name) for name in before} == before
+    assert after.keys() - before.keys() == {"dance.mp4", "me.mp4", "out.mp4", long_name}
+
+
+def test_a_result_that_is_there_is_replaced_on_request_alone(tmp_path, weights):
+    write_dance(tmp_path / "driver.mp4", frames=6)
+    (tmp_path / "out.mp4").write_text("an older result")
+    with pytest.raises(OutputError, match="out.mp4 is there already; .*--overwrite"):
+        animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", weights, CPU)
+    assert (tmp_path / "out.mp4").read_text() == "an older result"
+    animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", weights, AGAIN)
+    assert len(pictures(tmp_path / "out.mp4")) == 6
 
 
 def start(tmp_path, weights, frames: int) -> subprocess.Popen:
     write_dance(tmp_path / "driver.mp4", frames=frames)
     command = [sys.executable, "-m", "dancepipe", "animate", "--ref", str(REFERENCE), "--driver", str(tmp_path / "driver.mp4")]
-    command += ["--weights", str(weights), "--out", str(tmp_path / "out.mp4"), "--device", "cpu"]
+    command += ["--weights", str(weights), "--out", str(tmp_path / "out.mp4"), "--device", "cpu", "--overwrite"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "dancepipe"
 ROOMS = [
-    ("__init__",),
+    ("__init__", "address"),
     ("errors", "records"),
-    ("config", "device", "whole_file"),
+    ("device", "whole_file", "plain_text", "plain_yaml"),
+    ("config", "lock", "json_lines"),
     ("media",),
     ("person",),
     ("model",),

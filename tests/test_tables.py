@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dancepipe.errors import ConfigError
-from dancepipe.evaluate.scores import Scores, write_scores
+from dancepipe.evaluate.scores import Scores, scores_text
 from dancepipe.evaluate.statistics import Estimate
 
 _SPEC = importlib.util.spec_from_file_location("tables", Path(__file__).resolve().parents[1] / "tools" / "tables.py")
@@ -22,7 +22,7 @@ def scored(tmp_path):
         "copy": {"pre": Estimate(17.25, None, None, 90)},
     }
     path = tmp_path / "scores.json"
-    write_scores(path, Scores("pairs", protocol, methods, {"lpips": "no weights"}))
+    path.write_text(scores_text(Scores("pairs", protocol, methods, {"lpips": "no weights"})))
     return path
 
 
@@ -51,7 +51,7 @@ def test_our_numbers_stand_beside_with_what_differs(scored):
 
 
 def test_bad_arguments_are_named(scored, tmp_path, capsys):
-    write_scores(tmp_path / "video.json", Scores("video", {}, {"result": {}}, {}))
+    (tmp_path / "video.json").write_text(scores_text(Scores("video", {}, {"result": {}}, {})))
     for given, words in (
         ("x", "is not NAME=FILE"),
         (f"x:blend={scored}", "no method 'blend'; it has network, copy"),

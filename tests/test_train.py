@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import yaml
 from test_store import write
 
 from dancepipe.config import as_plain
-from dancepipe.errors import ConfigError, DatasetError, TrainingDivergedError, WeightsError
+from dancepipe.errors import ConfigError, DatasetError, OutputError, TrainingDivergedError, WeightsError
 from dancepipe.model.dims import PRESETS
 from dancepipe.model.flow_attention import FlowAttentionNetwork
 from dancepipe.model.loss_weights import LossWeights
@@ -128,11 +129,11 @@ def test_a_killed_and_resumed_run_equals_a_straight_one_bit_for_bit(data, straig
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert checkpoints(out)
-    for unfinished in (out / "checkpoints").glob("*.part"):
-        assert unfinished not in checkpoints(out)
+    assert all(path.name.startswith("stage") for path in checkpoints(out))
     subprocess.run([*command(data, out), "--resume"], check=True, capture_output=True, timeout=300)
     assert same_weights(out, straight)
     assert logged(out) == logged(straight)
+    assert not [path.name for path in out.rglob(".*")]  # what the killed process left is gone
 
 
 def test_stage_2_leaves_the_flow_attention_network_bit_identical(straight):
@@ -185,8 +186,6 @@ def test_a_term_that_is_not_finite_stops_by_name_and_keeps_the_last_checkpoint(d
 def test_refusals(data, straight, tmp_path):
     with pytest.raises(ConfigError, match="already holds a run; go on with --resume"):
         train(data, straight, QUICK, say=quiet)
-    with pytest.raises(ConfigError, match="nothing to resume"):
-        train(data, tmp_path / "empty", QUICK, resume=True, say=quiet)
     changed = TrainOptions(**{**vars(QUICK), "batch": 4})
     with pytest.raises(ConfigError, match="batch was 2, now 4"):
         train(data, straight, changed, resume=True, say=quiet)
@@ -209,8 +208,6 @@ def test_weights_that_an_update_broke_are_never_saved(data, tmp_path):
 
 
 def test_other_data_and_fewer_steps_are_refused_on_resume(data, straight, tmp_path):
-    import shutil
-
     shutil.copytree(straight, tmp_path / "run")
     write(tmp_path / "other" / "train" / "a.parquet", 12, identity="ann")
     with pytest.raises(ConfigError, match="cannot resume on other data"):
@@ -237,11 +234,70 @@ def test_stage_1_alone_says_so_and_a_log_has_each_step_once(data, tmp_path):
 
 
 def test_a_damaged_checkpoint_is_named(data, straight, tmp_path):
-    import shutil
-
     out = tmp_path / "run"
     shutil.copytree(straight, out)
     file = checkpoints(out)[-1] / "networks.safetensors"
     file.write_bytes(file.read_bytes()[: os.path.getsize(file) // 2])
     with pytest.raises(WeightsError, match="checkpoint .*stage2-0000004 is damaged; delete that folder"):
         train(data, out, QUICK, resume=True, say=quiet)
+
+
+def test_resume_begins_where_there_is_nothing_yet(data, straight, tmp_path):
+    said = []
+    train(data, tmp_path / "run", QUICK, resume=True, say=said.append)
+    assert any("nothing to resume" in line for line in said)
+    assert same_weights(tmp_path / "run", straight)
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "weights.safetensors").write_bytes(b"mine")
+    with pytest.raises(ConfigError, match="already holds weights"):
+        train(data, tmp_path / "foreign", QUICK, resume=True, say=quiet)
+    assert (tmp_path / "foreign" / "weights.safetensors").read_bytes() == b"mine"
+
+
+def half_way(straight, out):
+    """The finished run as it was at its first checkpoint of stage 2."""
+    shutil.copytree(straight, out)
+    shutil.rmtree(checkpoints(out)[-1])
+    (out / "weights.safetensors").unlink()
+
+
+def test_a_log_that_a_crash_tore_is_read_as_far_as_it_is_whole(data, straight, tmp_path):
+    out, said = tmp_path / "run", []
+    half_way(straight, out)
+    text = (out / "log.jsonl").read_text()
+    (out / "log.jsonl").write_text(text + '{"stage": 2, "step": 4, "sec')
+    train(data, out, QUICK, resume=True, say=said.append)
+    assert any("log.jsonl: 1 damaged line left out" in line for line in said)
+    assert same_weights(out, straight) and logged(out) == logged(straight)
+
+
+DAMAGES = {
+    "state.json": ("null", "[]", '{"stage": 1}', '{"stage": "1", "step": 2}', '{"stage": 9, "step": 2}', "{", ""),
+    "run.json": ("null", "[]", '{"facts": []}', '{"facts": null}', "{", "\xff"),
+    "config.yaml": ("null", "- 1", "batch: [", "batch: 2020-13-45", "batch: x"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damaged_files_of_a_run_are_named(data, straight, tmp_path, name):
+    out = tmp_path / "run"
+    half_way(straight, out)
+    file = checkpoints(out)[-1] / name if name == "state.json" else out / name
+    for text in DAMAGES[name]:
+        file.write_text(text, encoding="latin-1")
+        with pytest.raises((ConfigError, WeightsError)) as refused:
+            train(data, out, QUICK, resume=True, say=quiet)
+        words = str(refused.value)
+        assert str(out) in words and "\n" not in words
+
+
+def test_a_run_whose_folder_is_removed_says_so(data, tmp_path):
+    out = tmp_path / "run"
+
+    def remove(text: str) -> None:
+        if text.startswith("stage 1, step 3 "):
+            shutil.rmtree(out)
+
+    with pytest.raises(OutputError, match="run was removed or moved while this wrote to it"):
+        train(data, out, QUICK, say=remove)
+    assert not (out / "weights.safetensors").exists()

@@ -53,7 +53,7 @@ def main() -> None:
         weights = make_weights(Path(folder) / "weights") if given.random_weights else given.metric_weights
         options = EvaluateOptions(
             metrics=given.metrics, metric_weights=weights, cache=f"{folder}/cache", small=True,
-            pairs_per_person=given.pairs_per_person, batch=given.batch, device=given.device,
+            pairs_per_person=given.pairs_per_person, batch=given.batch, device=given.device, overwrite=True,
         )  # fmt: skip
         for title in ("first run", "second run, features of the real pictures kept"):
             started = clock()

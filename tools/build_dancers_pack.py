@@ -30,6 +30,8 @@ from pack_sources import (
     read_target,
 )
 
+from dancepipe.whole_file import whole_folder
+
 BONES = (
     "root", "spine05", "spine04", "spine03", "spine02", "spine01", "neck01", "head",
     "clavicle.L", "upperarm01.L", "lowerarm01.L", "wrist.L", "upperleg01.L", "lowerleg01.L", "foot.L", "toe1-1.L",
@@ -145,8 +147,11 @@ def build(makehuman: Path, assets: Path, bvh: Path, out: Path) -> None:
     """Write the whole pack into the folder `out`, which must not exist; nothing is left there when a source is missing."""
     if out.exists():
         raise SourceError(f"{out} exists; give a new folder")
-    beside = out.with_name(out.name + ".part")
-    shutil.rmtree(beside, ignore_errors=True)
+    with whole_folder(out) as beside:
+        _fill(beside, makehuman, assets, bvh)
+
+
+def _fill(beside: Path, makehuman: Path, assets: Path, bvh: Path) -> None:
     for name in ("motion", "tex", "LICENSES"):
         (beside / name).mkdir(parents=True)
     sources: dict[str, tuple[str, str]] = {}
@@ -187,7 +192,6 @@ def build(makehuman: Path, assets: Path, bvh: Path, out: Path) -> None:
         digest = hashlib.sha256(content).hexdigest()
         entries.append({"path": name, "bytes": len(content), "sha256": digest, "source": source, "licence": licence})
     (beside / "MANIFEST.json").write_text(json.dumps(entries, indent=1))
-    beside.rename(out)
 
 
 def main() -> None:

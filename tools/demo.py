@@ -14,6 +14,7 @@ def main() -> None:
     out = ROOT / "demo" / "out.mp4"
     out.parent.mkdir(exist_ok=True)
     line = ["animate", "--ref", str(ROOT / "samples" / "reference.png"), "--driver", str(ROOT / "samples" / "driver.mp4"), "--out", str(out)]
+    line += ["--overwrite"]  # safe to run twice
     print("$ dancepipe " + " ".join(line), flush=True)
     if code := dancepipe(line):
         sys.exit(code)

@@ -19,6 +19,7 @@ from dancepipe.dancers.poses import arm, posture_from_angles, standing
 from dancepipe.dancers.posture import LAG_SECONDS, pose_bones
 from dancepipe.dancers.render import render_figure
 from dancepipe.media.image import save_png
+from dancepipe.whole_file import WholeFile
 
 REFERENCE_SEED, REFERENCE_SIZE_WH = 402, (512, 768)
 DRIVER_SEED, DRIVER_SIZE_WH = 311, (448, 640)
@@ -110,8 +111,10 @@ def write_video(path: Path, frames: list[np.ndarray], sound: np.ndarray, rate_hz
     """H.264 and AAC in MP4."""
     import av
 
-    beside = path.with_name(path.name + ".part")
-    with av.open(str(beside), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    with (
+        WholeFile(path, overwrite=True) as whole,
+        av.open(str(whole.part), "w", format="mp4", options={"movflags": "+faststart"}) as container,
+    ):
         video = container.add_stream("libx264", rate=RATE_HZ, options={"crf": "19", "preset": "slow", "threads": "1"})  # more give other bytes every time
         video.height, video.width = frames[0].shape[:2]
         video.pix_fmt = "yuv420p"
@@ -132,7 +135,6 @@ def write_video(path: Path, frames: list[np.ndarray], sound: np.ndarray, rate_hz
             frame.sample_rate, frame.pts, frame.time_base = rate_hz, first, Fraction(1, rate_hz)
             container.mux(audio.encode(frame))
         container.mux(audio.encode())
-    beside.replace(path)
 
 
 def main() -> None:

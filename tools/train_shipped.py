@@ -26,6 +26,7 @@ import yaml
 from dancepipe.config import as_plain, options_from, read_yaml
 from dancepipe.errors import ConfigError, DancepipeError
 from dancepipe.evaluate.evaluate import evaluate
+from dancepipe.evaluate.options import EvaluateOptions
 from dancepipe.render_dancers.options import RenderDancersOptions
 from dancepipe.render_dancers.render_dancers import render_dancers
 from dancepipe.train.checkpoint import checkpoints
@@ -118,7 +119,8 @@ def main() -> None:
             return
         print(f"done: {weights}, SHA-256 {hashlib.sha256(weights.read_bytes()).hexdigest()}")
         if given.real:
-            print(evaluate(weights=weights, data=given.real, out=given.state / "scores.json").text())
+            out, options = given.state / "scores.json", EvaluateOptions(overwrite=True)
+            print(evaluate(weights=weights, data=given.real, out=out, options=options).text())
     except DancepipeError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

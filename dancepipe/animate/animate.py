@@ -1,10 +1,10 @@
 """The stage: reference + driver -> video. Decoding, pose, rendering and encoding overlap; memory stays flat."""
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from dancepipe.animate.overlap import in_thread
 from dancepipe.animate.reference import read_reference
 from dancepipe.animate.render import Renderer
 from dancepipe.device import pick_device
-from dancepipe.errors import OutputError, WeightsError
+from dancepipe.errors import WeightsError
+from dancepipe.lock import lock_file
 from dancepipe.media.encoders import encoder_for, require_usable
 from dancepipe.media.probe import probe_video
 from dancepipe.media.read import VideoReader
@@ -28,6 +29,7 @@ from dancepipe.model.networks import load_networks
 from dancepipe.model.shipped import DEFAULT, find_weights
 from dancepipe.person.finder import open_person_finder
 from dancepipe.person.smooth import smoothing_radius
+from dancepipe.whole_file import check_result
 
 SYNTHETIC_TAG = f"Synthetic media: a person in a photo animated by dancepipe {__version__}"
 _QUEUE_FRAMES = 8
@@ -67,14 +69,22 @@ def animate(
 
     Every frame of the driver gives one frame with the same timestamp; the audio is
     copied. weights: a file, the name of shipped weights, or None for the default
-    ones. `out` appears only when it is whole. Raises BadImageError, BadVideoError,
-    NoPersonError, WeightsError, ConfigError, OutputError, MissingExtraError.
+    ones. `out` appears only when it is whole; one that is there is replaced with options.overwrite
+    alone. Raises BadImageError, BadVideoError, NoPersonError, WeightsError, ConfigError,
+    OutputError, BusyError (another process makes `out`), MissingExtraError.
     """
+    may_be_made = partial(check_result, out, overwrite=options.overwrite, inputs=(ref, driver, weights))
+    may_be_made()
+    with lock_file(out):
+        may_be_made()  # whoever held it may have made it
+        return _animate(Path(ref), Path(driver), Path(out), weights, options, say)
+
+
+def _animate(ref: Path, driver: Path, out: Path, weights, options: AnimateOptions, say) -> AnimateSummary:
     started = time.monotonic()
     if weights is None:
         say(f"weights: {DEFAULT.name}, which come with dancepipe ({DEFAULT.about})")
     weights = find_weights(weights)
-    _check_out(Path(out), ref, driver)
     check_background(options.background)
     if options.writer == "pyav":
         encoder_for(options.encoder, Path(out).suffix).options(options.crf, "veryfast")
@@ -142,16 +152,6 @@ def render_batches(stream: Iterable[Target], renderer: Renderer, batch: int) -> 
             yield target, premultiplied(picture, matte)
 
 
-def _check_out(out: Path, *inputs: Path) -> None:
-    """Before any work: the result must not replace what it is made from, and must have a folder that can be written."""
-    if any(out.exists() and Path(path).exists() and out.samefile(path) for path in inputs):
-        raise OutputError(f"the result {out} would replace an input; choose another --out")
-    if out.is_dir():
-        raise OutputError(f"the result {out} is a folder; name a video file")
-    if not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
-        raise OutputError(f"cannot write to the folder {out.parent}; create it, or choose one that you may write to")
-
-
 def _output_size(size_wh: tuple[int, int], max_side_px: int) -> tuple[int, int]:
     if not max_side_px or max(size_wh) <= max_side_px:
         return size_wh
@@ -192,5 +192,6 @@ def _writer(options: AnimateOptions, out: Path, size_wh, info, say):
         crf=options.crf,
         audio_from=info.path if info.audio_codec else None,
         metadata={"comment": SYNTHETIC_TAG},
+        overwrite=options.overwrite,
         say=say,
     )

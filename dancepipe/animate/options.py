@@ -21,4 +21,5 @@ class AnimateOptions:
     encoder: str = option("libx264", "video encoder: libx264, libx265, libsvtav1, h264_nvenc ...")
     crf: int = option(18, "quality of the encoder: smaller is better", minimum=0, maximum=63)
     writer: str = option("pyav", "who writes the file: pyav, or ffmpeg (the system's, extra ffmpeg)", choices=("pyav", "ffmpeg"))
+    overwrite: bool = option(False, "replace a result that is there already")
     reader: str = option("pyav", "who reads the sparse frames of the survey: pyav or decord (extra decord)", choices=("pyav", "decord"))

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from dancepipe.config import as_plain
 from dancepipe.errors import ConfigError, DatasetError
-from dancepipe.whole_file import write_text
+from dancepipe.lock import lock_file
+from dancepipe.plain_text import read_json, shortened
+from dancepipe.whole_file import make_folder, write_text
 
 
 def hold_to_recipe(out: Path, options, *, apart_from: tuple[str, ...]) -> None:
@@ -17,12 +19,26 @@ def hold_to_recipe(out: Path, options, *, apart_from: tuple[str, ...]) -> None:
     path = Path(out) / "dataset.json"
     recipe = {name: value for name, value in as_plain(options).items() if name not in apart_from}
     if not path.exists():
-        write_text(path, json.dumps(recipe, indent=2) + "\n")
-        return
+        make_folder(path.parent)
+        with lock_file(path):  # shards of one data set begin at the same time
+            if not path.exists():
+                write_text(path, json.dumps(recipe, indent=2) + "\n")
+                return
     try:
-        before = as_plain(type(options)()) | json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError) as error:
+        noted = read_json(path)
+        if not isinstance(noted, dict):
+            raise ValueError(f"need a block of options, got {shortened(noted)}")
+    except (OSError, ValueError) as error:
         raise DatasetError(f"cannot read {path} ({error}); choose another --out, or delete the data set") from error
-    changed = [f"{name} was {before[name]}, now {value}" for name, value in recipe.items() if before[name] != value]
+    before = as_plain(type(options)()) | noted
+    changed = [
+        f"{name} was {_shown(before[name])}, now {_shown(value)}"
+        for name, value in recipe.items()
+        if before[name] != value
+    ]
     if changed:
         raise ConfigError(f"{path.parent} was built with other options: {', '.join(changed)}; use the same, or choose another --out")
+
+
+def _shown(value: object) -> str:
+    return shortened(value).strip("'")

@@ -7,8 +7,8 @@ as pictures, keypoints as an 18 x 3 array.
 """
 
 import json
-import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +19,12 @@ import pyarrow.parquet as pq
 from dancepipe.errors import DatasetError, OutputError
 from dancepipe.media.image import decode_picture, encode_jpeg, encode_png
 from dancepipe.records import Pose
+from dancepipe.whole_file import WholeFile, make_folder
 
 SPLITS = ("train", "test")
 ROWS_PER_GROUP = 16  # one random read decodes one group: small groups keep random access cheap
 
+_BUILT_FROM = b"dancepipe_built_from"
 _PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _FEATURES = {
     "identity": {"dtype": "string", "_type": "Value"},
@@ -78,23 +80,28 @@ class DatasetRow:
 class ClipWriter:
     """Writes one clip's file; it appears under its name only when the with-block ends well.
 
+    built_from: a text that is kept in the file, for built_from(): what the clip was made of.
     Raises OutputError when the folder cannot be written or the disk is full.
     """
 
-    def __init__(self, path: Path, *, lossless: bool = False):
+    def __init__(self, path: Path, *, lossless: bool = False, built_from: str | None = None):
         self.path = Path(path)
         self.rows_written = 0
-        self._lossless = lossless
-        self._part = self.path.with_name(f".{self.path.name}.part")  # a leading dot: other readers of the folder pass over it
+        self._lossless, self._built_from = lossless, built_from
         self._pending: list[dict] = []
 
     def __enter__(self):
+        make_folder(self.path.parent)
+        self._whole = WholeFile(self.path, overwrite=True)
+        schema = SCHEMA
+        if self._built_from is not None:
+            schema = SCHEMA.with_metadata({**SCHEMA.metadata, _BUILT_FROM: self._built_from})
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = pa.OSFile(str(self._part), "wb")
+            self._file = pa.OSFile(str(self._whole.part), "wb")
+            self._writer = pq.ParquetWriter(self._file, schema, compression="zstd")
         except OSError as error:
-            raise OutputError(f"cannot write {self.path}: {error.strerror}; choose a folder that you may write to") from error
-        self._writer = pq.ParquetWriter(self._file, SCHEMA, compression="zstd")
+            self._whole.discard()
+            raise self._failure(error) from error
         return self
 
     def add(self, row: DatasetRow) -> None:
@@ -119,9 +126,9 @@ class ClipWriter:
 
     def _flush(self) -> None:
         try:
-            self._writer.write_table(pa.Table.from_pylist(self._pending, schema=SCHEMA))
+            self._writer.write_table(pa.Table.from_pylist(self._pending, schema=self._writer.schema))
         except OSError as error:
-            raise OutputError(f"cannot write {self.path}: {error.strerror or error}; free some space and run again") from error
+            raise self._failure(error) from error
         self._pending = []
 
     def __exit__(self, kind, error, trace):
@@ -131,16 +138,27 @@ class ClipWriter:
                     self._flush()
                 self._writer.close()
                 self._file.close()
-                with open(self._part, "rb") as written:
-                    os.fsync(written.fileno())
-                os.replace(self._part, self.path)
+                self._whole.publish()
         except OSError as problem:
-            raise OutputError(f"cannot write {self.path}: {problem.strerror or problem}; free some space and run again") from problem
+            raise self._failure(problem) from problem
         finally:
-            self._writer.is_open = False  # an abandoned writer would try to finish its file when it is collected
-            self._file.close()
-            self._part.unlink(missing_ok=True)
+            self._writer.is_open = False  # else it would try to finish its file when collected
+            with suppress(OSError):
+                self._file.close()
+            self._whole.discard()
         return False
+
+    def _failure(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"cannot write {self.path}: {error.strerror or error}; "
+            "free some space, or choose a folder that you may write to, and run again"
+        )
+
+
+def built_from(path: Path) -> str | None:
+    """What ClipWriter was told that the clip was made of; None: nothing, or no clip. DatasetError."""
+    text = (open_clip(path).schema_arrow.metadata or {}).get(_BUILT_FROM)
+    return None if text is None else text.decode("utf-8", "replace")
 
 
 def clip_files(folder: Path, split: str | None = None) -> list[Path]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dancepipe.errors import OutputError
+from dancepipe.lock import is_lock
 from dancepipe.media.image import save_png
 
 
@@ -15,7 +16,7 @@ class Album:
     def __init__(self, folder: Path):
         """OutputError where there is something already: pictures of two runs must not be mixed."""
         self._folder, self._count = Path(folder), 0
-        if self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir())):
+        if self._folder.exists() and (not self._folder.is_dir() or any(not is_lock(entry) for entry in self._folder.iterdir())):
             raise OutputError(f"{self._folder} is not an empty folder; name a new one for the pictures")
 
     def _place(self, folder: str, name: str) -> Path:

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dancepipe.errors import OutputError
+from dancepipe.lock import lock_file
+from dancepipe.whole_file import WholeFile, make_private_folder
+
 MOST_ROWS = 60_000  # 490 MB of Inception features
 
 
@@ -56,18 +60,21 @@ class FeatureCache:
         """Write what is new; a folder that cannot be written is said and costs only time."""
         if self._path is None or not self._is_new:
             return
-        newest = list(self._rows.items())[-MOST_ROWS:]
-        part = self._path.with_name(self._path.name + ".part")
+        own = dict(self._rows)
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with open(part, "wb") as file:
-                np.savez(
-                    file,
-                    digests=np.stack([np.frombuffer(digest, np.uint8) for digest, _ in newest]),
-                    rows=np.stack([row for _, row in newest]),
-                )
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, self._path)
-        except OSError as error:
-            self._say(f"features cannot be kept in {self._path.parent}: {error.strerror or error}")
+            make_private_folder(self._path.parent)
+            with lock_file(self._path):
+                self._load()  # another run may have added to it meanwhile
+                self._rows |= own
+                newest = list(self._rows.items())[-MOST_ROWS:]
+                with (
+                    WholeFile(self._path, overwrite=True, private=True) as whole,
+                    open(whole.part, "wb") as file,
+                ):
+                    np.savez(
+                        file,
+                        digests=np.stack([np.frombuffer(digest, np.uint8) for digest, _ in newest]),
+                        rows=np.stack([row for _, row in newest]),
+                    )
+        except OutputError as error:
+            self._say(f"features cannot be kept: {error}")

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,15 @@ from dancepipe.evaluate.metric_weights import sha256_of
 from dancepipe.evaluate.options import BASELINES, EvaluateOptions, chosen, metrics_of_form, options_of_protocol
 from dancepipe.evaluate.pair_list import HeldOut, PairId, drawn_pairs, read_pairs
 from dancepipe.evaluate.render import PairRenderer
-from dancepipe.evaluate.report import write_report
+from dancepipe.evaluate.report import report_html
 from dancepipe.evaluate.score import REAL, PictureBatch, PictureScorer
-from dancepipe.evaluate.scores import Scores, number, write_scores
+from dancepipe.evaluate.scores import Scores, number, scores_text
 from dancepipe.evaluate.statistics import MIN_GROUPS
 from dancepipe.evaluate.video_form import score_finished_video
+from dancepipe.lock import lock_file, lock_folder
 from dancepipe.model.networks import load_networks
 from dancepipe.model.shipped import find_weights
-from dancepipe.whole_file import check_writable
+from dancepipe.whole_file import check_result, make_folder, write_together
 
 NETWORK = "network"
 
@@ -48,7 +50,8 @@ def evaluate(
     real and fake: anybody's pictures, matched by file name. fake: one folder, or name -> folder; the first is compared with the others.
     driver and result: a finished video against the video that moved it.
 
-    out: scores.json; the report is written beside it as NAME.html ("scores.html"). None: nothing is written. `Scores.text()` is the table.
+    out: scores.json; the report is written beside it as NAME.html ("scores.html"), both or none; what is there is replaced with
+    options.overwrite alone. None: nothing is written. `Scores.text()` is the table.
     Raises ConfigError, DatasetError, BadImageError, BadVideoError, WeightsError, MissingExtraError, NoPersonError, OutputError.
     """
     given = {
@@ -57,7 +60,25 @@ def evaluate(
     if out is not None:
         if Path(out).suffix.lower() in (".html", ".htm"):
             raise ConfigError(f"--out names the file of the scores (such as scores.json), got {out}; the report is written beside it as .html")
-        check_writable(out)
+        make_folder(Path(out).parent)
+        inputs = (weights, driver, result, options.pairs, options.reference, options.yolo_weights)
+        may_be_made = [
+            partial(check_result, path, overwrite=options.overwrite, inputs=inputs)
+            for path in (out, Path(out).with_suffix(".html"))
+        ]
+        for check in may_be_made:
+            check()
+    with ExitStack() as locks:
+        if out is not None:
+            locks.enter_context(lock_file(out))
+            for check in may_be_made:  # whoever held it may have made it
+                check()
+        if options.pictures:
+            locks.enter_context(lock_folder(options.pictures))
+        return _evaluate(given, weights, data, real, fake, driver, result, out, options, say)
+
+
+def _evaluate(given: set[str], weights, data, real, fake, driver, result, out, options: EvaluateOptions, say) -> Scores:
     weights = find_weights(weights) if weights is not None else None
     if given in ({"data"}, {"data", "weights"}):
         scores = _score_pairs(weights, Path(data), options, say)
@@ -69,8 +90,8 @@ def evaluate(
         got = ", ".join(f"--{name}" for name in sorted(given)) or "nothing"
         raise ConfigError(f"evaluate needs --data (and --weights), or --real and --fake, or --driver and --result; got {got}")
     if out is not None:
-        write_report(Path(out).with_suffix(".html"), scores)
-        write_scores(Path(out), scores)
+        both = {Path(out).with_suffix(".html"): report_html(scores), Path(out): scores_text(scores)}
+        write_together(both, overwrite=options.overwrite)
     return scores
 
 

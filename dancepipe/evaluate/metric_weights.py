@@ -4,13 +4,13 @@ A file counts only when its SHA-256 begins as published: a metric with other wei
 """
 
 import hashlib
-import os
 import urllib.error
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from dancepipe.errors import WeightsError, WeightsMissingError
+from dancepipe.whole_file import WholeFile, make_folder
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,13 @@ def _download(known: MetricWeights, place: Path, say: Callable[[str], None]) -> 
     import torch
 
     say(f"fetching {known.url} ({known.megabytes} MB, {known.licence})")
-    part = place.with_name(place.name + ".part")
+    make_folder(place.parent)
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(known.url, str(part), hash_prefix=known.sha256_start, progress=False)
-        os.replace(part, place)
+        with WholeFile(place, overwrite=True) as whole:
+            torch.hub.download_url_to_file(
+                known.url, str(whole.part), hash_prefix=known.sha256_start, progress=False
+            )
     except (urllib.error.URLError, OSError, RuntimeError) as error:
-        part.unlink(missing_ok=True)
         reason = str(getattr(error, "reason", "") or error) or type(error).__name__
         raise WeightsError(
             f"cannot fetch {known.url} ({reason}); download it elsewhere and name its folder with --metric-weights"

@@ -36,7 +36,7 @@ VIDEO_METRICS = {
 }
 BASELINES = ("copy", "limb-warp")
 _OF_FORM = {"pairs": "--data", "pictures": "--data", "masks": "--real and --fake", "identity": "--real and --fake", "reference": "--driver and --result"}
-_NOT_IN_PROTOCOL = ("cache", "device", "batch", "fetch", "metric_weights", "examples", "pictures")  # they change no number
+_NOT_IN_PROTOCOL = ("cache", "device", "batch", "fetch", "metric_weights", "examples", "pictures", "overwrite")  # they change no number
 _PLACES = ("pairs", "masks", "reference", "yolo_weights")  # of these the name only: equal files are equal wherever they lie
 
 
@@ -72,6 +72,7 @@ class EvaluateOptions:
     batch: int = option(8, "pictures at once", minimum=1)
     precision: str = option("fp32", "arithmetic of the rendering networks", choices=("fp32", "bf16"))
     device: str = option("auto", "auto, cpu, cuda, cuda:1 ...")
+    overwrite: bool = option(False, "replace scores and a report that are there already")
 
 
 def chosen(names: str, known: dict | tuple, what: str) -> tuple[str, ...]:

@@ -3,13 +3,11 @@
 import base64
 import html
 import json
-from pathlib import Path
 
 from dancepipe.evaluate.examples import Example
 from dancepipe.evaluate.measures import MEASURES
 from dancepipe.evaluate.scores import Scores, is_clear, shown
 from dancepipe.evaluate.statistics import Estimate
-from dancepipe.whole_file import write_text
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 1400px; padding: 0 1em; color: #1c1c1c; background: #fff; }
@@ -27,8 +25,8 @@ _BETTER = {"lower": "lower is better", "higher": "higher is better", "real": "as
 _HEADINGS = {"worst": "Worst", "best": "Best", "frame": "Frames"}
 
 
-def write_report(path: Path, scores: Scores) -> None:
-    """One self-contained HTML file. OutputError."""
+def report_html(scores: Scores) -> str:
+    """One self-contained HTML file."""
     parts = [
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'>",
         f"<title>dancepipe scores</title><style>{_STYLE}</style></head><body><h1>Scores</h1>",
@@ -39,7 +37,7 @@ def write_report(path: Path, scores: Scores) -> None:
         *(_examples(kind, [example for example in scores.examples if example.kind == kind]) for kind in _HEADINGS),
         f"<h2>Protocol</h2><pre>{html.escape(json.dumps(scores.protocol, indent=2))}</pre></body></html>",
     ]
-    write_text(path, "\n".join(parts) + "\n")
+    return "\n".join(parts) + "\n"
 
 
 def _what(scores: Scores) -> str:

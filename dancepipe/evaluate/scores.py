@@ -4,15 +4,17 @@ import json
 import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import NoneType
 
 from dancepipe import __version__
 from dancepipe.errors import ConfigError
 from dancepipe.evaluate.examples import Example
 from dancepipe.evaluate.measures import MEASURES
 from dancepipe.evaluate.statistics import Estimate
-from dancepipe.whole_file import write_text
+from dancepipe.plain_text import read_json, shortened
 
 FORMAT = "scores-1"
+FORMS = ("pairs", "folders", "video")
 MARK = "(!)"
 
 
@@ -103,20 +105,58 @@ def shown(estimate: Estimate | None, digits: int) -> str:
     return text
 
 
-def write_scores(path: Path, scores: Scores) -> None:
-    """scores.json, whole or absent. OutputError."""
-    write_text(path, json.dumps(scores.as_json(), indent=1, allow_nan=False) + "\n")
+def scores_text(scores: Scores) -> str:
+    """What stands in scores.json."""
+    return json.dumps(scores.as_json(), indent=1, allow_nan=False) + "\n"
 
 
 def read_scores(path: Path) -> dict:
     """The record of a scores.json. ConfigError when it is none."""
     try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        record = read_json(Path(path))
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read scores {path}: {error}") from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise ConfigError(f"{path} is no scores file of this version (need format {FORMAT})")
+    if wrong := _misshapen(record):
+        raise ConfigError(f"{path} is damaged: {wrong}; run evaluate again")
     return record
+
+
+def _misshapen(record: dict) -> str | None:
+    """What in the record is not as as_json() writes it, in words."""
+    kinds = {
+        "form": str, "protocol": dict, "notes": list, "methods": dict,
+        "not_available": dict, "differences": dict, "items": list,
+    }  # fmt: skip
+    for name, kind in kinds.items():
+        if not isinstance(record.get(name), kind):
+            return f"{name} is {shortened(record.get(name))}"
+    if record["form"] not in FORMS:
+        return f"form is {shortened(record['form'])}"
+    for one in [*record["notes"], *record["not_available"].values()]:
+        if not isinstance(one, str):
+            return f"{shortened(one)} in place of a text"
+    for one in [*record["items"], *record["methods"].values(), *record["differences"].values()]:
+        if not isinstance(one, dict):
+            return f"{shortened(one)} in place of a block of numbers"
+    for values in [*record["methods"].values(), *record["differences"].values()]:
+        for name, value in values.items():
+            if not _is_estimate(value):
+                return f"{shortened(name)} is {shortened(value)}"
+    return None
+
+
+def _is_estimate(value: object) -> bool:
+    if not isinstance(value, dict) or not {"value", "low", "high", "count"} <= value.keys():
+        return False
+    low, high = value["low"], value["high"]
+    return (
+        type(value["count"]) is int
+        and all(type(value[name]) in (int, float, NoneType) for name in ("value", "low", "high"))
+        and (low is None or high is not None)
+        and isinstance(value.get("mark", ""), str)
+    )
 
 
 def number(value: float) -> float | None:

@@ -12,6 +12,7 @@ import numpy as np
 from dancepipe.errors import BadVideoError, OutputError
 from dancepipe.media.audio_track import AudioTrack
 from dancepipe.media.encoders import MUXERS, encoder_for, require_usable
+from dancepipe.whole_file import WholeFile
 
 # MP4 writes these under names that every player shows; other names need Apple's free-form keys.
 PLAIN_TAGS = {"title", "artist", "album", "comment", "description", "synopsis", "copyright", "genre", "date", "composer", "encoder"}
@@ -21,7 +22,8 @@ MOST_TIMESCALE = 2**31 - 1
 class VideoWriter:
     """`with VideoWriter(...) as out: out.write(image, time_seconds)`: frames in, a finished file out.
 
-    path: the result; its suffix (.mp4 .m4v .mov .mkv .webm) chooses the container. An existing file is replaced only on success.
+    path: the result; its suffix (.mp4 .m4v .mov .mkv .webm) chooses the container.
+    overwrite: whether a file that is there is replaced, which happens on success only.
     size_wh: of the pictures that come. Odd sizes are padded to even by repeating the last row or column.
     frame_times_base: seconds; every frame time must be a whole multiple (the driver's VideoInfo.time_base). MP4 and MOV keep
         all times exactly; Matroska and WebM count in milliseconds, which is said where it changes times.
@@ -31,7 +33,7 @@ class VideoWriter:
     metadata: container tags, readable again with any probe.
 
     Colours are converted to and tagged as BT.709, limited range, yuv420p. Index at the front of the file (faststart).
-    Leaving the block normally fsyncs and renames the file into place; leaving it by any exception removes the temporary file
+    Leaving the block normally puts the whole file under its name; leaving it by any exception removes what was written
     and leaves what was there. OutputError: folder, space, codec, no frame written. BadVideoError: audio_from.
     frames_written: frames given to write() so far.
     """
@@ -48,10 +50,12 @@ class VideoWriter:
         audio_from: Path | None = None,
         audio_until_seconds: Fraction | None = None,
         metadata: dict[str, str] | None = None,
+        overwrite: bool = True,
         say: Callable[[str], None] = print,
     ):
         self.path, self.size_wh, self.frame_times_base = Path(path), tuple(size_wh), Fraction(frame_times_base)
         self.frames_written = 0
+        self._file = None
         self._say, self._metadata = say, dict(metadata or {})
         encoder = encoder_for(codec, self.path.suffix)
         self._codec, self._options = codec, encoder.options(crf, preset)
@@ -64,7 +68,7 @@ class VideoWriter:
         if audio_from is not None:
             self._audio = AudioTrack(Path(audio_from), self._muxer, say, audio_until_seconds)
         try:
-            self.part_path = open_part(self.path)
+            self._file = WholeFile(self.path, overwrite=overwrite)
             self._container = self._open_container()
         except BaseException:
             self._abandon()
@@ -105,7 +109,7 @@ class VideoWriter:
             options["avoid_negative_ts"] = "disabled"  # or pictures move when the sound starts before 0, as AAC does
             say_rounded_times(self.path.suffix, self.frame_times_base, self._say)
         with output_errors(self.path):
-            container = av.open(os.path.abspath(self.part_path), "w", format=self._muxer, options=options)
+            container = av.open(os.path.abspath(self._file.part), "w", format=self._muxer, options=options)
         container.metadata.update(self._metadata)
         return container
 
@@ -159,7 +163,8 @@ class VideoWriter:
                 self._audio.feed(None)
                 self._audio.close()
             self._container.close()
-        publish(self.part_path, self.path, self.frames_written)
+        check_frames(self._file.part, self.path, self.frames_written)
+        self._file.publish()
 
     def _abandon(self) -> None:
         for opened in (self._container, self._audio):
@@ -168,8 +173,8 @@ class VideoWriter:
                     opened.close()
             except (av.error.FFmpegError, OSError):
                 pass  # the file is thrown away; what made us abandon it is being raised already
-        if hasattr(self, "part_path"):
-            self.part_path.unlink(missing_ok=True)
+        if self._file is not None:
+            self._file.discard()
 
 
 class output_errors:
@@ -186,22 +191,8 @@ class output_errors:
             raise OutputError(f"cannot write {self.path}: {error.strerror or error}; free some space or choose another place") from error
 
 
-def open_part(path: Path) -> Path:
-    """Make the temporary file beside the result, so that an unwritable place is known before work starts. OutputError."""
-    part = path.with_name(path.name + ".part")
-    if path.is_dir():
-        raise OutputError(f"cannot write {path}: it is a folder; name a file")
-    if not path.parent.is_dir():
-        raise OutputError(f"cannot write {path}: there is no folder {path.parent}; make it first")
-    try:
-        part.open("wb").close()
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; choose a folder that you may write to") from error
-    return part
-
-
-def publish(part: Path, path: Path, frames: int) -> None:
-    """Check that the finished file says what was written, fsync it, rename it into place. OutputError."""
+def check_frames(part: Path, path: Path, frames: int) -> None:
+    """Does the finished file, not yet under its name `path`, hold what was written? OutputError."""
     try:
         with av.open(os.path.abspath(part), metadata_errors="replace") as check:
             found = check.streams.video[0].frames or sum(packet.size > 0 for packet in check.demux(video=0))
@@ -209,12 +200,6 @@ def publish(part: Path, path: Path, frames: int) -> None:
         raise OutputError(f"cannot write {path}: the finished file cannot be read back ({error})") from error
     if found != frames:
         raise OutputError(f"cannot write {path}: {frames} frames were written, but the file holds {found}")
-    try:
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; free some space or choose another place") from error
 
 
 def say_rounded_times(suffix: str, base_seconds: Fraction, say: Callable[[str], None]) -> None:

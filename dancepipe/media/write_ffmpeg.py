@@ -18,7 +18,16 @@ from dancepipe.errors import MissingExtraError, OutputError
 from dancepipe.media.encoders import AUDIO_ENCODER, COPIED_AUDIO, ENCODERS, MUXERS, encoder_for
 from dancepipe.media.ffmpeg_program import find_ffmpeg
 from dancepipe.media.probe import open_media
-from dancepipe.media.write import PLAIN_TAGS, checked_pts, even_size, open_part, publish, rate_from_step, say_rounded_times, to_bt709_frame
+from dancepipe.media.write import (
+    PLAIN_TAGS,
+    check_frames,
+    checked_pts,
+    even_size,
+    rate_from_step,
+    say_rounded_times,
+    to_bt709_frame,
+)
+from dancepipe.whole_file import WholeFile
 
 
 class FfmpegVideoWriter:
@@ -41,12 +50,13 @@ class FfmpegVideoWriter:
         audio_from: Path | None = None,
         audio_until_seconds: Fraction | None = None,
         metadata: dict[str, str] | None = None,
+        overwrite: bool = True,
         say: Callable[[str], None] = print,
     ):
         self.path, self.size_wh, self.frame_times_base = Path(path), tuple(size_wh), Fraction(frame_times_base)
         self.frames_written = 0
         self._last_pts = None
-        self._process = self._pipe = self._first = None
+        self._process = self._pipe = self._first = self._file = None
         try:
             import ffmpeg
         except ImportError as error:
@@ -74,9 +84,9 @@ class FfmpegVideoWriter:
             sound = self._audio_input(ffmpeg, Path(audio_from), audio_until_seconds, outputs, say)
             if sound is not None:
                 input_streams.append(sound)
-        self.part_path = open_part(self.path)
+        self._file = WholeFile(self.path, overwrite=overwrite)
         command = (
-            ffmpeg.output(*input_streams, str(self.part_path.absolute()), **outputs)
+            ffmpeg.output(*input_streams, str(self._file.part.absolute()), **outputs)
             .global_args("-hide_banner", "-loglevel", "error", "-nostdin", "-copyts")
             .overwrite_output()
         )
@@ -178,7 +188,8 @@ class FfmpegVideoWriter:
         if self._process.wait() != 0:
             raise self._failure()
         self._words.close()
-        publish(self.part_path, self.path, self.frames_written)
+        check_frames(self._file.part, self.path, self.frames_written)
+        self._file.publish()
 
     def _failure(self) -> OutputError:
         """What ffmpeg said last, as an error."""
@@ -203,7 +214,8 @@ class FfmpegVideoWriter:
                         opened.close()
                 except (av.error.FFmpegError, OSError, ValueError):
                     pass  # the program is gone, and so is the file; the error is being raised already
-        self.part_path.unlink(missing_ok=True)
+        if self._file is not None:
+            self._file.discard()
 
 
 def _require_usable(ffmpeg, program: str, codec: str) -> None:

@@ -12,8 +12,9 @@ import numpy as np
 from dancepipe.dancers.extra import require_extra
 from dancepipe.dataset.recipe import hold_to_recipe
 from dancepipe.dataset.store import ClipWriter, DatasetRow
-from dancepipe.errors import OutputError
+from dancepipe.lock import Lock, lock_folder
 from dancepipe.render_dancers.options import RenderDancersOptions
+from dancepipe.whole_file import WholeFile, make_folder
 
 _NO_PART_OF_THE_RECIPE = ("identities", "assets", "truth", "workers")  # more people may be added, and truth to those that are there
 
@@ -33,7 +34,7 @@ def render_dancers(out: Path, options: RenderDancersOptions = RenderDancersOptio
 
     The bytes depend on the options and the pack alone, not on the number of workers. Files that are there are kept: the same
     command goes on where it stopped. Raises AssetsError (pack), ConfigError (other options than those that the folder was begun
-    with), MissingExtraError, OutputError (folder, disk).
+    with), MissingExtraError, OutputError (folder, disk), BusyError (another run renders there).
     """
     from dancepipe.dancers.assets import load_assets
 
@@ -41,6 +42,11 @@ def render_dancers(out: Path, options: RenderDancersOptions = RenderDancersOptio
     started = time.monotonic()
     out = Path(out)
     folder = load_assets(options.assets).folder
+    with lock_folder(out) as lock:
+        return _render(out, options, folder, lock, started, say)
+
+
+def _render(out: Path, options: RenderDancersOptions, folder: Path, lock: Lock, started: float, say) -> RenderSummary:
     hold_to_recipe(out, options, apart_from=_NO_PART_OF_THE_RECIPE)
     tasks = [number for number in range(options.identities) if not _is_done(out, options, number)]
     workers = min(options.workers or os.cpu_count() or 1, max(len(tasks), 1))
@@ -49,6 +55,7 @@ def render_dancers(out: Path, options: RenderDancersOptions = RenderDancersOptio
         say(f"{out}: {already} of {options.identities} people are already there")
     written = 0
     for written, number in enumerate(_in_processes(workers, tasks, out, options, folder), 1):
+        lock.check()
         if written % max(len(tasks) // 20, 1) == 0:
             rate = written * options.frames / (time.monotonic() - started)
             say(f"{written}/{len(tasks)} people, {rate:.0f} pictures a second")
@@ -126,15 +133,6 @@ def _render_identity(task: tuple[Path, RenderDancersOptions, Path, int]) -> int:
 
 
 def _write_truth(path: Path, truth: dict[str, list[np.ndarray]]) -> None:
-    beside = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as file:
-            np.savez_compressed(file, **{name: np.stack(values) for name, values in truth.items()})
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; free some space and run again") from error
-    finally:
-        beside.unlink(missing_ok=True)
+    make_folder(path.parent)
+    with WholeFile(path, overwrite=True) as whole, open(whole.part, "wb") as file:
+        np.savez_compressed(file, **{name: np.stack(values) for name, values in truth.items()})

@@ -7,7 +7,6 @@ are functions of (seed, step), so the step is their whole state.
 """
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ import torch
 
 from dancepipe.errors import OutputError, WeightsError
 from dancepipe.model.weights import read_tensors, write_tensors
+from dancepipe.plain_text import read_json
+from dancepipe.whole_file import whole_folder, write_text
 
 _ADAM_STATE = ("exp_avg", "exp_avg_sq", "step")
 
@@ -40,22 +41,30 @@ def save_checkpoint(
     Raises OutputError when the folder cannot be written or the disk is full; older checkpoints stay then.
     """
     parent = Path(folder) / "checkpoints"
-    final, part = parent / position.name, parent / (position.name + ".part")
+    final = parent / position.name
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        networks = {f"{name}.{key}": value for name, module in modules.items() for key, value in module.state_dict().items()}
-        write_tensors(part / "networks.safetensors", networks, {})
-        write_tensors(part / "optimisers.safetensors", _optimiser_tensors(modules, optimisers), {})
-        (part / "state.json").write_text(json.dumps({"stage": position.stage, "step": position.step}), encoding="utf-8")
-        shutil.rmtree(final, ignore_errors=True)
-        os.replace(part, final)
-    except (OSError, OutputError) as error:
-        shutil.rmtree(part, ignore_errors=True)
-        raise OutputError(f"cannot write checkpoint {final} ({error}); free some space and resume from the last one") from error
+        with whole_folder(final) as part:
+            _fill(part, position, modules, optimisers)
+    except OutputError as error:
+        raise OutputError(
+            f"cannot write checkpoint {final} ({error}); free some space and resume from the last one"
+        ) from error
     for old in checkpoints(folder)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
     return final
+
+
+def _fill(part: Path, position: Position, modules, optimisers) -> None:
+    networks = {
+        f"{name}.{key}": value
+        for name, module in modules.items()
+        for key, value in module.state_dict().items()
+    }
+    write_tensors(part / "networks.safetensors", networks, {})
+    write_tensors(part / "optimisers.safetensors", _optimiser_tensors(modules, optimisers), {})
+    write_text(
+        part / "state.json", json.dumps({"stage": position.stage, "step": position.step})
+    )
 
 
 def _optimiser_tensors(modules, optimisers) -> dict[str, torch.Tensor]:
@@ -70,16 +79,28 @@ def _optimiser_tensors(modules, optimisers) -> dict[str, torch.Tensor]:
 
 def checkpoints(folder: Path) -> list[Path]:
     """The whole checkpoints of a run folder, oldest first."""
-    return sorted(path for path in (Path(folder) / "checkpoints").glob("stage?-*") if path.is_dir() and path.suffix != ".part")
+    return sorted(path for path in (Path(folder) / "checkpoints").glob("stage?-*") if path.is_dir())
 
 
 def read_position(checkpoint: Path) -> Position:
     """Raises WeightsError for a damaged checkpoint."""
     try:
-        state = json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
-        return Position(int(state["stage"]), int(state["step"]))
-    except (OSError, ValueError, KeyError) as error:
-        raise WeightsError(f"checkpoint {checkpoint} is damaged ({error}); delete it and resume from the one before") from error
+        state = read_json(checkpoint / "state.json")
+    except (OSError, ValueError) as error:
+        raise _damaged(checkpoint, str(error)) from error
+    numbers = [state.get(name) for name in ("stage", "step")] if isinstance(state, dict) else []
+    if len(numbers) != 2 or any(type(number) is not int or number < 0 for number in numbers):
+        raise _damaged(checkpoint, "state.json needs a stage and a step, whole numbers")
+    if numbers[0] > 2:
+        raise _damaged(checkpoint, f"state.json names stage {numbers[0]}; there are 0 to 2")
+    return Position(*numbers)
+
+
+def _damaged(checkpoint: Path, reason: str) -> WeightsError:
+    return WeightsError(
+        f"checkpoint {checkpoint} is damaged ({reason}); "
+        "delete that folder and resume from the one before"
+    )
 
 
 def load_checkpoint(checkpoint: Path, modules: dict[str, torch.nn.Module], optimisers: dict[str, torch.optim.Adam]) -> None:
@@ -97,6 +118,14 @@ def load_checkpoint(checkpoint: Path, modules: dict[str, torch.nn.Module], optim
         raise WeightsError(f"checkpoint {checkpoint} does not fit this run ({reason}); resume with the options it was made with") from error
     for name, optimiser in optimisers.items():
         for key, parameter in modules[name].named_parameters():
-            if f"{name}.exp_avg.{key}" not in states:
+            found = {part: states.get(f"{name}.{part}.{key}") for part in _ADAM_STATE}
+            if all(value is None for value in found.values()):
                 continue
-            optimiser.state[parameter] = {part: states[f"{name}.{part}.{key}"].to(parameter.device if part != "step" else "cpu") for part in _ADAM_STATE}
+            for part, value in found.items():
+                shape = () if part == "step" else parameter.shape
+                if value is None or value.shape != shape:
+                    raise _damaged(checkpoint, f"the optimiser's {part} of {name}.{key} does not fit")
+            optimiser.state[parameter] = {
+                part: value.to("cpu" if part == "step" else parameter.device)
+                for part, value in found.items()
+            }

@@ -8,18 +8,22 @@ import platform
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import torch
 import yaml
 
 from dancepipe import __version__
+from dancepipe.address import without_secrets
 from dancepipe.config import as_plain, options_from, read_yaml
 from dancepipe.errors import ConfigError, OutputError
+from dancepipe.json_lines import LineFile, read_lines
+from dancepipe.plain_text import read_json
 from dancepipe.train.checkpoint import Position, checkpoints
 from dancepipe.train.options import TrainOptions
-from dancepipe.whole_file import write_text
+from dancepipe.whole_file import make_folder, write_text
 
 _MAY_CHANGE_ON_RESUME = (
     "stage1_steps", "stage2_steps", "accumulate", "compile", "device", "workers", "assets",
@@ -37,35 +41,34 @@ def describe_run(options: TrainOptions, data: Path, facts: dict) -> dict:
         "commit": _commit(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "command": " ".join(sys.argv),
+        "command": without_secrets(" ".join(sys.argv)),
     }
 
 
-def open_run_folder(out: Path, options: TrainOptions, description: dict, *, resume: bool) -> None:
+def open_run_folder(
+    out: Path, options: TrainOptions, description: dict, *, resume: bool, say: Callable[[str], None]
+) -> None:
     """Create the folder and write config.yaml and run.json before step 0.
 
-    Raises ConfigError when a run is already there and `resume` is not asked for, when
-    there is nothing to resume, or when a resumed run's options changed; OutputError
-    when the folder cannot be written.
+    resume: go on from the last checkpoint; where there is none yet, begin, which is said.
+    Raises ConfigError when a run is already there and `resume` is not asked for, or when a resumed
+    run's options changed; OutputError when the folder cannot be written.
     """
     out = Path(out)
     there = checkpoints(out)
-    if resume and not there:
-        raise ConfigError(f"nothing to resume in {out}: no checkpoint there; start without --resume, in another --out where weights are already")
     if not resume and there:
         raise ConfigError(f"{out} already holds a run; go on with --resume, or choose another --out")
-    if not resume and (out / "weights.safetensors").exists():
-        raise ConfigError(f"{out} already holds weights; choose another --out")
-    if resume:
+    if not there and (out / "weights.safetensors").exists():
+        raise ConfigError(f"{out} already holds weights, and no checkpoint; choose another --out")
+    if there:
         _same_options(out / "config.yaml", options)
         _same_data(out / "run.json", description)
-    try:
-        (out / "samples").mkdir(parents=True, exist_ok=True)
-        write_text(out / "config.yaml", yaml.safe_dump(as_plain(options), sort_keys=False))
-        if not resume:
-            write_text(out / "run.json", json.dumps(description, indent=2) + "\n")
-    except OSError as error:
-        raise OutputError(f"cannot write to {out}: {error.strerror}; choose a folder that you may write to") from error
+    elif resume:
+        say(f"nothing to resume in {out} yet: no checkpoint there; beginning")
+    make_folder(out / "samples")
+    write_text(out / "config.yaml", yaml.safe_dump(as_plain(options), sort_keys=False))
+    if not there:
+        write_text(out / "run.json", json.dumps(description, indent=2) + "\n")
 
 
 def _same_options(path: Path, options: TrainOptions) -> None:
@@ -78,8 +81,8 @@ def _same_options(path: Path, options: TrainOptions) -> None:
 
 def _same_data(path: Path, description: dict) -> None:
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))["facts"]["fingerprint"]
-    except (OSError, ValueError, KeyError) as error:
+        before = read_json(path)["facts"]["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ConfigError(f"cannot tell which data {path.parent} was trained on ({error}); start anew in another --out") from error
     if before != description["facts"]["fingerprint"]:
         raise ConfigError(f"cannot resume on other data: {description['data']} is not, or no longer, what {path.parent} was trained on")
@@ -100,30 +103,32 @@ class RunLog:
     """log.jsonl (one JSON object a line) and TensorBoard scalars of the same names. Raises OutputError when the disk is full.
 
     resumed_at: what was logged after that position is cut off, since it will be logged again; None: a fresh log.
+    Lines that a crash tore are left out, and said.
     """
 
-    def __init__(self, out: Path, resumed_at: Position | None):
+    def __init__(self, out: Path, resumed_at: Position | None, say: Callable[[str], None]):
         from torch.utils.tensorboard import SummaryWriter
 
         self._path = Path(out) / "log.jsonl"
-        before = self._path.read_text(encoding="utf-8").splitlines() if resumed_at and self._path.exists() else []
-        kept = [line for line in before if _at(line) <= (resumed_at.stage, resumed_at.step)]
-        self._before = [json.loads(line) for line in kept]
+        with self._said():
+            before, damaged = read_lines(self._path, _is_log_line) if resumed_at else ([], 0)
+        if damaged:
+            say(f"{self._path}: {damaged} damaged line{'s'[: damaged > 1]} left out")
+        kept = self._before = [record for record in before if _at(record) <= (resumed_at.stage, resumed_at.step)]
         self._seconds_before = self._before[-1]["seconds"] if kept else 0.0
         self._started = time.monotonic()
         if not resumed_at:
             for events in Path(out).glob("events.out.tfevents.*"):
                 events.unlink()
         with self._said():
-            write_text(self._path, "".join(line + "\n" for line in kept))
-            self._file = open(self._path, "a", encoding="utf-8")
+            write_text(self._path, "".join(json.dumps(record) + "\n" for record in kept))
+            self._file = LineFile(self._path)
             self._board = SummaryWriter(str(out))
 
     def write(self, stage: int, step: int, values: dict[str, float]) -> None:
         seconds = round(self._seconds_before + time.monotonic() - self._started, 2)
         with self._said():
-            self._file.write(json.dumps({"stage": stage, "step": step, "seconds": seconds, **values}) + "\n")
-            self._file.flush()
+            self._file.add({"stage": stage, "step": step, "seconds": seconds, **values})
             for name, value in values.items():
                 self._board.add_scalar(f"stage{stage}/{name}", value, step)
 
@@ -136,10 +141,13 @@ class RunLog:
         with self._said():
             self._board.add_image(f"stage{stage}/samples", image, step, dataformats="HWC")
 
-    def close(self) -> None:
-        with self._said():
-            self._file.close()
-            self._board.close()
+    def __enter__(self) -> "RunLog":
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        self._file.close()
+        with suppress(OutputError) if kind else nullcontext(), self._said():
+            self._board.close()  # it still has lines to write
 
     @contextmanager
     def _said(self):
@@ -149,6 +157,12 @@ class RunLog:
             raise OutputError(f"cannot write the log {self._path}: {error.strerror or error}; free some space and resume") from error
 
 
-def _at(line: str) -> tuple[int, int]:
-    record = json.loads(line)
+def _is_log_line(record: dict) -> bool:
+    """Whether it has what resuming looks at."""
+    counts = type(record.get("stage")) is int and type(record.get("step")) is int
+    numbers = (value for name, value in record.items() if name not in ("stage", "step"))
+    return counts and "seconds" in record and all(type(value) in (int, float) for value in numbers)
+
+
+def _at(record: dict) -> tuple[int, int]:
     return record["stage"], record["step"]

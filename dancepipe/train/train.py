@@ -3,8 +3,8 @@
 import json
 import math
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from dancepipe.config import as_plain
 from dancepipe.dataset.pairs import PairSource, pair_batches
 from dancepipe.dataset.store import clip_files
 from dancepipe.errors import ConfigError, DatasetError
+from dancepipe.lock import Lock, lock_folder
 from dancepipe.model.dims import ModelDims
 from dancepipe.model.enhancer import Enhancer
 from dancepipe.model.flow_attention import FlowAttentionNetwork
@@ -45,15 +46,34 @@ def train(
 ) -> None:
     """Train both stages on the data set `data`; everything lands in the run folder `out`, at the end weights.safetensors.
 
-    resume: go on from the last checkpoint. dry_run: show what would be done and stop. Returns early, with a checkpoint, after
+    resume: go on from the last checkpoint, or begin where there is none yet. dry_run: show what would be done and stop. Returns early, with a checkpoint, after
     options.stop_after seconds. Started by torchrun or accelerate launch, the processes share every batch.
     Raises ConfigError, DatasetError, WeightsError, OutputError, TrainingDivergedError, ProcessLostError.
     """
-    with joined_processes(options.device, say) as processes:
-        _train(Path(data), Path(out), options, processes, resume=resume, dry_run=dry_run, say=say if processes.is_first else silent)
+    with (
+        joined_processes(options.device, say) as processes,
+        nullcontext() if dry_run else _locked(Path(out), processes) as lock,
+    ):
+        say = say if processes.is_first else silent
+        _train(Path(data), Path(out), options, processes, lock, resume=resume, dry_run=dry_run, say=say)
 
 
-def _train(data: Path, out: Path, options: TrainOptions, processes: Processes, *, resume: bool, dry_run: bool, say: Callable[[str], None]) -> None:
+@contextmanager
+def _locked(out: Path, processes: Processes) -> Iterator[Lock | None]:
+    """The run folder for this run alone; the lock is the first process's."""
+    locks: list[Lock] = []
+    processes.first_does(lambda: locks.append(lock_folder(out)))
+    try:
+        yield locks[0] if locks else None
+    finally:
+        for lock in locks:
+            lock.release()
+
+
+def _train(
+    data: Path, out: Path, options: TrainOptions, processes: Processes, lock: Lock | None,
+    *, resume: bool, dry_run: bool, say: Callable[[str], None],
+) -> None:  # fmt: skip
     # 1. Resolve
     if options.batch % (processes.count * options.accumulate):
         raise ConfigError(
@@ -91,12 +111,13 @@ def _train(data: Path, out: Path, options: TrainOptions, processes: Processes, *
     perceptual = open_perceptual(options.perceptual, processes.device, say=say)
 
     # 3. Save
-    processes.first_does(lambda: open_run_folder(out, options, description, resume=resume))
-    last = checkpoints(out)[-1] if resume else None
-    log = RunLog(out, read_position(last) if last else None) if processes.is_first else None
+    processes.first_does(lambda: open_run_folder(out, options, description, resume=resume, say=say))
+    there = checkpoints(out) if resume else []
+    last = there[-1] if there else None
+    log = RunLog(out, read_position(last) if last else None, say) if processes.is_first else None
 
     # 4. Run
-    try:
+    with log or nullcontext():
         start = read_position(last) if last else Position(0 if options.stage0_steps else 1, 0)
         _check_totals(start, options)
         stop_at = time.monotonic() + options.stop_after if options.stop_after else math.inf
@@ -104,27 +125,24 @@ def _train(data: Path, out: Path, options: TrainOptions, processes: Processes, *
         if start.stage == 0:
             stage0 = Stage0(dims, options, perceptual, processes)
             source = pairs[1].at(dims.coarse_hw, seed=_STAGE0_SEED + options.seed)
-            if not _run_stage(0, stage0, source, held_out, last, options, out, log, processes, stop_at, say):
+            if not _run_stage(0, stage0, source, held_out, last, options, out, log, lock, processes, stop_at, say):
                 return
             initial, last = Networks(dims, WeightsInfo(dims, 1, 0), stage0.average.module, None), None
             start = Position(1, 0)
         torch.manual_seed(options.seed)
         stage1 = Stage1(dims, options, perceptual, processes, initial)
-        if start.stage == 1 and not _run_stage(1, stage1, pairs[1], held_out, last, options, out, log, processes, stop_at, say):
+        if start.stage == 1 and not _run_stage(1, stage1, pairs[1], held_out, last, options, out, log, lock, processes, stop_at, say):
             return
         torch.manual_seed(options.seed + 1)
         stage2 = Stage2(stage1.average.module, dims, options, perceptual, processes, initial)
         checkpoint = last if start.stage == 2 else None
-        if not _run_stage(2, stage2, pairs[2], held_out, checkpoint, options, out, log, processes, stop_at, say):
+        if not _run_stage(2, stage2, pairs[2], held_out, checkpoint, options, out, log, lock, processes, stop_at, say):
             return
-    finally:
-        if log:
-            log.close()
     weights, networks = out / "weights.safetensors", {"flow_attention": stage2.flow_attention}
     if options.stage2_steps:
         networks["enhancer"] = stage2.average.module
     info = WeightsInfo(dims, len(networks), options.stage2_steps or options.stage1_steps)
-    processes.first_does(lambda: save_weights(weights, info, networks))
+    processes.first_does(lambda: (lock.check(), save_weights(weights, info, networks)))
     say(f"done: {weights}" + ("" if options.stage2_steps else " (stage 1 only: stage2_steps is 0)"))
 
 
@@ -159,8 +177,9 @@ def _check_totals(start: Position, options: TrainOptions) -> None:
 
 
 def _run_stage(
-    number, stage, source, held_out, checkpoint: Path | None, options: TrainOptions, out: Path, log: RunLog | None, processes: Processes, stop_at, say
-) -> bool:
+    number, stage, source, held_out, checkpoint: Path | None, options: TrainOptions, out: Path, log: RunLog | None, lock: Lock | None,
+    processes: Processes, stop_at, say,
+) -> bool:  # fmt: skip
     """The steps of one stage, from its checkpoint or its start, with log lines, sample grids and checkpoints; False: out of time."""
     total = getattr(options, f"stage{number}_steps")
     step = 0
@@ -203,6 +222,7 @@ def _run_stage(
                     say(pace.line(number, step, figures))
                 progress.set_postfix({name: f"{figures[name]:.3f}" for name in ("l1", "total") if name in figures})
             if is_sampled or is_saved:
+                processes.first_does(lambda: lock.check())
                 check_modules(stage.modules, number, step)
             if is_sampled:
                 processes.first_does(lambda: _look(stage, WeightsInfo(stage.dims, number, step), fixed, best, total, out, log))
