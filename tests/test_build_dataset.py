@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import threading
 import time
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from drawn import write_test_sound, write_test_video
 from people import write_dance
 
 from dancepipe.build_dataset.build import build_dataset, clip_path
+from dancepipe.build_dataset.ledger import Ledger
 from dancepipe.build_dataset.options import BuildDatasetOptions
 from dancepipe.build_dataset.sources import Source, read_sources, shard_of, split_of
 from dancepipe.dataset.store import clip_files, read_clip
@@ -30,6 +33,11 @@ SMALL = BuildDatasetOptions(size_px=64, fps=0, min_frames=4, test_share=0.0)
 
 def quiet(text: str) -> None:
     pass
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +132,7 @@ def test_a_truncated_clip_is_used_and_said(tmp_path):
 
 def test_a_clip_from_the_web(tmp_path):
     write_dance(tmp_path / "dance.mp4", frames=8)
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
-    handler.log_message = lambda *arguments: None
+    handler = partial(QuietHandler, directory=str(tmp_path))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -179,8 +186,6 @@ def test_refusals(tmp_path):
 
 
 def test_one_data_set_has_one_recipe_and_a_person_one_split(built, tmp_path):
-    import shutil
-
     folder, _, _ = built
     shutil.copytree(folder / "data", tmp_path / "data")
     with pytest.raises(ConfigError, match="was built with other options: size_px was 64, now 32"):
@@ -195,18 +200,118 @@ def test_one_data_set_has_one_recipe_and_a_person_one_split(built, tmp_path):
     assert [path.parent.name for path in clip_files(tmp_path / "data")] == ["train"] and any("now in the train split" in line for line in said)
 
 
-def test_a_changed_video_is_built_again_and_old_failures_stay(tmp_path):
+def test_old_failures_stay(tmp_path):
     write_dance(tmp_path / "dance.mp4", frames=8)
     write_test_video(tmp_path / "nobody.mp4", frames=6)
     build_dataset([str(tmp_path / "nobody.mp4")], tmp_path / "data", SMALL, say=quiet)
     build_dataset([str(tmp_path / "dance.mp4")], tmp_path / "data", SMALL, say=quiet)
     assert "nobody.mp4" in (tmp_path / "data" / "failures.jsonl").read_text()
-    write_dance(tmp_path / "dance.mp4", frames=12)
-    os.utime(tmp_path / "dance.mp4", (time.time() + 5, time.time() + 5))
+
+
+def test_a_torn_list_of_failures_is_read_as_far_as_it_is_whole(tmp_path):
+    write_test_video(tmp_path / "nobody.mp4", frames=6)
+    (tmp_path / "data").mkdir()
+    older = {"source": "older.mp4", "stage": "fetch", "reason": "gone"}
+    lines = [json.dumps(older), "null", "[]", '{"source": 3}', "\xff", '{"source": "to']
+    (tmp_path / "data" / "failures.jsonl").write_text("\n".join(lines), encoding="latin-1")
     said = []
-    summary = build_dataset([str(tmp_path / "dance.mp4")], tmp_path / "data", SMALL, say=said.append)
-    assert summary.clips_written == 1 and any("has changed" in line for line in said)
-    assert len(list(read_clip(clip_files(tmp_path / "data")[0]))) > 8
+    build_dataset([str(tmp_path / "nobody.mp4")], tmp_path / "data", SMALL, say=said.append)
+    assert any("5 damaged lines left out" in line for line in said)
+    found = map(json.loads, (tmp_path / "data" / "failures.jsonl").read_text().splitlines())
+    assert [Path(line["source"]).name for line in found] == ["older.mp4", "nobody.mp4"]
+
+
+CHANGES = {
+    "other content, older": (True, -1e6),
+    "other content, from the future": (True, 1e6),
+    "other content of the same size and date": (True, 0),
+    "touched": (False, 1e6),
+    "dated back": (False, -1e6),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_has_changed_is_built_again_and_what_has_not_is_not(built, tmp_path, change):
+    new_content, seconds = CHANGES[change]
+    video = tmp_path / "dance.mp4"
+    video.write_bytes((built[0] / "dance.mp4").read_bytes())
+    build_dataset([str(video)], tmp_path / "data", SMALL, say=quiet)
+    before = video.stat()
+    if new_content:
+        data = bytearray(video.read_bytes())
+        data[-1] ^= 1
+        video.write_bytes(data)
+    date = (before.st_atime_ns, before.st_mtime_ns + int(seconds * 1e9))
+    os.utime(video, ns=date)
+    said = []
+    for written in (int(new_content), 0):  # and never a third time
+        summary = build_dataset([str(video)], tmp_path / "data", SMALL, say=said.append)
+        assert (summary.clips_written, summary.clips_already_there) == (written, 1 - written)
+    assert sum("has changed" in line for line in said) == int(new_content)
+
+
+def test_a_damaged_clip_is_built_again(built, tmp_path):
+    shutil.copytree(built[0] / "data", tmp_path / "data")
+    (clip,) = clip_files(tmp_path / "data")
+    clip.write_bytes(clip.read_bytes()[:-100])
+    said = []
+    build_dataset([str(built[0] / "dance.mp4")], tmp_path / "data", SMALL, say=said.append)
+    assert any("it is built again" in line for line in said) and list(read_clip(clip))
+
+
+@pytest.mark.parametrize("what", ["data", "data/train"])
+def test_a_folder_that_is_removed_in_the_middle_is_an_error(tmp_path, what):
+    for name in ("a", "b"):
+        write_dance(tmp_path / f"{name}.mp4", frames=8)
+    write_test_video(tmp_path / "nobody.mp4", frames=6)
+    sources = [str(tmp_path / f"{name}.mp4") for name in ("a", "nobody", "b")]
+
+    def remove(text: str) -> None:
+        if "failed (label)" in text:
+            shutil.rmtree(tmp_path / what)
+
+    with pytest.raises(OutputError, match="removed"):
+        build_dataset(sources, tmp_path / "data", SMALL, say=remove)
+    again = build_dataset(sources, tmp_path / "data", SMALL, say=quiet)
+    assert len(clip_files(tmp_path / "data")) == again.clips_written + again.clips_already_there == 2
+
+
+def test_an_address_leaves_no_secret_anywhere(tmp_path, capsys):
+    write_dance(tmp_path / "dance.mp4", frames=8)
+    handler = partial(QuietHandler, directory=str(tmp_path))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    place = f"ann:hunter2@127.0.0.1:{server.server_port}"
+    secret = "token=s3cr3t-t0ken&X-Amz-Signature=0123456789abcdef0123456789abcdef"
+    urls = [f"http://{place}/{name}?{secret}&v=3" for name in ("dance.mp4", "gone.mp4")]
+    urls += [f"http://{place}?{secret}", f"ftp://{place}/x?{secret}"]
+    (tmp_path / "list.txt").write_text("\n".join([*urls, urls[0]]))
+    try:
+        summary = build_dataset([str(tmp_path / "list.txt")], tmp_path / "data", SMALL)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert (summary.clips_written, summary.failures) == (1, 3)
+    row = next(read_clip(clip_files(tmp_path / "data")[0]))
+    assert row.source == f"http://127.0.0.1:{server.server_port}/dance.mp4?token=***&X-Amz-Signature=***&v=3"
+    shown = "".join(capsys.readouterr()).encode()
+    written = [path for path in (tmp_path / "data").rglob("*")]
+    names = "".join(map(str, written)).encode()
+    contents = [path.read_bytes() for path in written if path.is_file()]
+    for word in (b"hunter2", b"ann:", b"s3cr3t", b"0123456789abcdef0123"):
+        assert not [text for text in (shown, names, *contents) if word in text], word
+
+
+def test_many_failures_cost_little(tmp_path):
+    """4,000 files that are no videos: what writing them down adds, without looking at them."""
+    ledger_seconds = []
+    started = time.process_time()
+    with Ledger(tmp_path / "failures.jsonl", set(), quiet) as ledger:
+        for number in range(4000):
+            ledger.add(f"https://example.org/{number}.mp4", "fetch", "cannot fetch: gone")
+    ledger_seconds.append(time.process_time() - started)
+    assert ledger.failures == len((tmp_path / "failures.jsonl").read_text().splitlines()) == 4000
+    assert min(ledger_seconds) < 2
 
 
 def test_rates_that_do_not_divide_are_met_on_average():

@@ -64,6 +64,9 @@ def test_a_new_photo_builds_it_again_and_nothing_new_does_not(folder, built, tmp
     assert build_dataset([str(folder)], data, SMALL, say=quiet).clips_already_there == 1
     later = clip_files(data)[0].stat().st_mtime + 10
     os.utime(folder / "4.png", (later, later))
+    assert build_dataset([str(folder)], data, SMALL, say=quiet).clips_already_there == 1
+    with Image.open(folder / "4.png") as photo:
+        photo.crop((1, 0, photo.width, photo.height)).save(folder / "4.png")
     said = []
     assert build_dataset([str(folder)], data, SMALL, say=said.append).clips_written == 1
     assert any("has changed since its clip was built" in line for line in said)

@@ -22,5 +22,6 @@ class BuildDatasetOptions:
     test_share: float = option(0.1, "share of the identities that goes to the test split", minimum=0, maximum=1)
     lossless: bool = option(False, "PNG pictures instead of JPEG (five times larger)")
     max_height_px: int = option(720, "largest picture height that is downloaded", minimum=64)
+    own_network: bool = option(False, "let addresses lead on into your own network (redirects, media addresses of pages)")
     num_shards: int = option(1, "split the sources over this many independent runs", minimum=1)
     shard_index: int = option(0, "which of them this run is, from 0", minimum=0)

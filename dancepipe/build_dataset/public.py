@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,13 +9,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from dancepipe.build_dataset.ledger import Ledger, ledger_path
 from dancepipe.build_dataset.options import BuildDatasetOptions
-from dancepipe.build_dataset.summary import BuildSummary
+from dancepipe.build_dataset.summary import BuildSummary, must_be_there
 from dancepipe.dataset.deepfashion import DEEPFASHION
 from dancepipe.dataset.market1501 import MARKET1501
 from dancepipe.dataset.pose_transfer import AnnotatedPicture, PoseTransferLayout, annotated_pictures, annotated_width, read_name_pairs
 from dancepipe.dataset.store import SPLITS, ClipWriter, DatasetRow, clip_files, open_clip
 from dancepipe.errors import BadImageError, DatasetError
+from dancepipe.lock import Lock
 from dancepipe.media.image import load_photo
 from dancepipe.person.cutout import on_grey
 from dancepipe.person.finder import open_person_finder
@@ -38,7 +39,7 @@ def read_public(folder: Path, name: str) -> dict[str, list[AnnotatedPicture]]:
 
 
 def build_public(
-    found: dict[str, list[AnnotatedPicture]], folder: Path, out: Path, options: BuildDatasetOptions, *, say: Callable[[str], None] = print
+    found: dict[str, list[AnnotatedPicture]], folder: Path, out: Path, options: BuildDatasetOptions, lock: Lock, *, say: Callable[[str], None] = print
 ) -> BuildSummary:
     """Build or complete the data set in `out` from what was found in the folder of a published one; options.layout says which.
 
@@ -49,24 +50,30 @@ def build_public(
     both = set.intersection(*({one.identity for one in pictures} for pictures in found.values()))
     if both:
         say(f"{len(both)} people are in both splits: the test split is not of people held out")
-    written = there = frames = 0
-    failures = []
+    there = frames = 0
+    written: list[Path] = []
+    todo = []
     for split, pictures in found.items():
-        width = annotated_width(pictures)
         for number, group in enumerate(_clips(pictures)):
             path = out / split / f"{layout.name}-{split}-{number:04}.parquet"
             if number % options.num_shards != options.shard_index:
                 continue
             if path.exists():
                 there += 1
-                continue
-            failures += (lost := _write_clip(path, split, group, layout, width, options, say))
-            frames += len(group) - len(lost)
-            written += 1
-            _note(out / "failures.jsonl", lost)
+            else:
+                todo.append((path, split, group))
+    widths = {split: annotated_width(pictures) for split, pictures in found.items()}
+    tried = {one.name for _, _, group in todo for _, one in group}
+    ledger = Ledger(ledger_path(out, options.num_shards, options.shard_index), tried, say)
+    with ledger:
+        for path, split, group in todo:
+            lock.check()
+            frames += _write_clip(path, split, group, layout, widths[split], options, ledger, say)
+            written.append(path)
+        must_be_there(written, lock)
     if options.num_shards == 1 and found["test"]:
         _write_pairs(layout, folder, out, say)
-    return BuildSummary(sum(map(len, found.values())), written, there, len(failures), frames, time.monotonic() - started)
+    return BuildSummary(sum(map(len, found.values())), len(written), there, ledger.failures, frames, time.monotonic() - started)
 
 
 def _clips(pictures: list[AnnotatedPicture]) -> Iterator[list[tuple[int, AnnotatedPicture]]]:
@@ -81,9 +88,8 @@ def _clips(pictures: list[AnnotatedPicture]) -> Iterator[list[tuple[int, Annotat
         yield group
 
 
-def _write_clip(path: Path, split: str, group, layout: PoseTransferLayout, width: int, options: BuildDatasetOptions, say) -> list[dict]:
-    """The pictures that could not be used, with the reason."""
-    failures = []
+def _write_clip(path: Path, split: str, group, layout: PoseTransferLayout, width: int, options: BuildDatasetOptions, ledger: Ledger, say) -> int:
+    """How many pictures were written; those that could not be used are in the ledger, with the reason."""
     finder = None
     if options.mask != "full":
         settings = {"yolo_weights": options.yolo_weights, "rembg_model": options.rembg_model, "device": options.device, "say": say}
@@ -94,11 +100,11 @@ def _write_clip(path: Path, split: str, group, layout: PoseTransferLayout, width
                 try:
                     image = load_photo(one.path, say=say)
                 except BadImageError as error:
-                    failures.append({"source": one.name, "stage": "read", "reason": str(error)})
+                    ledger.add(one.name, "read", str(error))
                     continue
                 person = finder.find(image) if finder else None
                 if finder and person is None:
-                    failures.append({"source": one.name, "stage": "label", "reason": "the mask finder sees nobody; --mask full keeps the picture whole"})
+                    ledger.add(one.name, "label", "the mask finder sees nobody; --mask full keeps the picture whole")
                     continue
                 mask = person.mask if person else np.full(image.shape[:2], 255, np.uint8)
                 kept = layout.framed(on_grey(image, mask), mask, one.pose, width)
@@ -108,13 +114,7 @@ def _write_clip(path: Path, split: str, group, layout: PoseTransferLayout, width
     finally:
         if finder:
             finder.close()
-    return failures
-
-
-def _note(path: Path, failures: list[dict]) -> None:
-    if failures:
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
-        write_text(path, before + "".join(json.dumps(failure) + "\n" for failure in failures))
+    return out.rows_written
 
 
 def _write_pairs(layout: PoseTransferLayout, folder: Path, out: Path, say) -> None:

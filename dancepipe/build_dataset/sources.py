@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dancepipe.address import public_address
 from dancepipe.errors import FetchError
 from dancepipe.media.fetch import LIST_SUFFIXES, expand_sources, source_key
 
@@ -20,6 +21,11 @@ class Source:
     @property
     def is_photos(self) -> bool:
         return Path(self.location).is_dir()
+
+    @property
+    def public_location(self) -> str:
+        """The location for screens and files: an address without its secrets."""
+        return public_address(self.location) if "://" in self.location else self.location
 
     @property
     def key(self) -> str:
@@ -47,9 +53,9 @@ def read_sources(arguments: list[str], *, say: Callable[[str], None] = print) ->
                     source = Source(location, identity or source_key(location))
                     first = found.setdefault(source.key, source)
                     if first.identity != source.identity:
-                        raise FetchError(location, f"it is named twice, as {first.identity} and as {source.identity}; one video shows one person")
+                        raise FetchError(source.public_location, f"it is named twice, as {first.identity} and as {source.identity}; one video shows one person")
                     if first is not source:
-                        say(f"named twice, taken once: {location}")
+                        say(f"named twice, taken once: {source.public_location}")
             except FetchError as error:
                 failures.append(error)
     return list(found.values()), failures

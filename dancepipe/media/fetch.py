@@ -4,11 +4,14 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
+from dancepipe.address import public_address, without_user
 from dancepipe.errors import BadVideoError, FetchError
 from dancepipe.media.ffmpeg_program import find_ffmpeg
 from dancepipe.media.image import PICTURE_SUFFIXES
+from dancepipe.media.own_network import outside_alone
 from dancepipe.media.probe import probe_video
 
 VIDEO_SUFFIXES = {
@@ -45,8 +48,11 @@ def is_address(source: str) -> bool:
 
 
 def source_key(source: str) -> str:
-    """Name of a source that is safe in file names: 16 hex digits, sha1 of the address, or of the absolute path."""
-    name = source if is_address(source) else os.path.abspath(source)
+    """Name of a source that is safe in file names: 16 hex digits, sha1 of the address, or of the absolute path.
+
+    Who logs in (user:password@) is no part of it: it never names a video.
+    """
+    name = without_user(source) if is_address(source) else os.path.abspath(source)
     return hashlib.sha1(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
@@ -62,7 +68,7 @@ def expand_sources(arguments: list[str], say: Callable[[str], None] = print) -> 
         for source in _expand(str(argument)):
             key = source_key(source)
             if key in sources:
-                say(f"named twice, taken once: {source}")
+                say(f"named twice, taken once: {public_address(source)}")
             sources.setdefault(key, source)
     return list(sources.values())
 
@@ -122,6 +128,7 @@ def fetch(
     timeout_seconds: float = 30,
     rate_limit_bytes_per_second: int | None = None,
     cookies: Path | None = None,
+    own_network: bool = False,
     say: Callable[[str], None] = print,
 ) -> Path:
     """A local video file for one source.
@@ -129,6 +136,7 @@ def fetch(
     A path comes back as it is when it opens as a video. An http(s) address is downloaded to folder/<source_key>.<suffix>:
     resumed where a run before stopped, tried again `retries` times, at most max_height_px where the site tells heights, and
     opened afterwards to see that it is a video. What is there already is not fetched again. Names from the web are never used.
+    own_network: whether it may lead on into the user's own network (own_network.py).
     FetchError with the reason, also for lists of several videos, live broadcasts and files larger than max_bytes.
     """
     if not is_address(source):
@@ -155,7 +163,8 @@ def fetch(
     guard = _SizeGuard(source, max_bytes)
     options["progress_hooks"] = [guard.see_progress]
     try:
-        downloaded = _download(source, options, max_height_px)
+        with nullcontext() if own_network else outside_alone(source):
+            downloaded = _download(source, options, max_height_px)
     except FetchError:
         if guard.tripped:
             _remove(folder, key, everything=True)
@@ -169,7 +178,7 @@ def fetch(
     final = folder / (key + (downloaded.suffix.lower() if downloaded.suffix.lower() in VIDEO_SUFFIXES else ".mp4"))
     os.replace(downloaded, final)
     _remove(folder, key)
-    say(f"fetched {source} to {final}")
+    say(f"fetched {public_address(source)} to {final}")
     return final
 
 
@@ -219,6 +228,7 @@ def _download_options(folder: Path, key: str, max_height_px: int, retries: int, 
         "no_warnings": True,
         "logger": _Quiet(),
         "cachedir": False,
+        "hls_prefer_native": True,  # ffmpeg would connect by itself
         "enable_file_urls": False,
     }
 
