@@ -82,6 +82,13 @@ def shortened(value: object, most: int = 80) -> str:
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
+def plain_words(error: Exception | str, most: int = 200) -> str:
+    """What a foreign error says, as one line: it may quote whatever stands in a file."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    text = "".join(letter if letter.isprintable() else "?" for letter in words[: most + 1])
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
 def line_of(text: str, place: int) -> int:
     """The number of the line, from 1, in which text[place] lies."""
     return 1 + text.count("\n", 0, place)

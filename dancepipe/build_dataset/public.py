@@ -15,7 +15,7 @@ from dancepipe.build_dataset.summary import BuildSummary, must_be_there
 from dancepipe.dataset.deepfashion import DEEPFASHION
 from dancepipe.dataset.market1501 import MARKET1501
 from dancepipe.dataset.pose_transfer import AnnotatedPicture, PoseTransferLayout, annotated_pictures, annotated_width, read_name_pairs
-from dancepipe.dataset.store import SPLITS, ClipWriter, DatasetRow, clip_files, open_clip
+from dancepipe.dataset.store import SPLITS, ClipWriter, DatasetRow, clip_files, read_columns
 from dancepipe.errors import BadImageError, DatasetError
 from dancepipe.lock import Lock
 from dancepipe.media.image import load_photo
@@ -124,7 +124,7 @@ def _write_pairs(layout: PoseTransferLayout, folder: Path, out: Path, say) -> No
         say(f"{folder} lists no test pairs; evaluate will draw some")
         return
     columns = ["source", "clip", "frame_index", "identity"]
-    rows = [row for path in clip_files(out, "test") for row in open_clip(path).read(columns=columns).to_pylist()]
+    rows = [row for path in clip_files(out, "test") for row in read_columns(path, columns)]
     places = {row["source"]: (row["clip"], row["frame_index"], row["identity"]) for row in rows}
     kept = [(places[one], places[other]) for one, other in named if one in places and other in places and places[one][2] == places[other][2]]
     text = io.StringIO()

@@ -6,15 +6,17 @@ Loaded meshes compare by identity, so that what is computed from them alone can 
 """
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dancepipe.errors import DancepipeError
+from dancepipe.errors import BadImageError, DancepipeError
+from dancepipe.media.image import load_photo
+from dancepipe.npz_file import read_npz
+from dancepipe.plain_text import plain_words, read_json
 
 ASSETS_VARIABLE = "DANCEPIPE_DANCERS"
 MAKE_ONE = (
@@ -149,6 +151,13 @@ def load_assets(folder: str | Path | None = None) -> DancerAssets:
 @lru_cache(maxsize=2)
 def _load_checked(folder: Path) -> DancerAssets:
     paths = check_pack(folder)
+    try:
+        return _load(folder, paths)
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError) as error:
+        raise AssetsError(f"damaged asset pack {folder}: {plain_words(error)}; make it again") from error
+
+
+def _load(folder: Path, paths: list[str]) -> DancerAssets:
     targets = _arrays(folder / "targets.npz")
     motion = _arrays(folder / "motion/motion_cmu.npz")
     proxies: dict[str, dict[str, ProxyMesh]] = {}
@@ -182,10 +191,12 @@ def check_pack(folder: Path) -> list[str]:
     """The pack's paths, after size and sha256 of each agreed with MANIFEST.json; AssetsError otherwise."""
     manifest_path = folder / "MANIFEST.json"
     try:
-        entries = {entry["path"]: entry for entry in json.loads(manifest_path.read_text("utf-8"))}
+        entries = {entry["path"]: entry for entry in read_json(manifest_path)}
+        if not all(_is_inside(path) and isinstance(entry["sha256"], str) for path, entry in entries.items()):
+            raise ValueError("it names files outside of the pack")
     except FileNotFoundError as error:
         raise AssetsError(f"no MANIFEST.json in {folder}: this is not an asset pack; {MAKE_ONE}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise AssetsError(f"damaged asset pack: {manifest_path} cannot be read ({error}); make it again") from error
     for path in REQUIRED_FILES:
         if path not in entries:
@@ -200,9 +211,16 @@ def check_pack(folder: Path) -> list[str]:
     return sorted(entries)
 
 
+def _is_inside(path: object) -> bool:
+    parts = PurePosixPath(path).parts if isinstance(path, str) else ()
+    return bool(parts) and ".." not in parts and not path.startswith("/") and path.isprintable()
+
+
 def _arrays(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    try:
+        return read_npz(path)
+    except (OSError, ValueError) as error:
+        raise AssetsError(f"damaged asset pack: {path}: {error}; make it again") from error
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
@@ -210,10 +228,10 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 
 
 def _picture(path: Path) -> np.ndarray:
-    from PIL import Image
-
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB"))
+    try:
+        return load_photo(path)
+    except BadImageError as error:
+        raise AssetsError(f"damaged asset pack: {error}; make it again") from error
 
 
 def _body(stored: dict[str, np.ndarray]) -> BodyMesh:

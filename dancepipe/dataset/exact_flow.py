@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from dancepipe.errors import DatasetError
+from dancepipe.npz_file import read_npz
 
 _WHOLLY = 0.99  # a resized pixel counts as visible when this share of it is
 
@@ -21,9 +22,14 @@ def read_flow(path: Path, row: int, size_hw: tuple[int, int]) -> tuple[np.ndarra
     Raises DatasetError for a damaged file.
     """
     try:
-        with np.load(path) as truth:
-            flow, visible = truth["flow"][row], truth["flow_visible"][row]
-    except (OSError, ValueError, KeyError, IndexError, EOFError) as error:
+        truth = read_npz(path, ("flow", "flow_visible"))
+        flow, visible = truth["flow"], truth["flow_visible"]
+        if flow.dtype.kind != "f" or flow.shape != (*visible.shape, 2) or visible.dtype != np.bool_:
+            raise ValueError(f"flow {flow.dtype} {flow.shape}, flow_visible {visible.dtype} {visible.shape}")
+        if visible.ndim != 3 or row >= len(visible) or min(visible.shape[1:]) < 1:
+            raise ValueError(f"no picture {row} in {visible.shape}")
+        flow, visible = flow[row], visible[row]
+    except (OSError, ValueError) as error:
         raise DatasetError(f"cannot read {path} ({error}); delete it and run dancers again") from error
     return resized_flow(flow.astype(np.float32), visible, size_hw)
 

@@ -16,7 +16,7 @@ import torch
 
 from dancepipe.dataset.exact_flow import no_flow, read_flow, truth_file
 from dancepipe.dataset.picture import LabelledPicture
-from dancepipe.dataset.store import clip_files, open_clip, read_group, row_from
+from dancepipe.dataset.store import clip_files, open_clip, read_group, read_row, text_of
 from dancepipe.errors import DatasetError
 
 _OPEN_FILES = 32
@@ -73,7 +73,8 @@ class PairSource(torch.utils.data.Dataset):
         rows_of: dict[str, int] = {}
         for number, path in enumerate(self._files):
             file = open_clip(path)
-            column = [values["identity"] for group in range(file.num_row_groups) for values in read_group(file, path, group, ["identity"])]
+            rows = (values for group in range(file.num_row_groups) for values in read_group(file, path, group, ["identity"]))
+            column = [text_of(values, "identity", path, row) for row, values in enumerate(rows)]
             for row, identity in enumerate(column):
                 places.setdefault(identity, []).append((number, row))
             rows_of[path.name] = len(column)
@@ -119,11 +120,7 @@ class PairSource(torch.utils.data.Dataset):
         return pair
 
     def _picture(self, file_number: int, row: int) -> LabelledPicture:
-        file = self._file(file_number)
-        group = 0
-        while row >= (rows := file.metadata.row_group(group).num_rows):
-            row, group = row - rows, group + 1
-        entry = row_from(read_group(file, self._files[file_number], group)[row])
+        entry = read_row(self._file(file_number), self._files[file_number], row)
         return LabelledPicture(entry.image, entry.mask, entry.pose).resized(self.size_hw)
 
     def _file(self, number: int):

@@ -8,19 +8,21 @@ The 18 joints are OpenPose's, in our order (their tables name the eyes and ears 
 """
 
 import csv
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from dancepipe.dataset.picture import LabelledPicture
 from dancepipe.errors import DatasetError
+from dancepipe.plain_text import parse_json, read_text, shortened
 from dancepipe.records import Pose
 
 _HEADER = ["name", "keypoints_y", "keypoints_x"]
 _JOINTS = 18
+_MOST_BYTES = 128 << 20
+_LARGEST_PX = 100_000
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def annotated_pictures(layout: PoseTransferLayout, folder: Path, split: str) -> 
         fields = [field.strip() for field in line.split(":")]
         if number == 0 and fields == _HEADER:
             continue
-        name, pose = fields[0], _pose(path, number, fields)
+        name, pose = _plain_name(fields[0], path, number), _pose(path, number, fields)
         identity = layout.identity(name)
         if identity is None or wanted and name not in wanted:
             continue
@@ -76,10 +78,16 @@ def read_name_pairs(layout: PoseTransferLayout, folder: Path, split: str) -> lis
     path = _csv_file(layout, folder, "pairs", split)
     if path is None:
         return None
-    rows = list(csv.reader(_lines(path)))
+    try:
+        rows = list(csv.reader(_lines(path)))
+    except csv.Error as error:
+        raise DatasetError(f"{path} is no list of pairs ({error}); download it anew") from error
     if not rows or [field.strip() for field in rows[0]] != ["from", "to"] or any(len(row) != 2 for row in rows):
         raise DatasetError(f"{path} is no list of pairs: need the header from,to and two names a line")
-    return [(one.strip(), other.strip()) for one, other in rows[1:]]
+    return [
+        tuple(_plain_name(name.strip(), path, number) for name in row)
+        for number, row in enumerate(rows[1:], 1)
+    ]
 
 
 def annotated_width(pictures: list[AnnotatedPicture]) -> int:
@@ -93,17 +101,32 @@ def _csv_file(layout: PoseTransferLayout, folder: Path, kind: str, split: str) -
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+        return [line for line in read_text(path, _MOST_BYTES).splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
         raise DatasetError(f"cannot read {path} ({error}); download it anew") from error
+
+
+def _plain_name(name: str, path: Path, number: int) -> str:
+    """The name of a picture in its folder; a path that leads out of it is none. DatasetError."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    if not parts or name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or not name.isprintable():
+        raise DatasetError(f"{path}, line {number + 1}: {shortened(name)} is no name of a picture")
+    return name
 
 
 def _pose(path: Path, number: int, fields: list[str]) -> Pose:
     try:
-        y, x = (np.array(json.loads(field), np.float32) for field in fields[1:])
-        if y.shape != (_JOINTS,) or x.shape != (_JOINTS,):
-            raise ValueError(f"need {_JOINTS} numbers each, got {y.shape} and {x.shape}")
+        y, x = (_coordinates(field) for field in fields[1:])
     except ValueError as error:
         raise DatasetError(f"{path}, line {number + 1}: need name:[18 y]:[18 x] ({error}); download it anew") from error
     present = (x >= 0) & (y >= 0)
     return Pose(np.where(present[:, None], np.stack([x, y], -1), 0).astype(np.float32), present.astype(np.float32))
+
+
+def _coordinates(field: str) -> np.ndarray:
+    """float32 (18,) of "[12, -1, ...]". ValueError."""
+    numbers = parse_json(field)
+    is_row = isinstance(numbers, list) and len(numbers) == _JOINTS
+    if not is_row or not all(type(one) in (int, float) and abs(one) <= _LARGEST_PX for one in numbers):
+        raise ValueError(f"need {_JOINTS} numbers, got {shortened(numbers)}")
+    return np.array(numbers, np.float32)

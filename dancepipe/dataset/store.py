@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dancepipe.errors import DatasetError, OutputError
+from dancepipe.dataset.parquet_pages import check_footer, check_group
+from dancepipe.errors import BadImageError, DatasetError, OutputError
 from dancepipe.media.image import decode_picture, encode_jpeg, encode_png
+from dancepipe.plain_text import plain_words, shortened
 from dancepipe.records import Pose
 from dancepipe.whole_file import WholeFile, make_folder
 
@@ -180,42 +183,167 @@ def clip_files(folder: Path, split: str | None = None) -> list[Path]:
 def open_clip(path: Path) -> pq.ParquetFile:
     """The opened file of a clip. Raises DatasetError when it is damaged or of another schema."""
     try:
+        if not Path(path).is_file():
+            raise DatasetError(f"cannot read {path}: it is no plain file")
         file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"cannot read {path}: {error}; delete it and run build-dataset again") from error
-    missing = [name for name in SCHEMA.names if name not in file.schema_arrow.names]
+        check_footer(file.metadata)
+        schema = file.schema_arrow
+    except _READING_FAILS as error:
+        raise DatasetError(f"cannot read {path}: {plain_words(error)}; delete it and run build-dataset again") from error
+    missing = [name for name in SCHEMA.names if name not in schema.names]
     if missing:
         raise DatasetError(f"{path} is not a dancepipe clip: it lacks the columns {', '.join(missing)}")
+    for name, fits in _COLUMN_KINDS.items():
+        if schema.names.count(name) != 1 or not fits(kind := schema.field(name).type):
+            raise DatasetError(f"{path}: column {name} is {shortened(str(kind))}; need {SCHEMA.field(name).type}")
     return file
 
 
-def row_from(values: dict) -> DatasetRow:
-    """A DatasetRow from one row of a file as plain values; pictures are decoded here."""
+def read_group(file: pq.ParquetFile, path: Path, group: int, columns: list[str] | None = None) -> list[dict]:
+    """The rows of one group as plain values. Raises DatasetError when its bytes are damaged, or lie about their sizes."""
+    try:
+        _check_sizes(file, path, group, columns)
+        rows = file.metadata.row_group(group).num_rows
+        found = file.read_row_group(group, columns=columns).to_pylist()
+        if len(found) != rows:
+            raise ValueError(f"row group {group} has {len(found)} rows in place of {rows}")
+        return found
+    except _READING_FAILS as error:
+        raise DatasetError(f"{path} is damaged ({plain_words(error)}); delete it and run build-dataset again") from error
+
+
+def row_from(values: dict, path: Path, row: int) -> DatasetRow:
+    """A DatasetRow from row number `row` of the file as plain values; pictures are decoded here.
+
+    Raises DatasetError that names file, row and column for anything that no clip of ours holds.
+    """
+    where = f"{path}, row {row}"
+    texts = {name: text_of(values, name, path, row) for name in ("identity", "clip", "split", "source")}
+    if texts["split"] not in SPLITS:
+        raise DatasetError(f"{where}: split is {shortened(texts['split'])}; need one of {', '.join(SPLITS)}")
+    image, mask = (_picture(values, name, where) for name in ("image", "mask"))
+    if image.ndim != 3 or mask.ndim != 2 or image.shape[:2] != mask.shape:
+        raise DatasetError(f"{where}: image {image.shape} and mask {mask.shape} do not belong together")
     return DatasetRow(
-        identity=values["identity"],
-        clip=values["clip"],
-        frame_index=values["frame_index"],
-        time_seconds=values["time_seconds"],
-        split=values["split"],
-        image=decode_picture(values["image"]["bytes"]),
-        mask=decode_picture(values["mask"]["bytes"]),
-        pose=Pose.from_array(values["keypoints"]),
-        box_xyxy_px=tuple(values["box_xyxy_px"]),
-        source=values["source"],
+        **texts,
+        frame_index=frame_index_of(values, path, row),
+        time_seconds=_numbers(values, "time_seconds", (), where).item(),
+        image=image,
+        mask=mask,
+        pose=pose_of(values, path, row),
+        box_xyxy_px=tuple(_numbers(values, "box_xyxy_px", (4,), where).tolist()),
     )
 
 
-def read_group(file: pq.ParquetFile, path: Path, group: int, columns: list[str] | None = None) -> list[dict]:
-    """The rows of one group as plain values. Raises DatasetError when its bytes are damaged."""
+def read_row(file: pq.ParquetFile, path: Path, row: int) -> DatasetRow:
+    """One row of an opened clip by its number. DatasetError as read_group and row_from."""
+    group, inside = 0, row
+    while inside >= (rows := file.metadata.row_group(group).num_rows):
+        inside, group = inside - rows, group + 1
+    return row_from(read_group(file, path, group)[inside], path, row)
+
+
+def read_columns(path: Path, columns: list[str]) -> Iterator[dict]:
+    """Some columns of every row of a clip, as plain values. DatasetError as read_group."""
+    file = open_clip(path)
+    for group in range(file.num_row_groups):
+        yield from read_group(file, path, group, columns)
+
+
+def text_of(values: dict, name: str, path: Path, row: int) -> str:
+    """A column's text. DatasetError names file, row and column."""
+    if not isinstance(value := values.get(name), str):
+        raise DatasetError(f"{path}, row {row}: {name} is {shortened(value)}; need a text")
+    return value
+
+
+def frame_index_of(values: dict, path: Path, row: int) -> int:
+    """The frame's number in its clip. DatasetError names file, row and column."""
+    value = values.get("frame_index")
+    if type(value) is not int or value < 0:
+        raise DatasetError(f"{path}, row {row}: frame_index is {shortened(value)}; need a whole number")
+    return value
+
+
+def pose_of(values: dict, path: Path, row: int) -> Pose:
+    """The joints of a row. DatasetError names file, row and column."""
     try:
-        return file.read_row_group(group, columns=columns).to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"{path} is damaged ({' '.join(str(error).split())}); delete it and run build-dataset again") from error
+        return Pose.from_array(_numbers(values, "keypoints", (18, 3), f"{path}, row {row}"))
+    except ValueError as error:
+        raise DatasetError(f"{path}, row {row}: keypoints: {error}") from error
 
 
 def read_clip(path: Path) -> Iterator[DatasetRow]:
     """The rows of one clip in order, one row group in memory at a time."""
-    file = open_clip(path)
+    file, row = open_clip(path), 0
     for group in range(file.num_row_groups):
         for values in read_group(file, path, group):
-            yield row_from(values)
+            yield row_from(values, path, row)
+            row += 1
+
+
+# pyarrow raises all of these for damaged bytes, and Python for texts that are none.
+_READING_FAILS = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError)
+_checked: WeakKeyDictionary = WeakKeyDictionary()  # opened file -> {(group, columns)}
+
+
+def _check_sizes(file: pq.ParquetFile, path: Path, group: int, columns: list[str] | None) -> None:
+    """One look a group, as training comes back to each many times."""
+    known = _checked.setdefault(file, set())
+    key = group, None if columns is None else tuple(columns)
+    if key not in known:
+        check_group(path, file.metadata, group, columns)
+        known.add(key)
+
+
+def _picture(values: dict, name: str, where: str) -> np.ndarray:
+    value = values.get(name)
+    data = value.get("bytes") if isinstance(value, dict) else None
+    if not isinstance(data, bytes) or not data:
+        raise DatasetError(f"{where}: {name} holds no picture")
+    try:
+        return decode_picture(data)
+    except BadImageError as error:
+        raise DatasetError(f"{where}: {name}: {error.reason}") from error
+
+
+def _numbers(values: dict, name: str, shape: tuple[int, ...], where: str) -> np.ndarray:
+    """float64 of that shape, all finite."""
+    try:
+        numbers = np.asarray(values.get(name), np.float64)
+    except (TypeError, ValueError):
+        numbers = np.full(1, np.nan)
+    if numbers.shape != shape or not np.isfinite(numbers).all():
+        needed = "a number" if not shape else f"{' x '.join(map(str, shape))} numbers"
+        raise DatasetError(f"{where}: {name} is {shortened(values.get(name))}; need {needed}")
+    return numbers
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
+def _is_picture(kind: pa.DataType) -> bool:
+    if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
+        return False
+    data = kind.field("bytes").type
+    return pa.types.is_binary(data) or pa.types.is_large_binary(data)
+
+
+# What datasets of Hugging Face writes back may differ from SCHEMA in these ways.
+_COLUMN_KINDS = {
+    "identity": _is_text,
+    "clip": _is_text,
+    "frame_index": pa.types.is_integer,
+    "time_seconds": pa.types.is_floating,
+    "split": _is_text,
+    "image": _is_picture,
+    "mask": _is_picture,
+    "keypoints": lambda kind: _is_list(kind) and _is_list(kind.value_type) and pa.types.is_floating(kind.value_type.value_type),
+    "box_xyxy_px": lambda kind: _is_list(kind) and pa.types.is_floating(kind.value_type),
+    "source": _is_text,
+}

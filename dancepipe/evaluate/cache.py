@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +9,12 @@ import numpy as np
 
 from dancepipe.errors import OutputError
 from dancepipe.lock import lock_file
+from dancepipe.npz_file import read_npz
 from dancepipe.whole_file import WholeFile, make_private_folder
 
 MOST_ROWS = 60_000  # 490 MB of Inception features
+_MOST_BYTES = 700 << 20
+_DIGEST_BYTES = 32
 
 
 def default_cache_folder() -> Path:
@@ -39,12 +41,16 @@ class FeatureCache:
 
     def _load(self) -> None:
         try:
-            with np.load(self._path, allow_pickle=False) as file:
-                digests, rows = file["digests"], file["rows"]
+            found = read_npz(self._path, ("digests", "rows"), _MOST_BYTES)
+            digests, rows = found["digests"], found["rows"]
+            if digests.dtype != np.uint8 or digests.ndim != 2 or digests.shape[1] != _DIGEST_BYTES:
+                raise ValueError("it holds no digests")
+            if rows.dtype != np.float32 or rows.ndim != 2 or len(rows) != len(digests):
+                raise ValueError("it holds no row of numbers for each digest")
             self._rows = {digest.tobytes(): row for digest, row in zip(digests, rows, strict=True)}
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError) as error:
             self._say(f"cached features {self._path} cannot be read ({error}); made anew")
 
     def rows(self, digests: list[bytes], make: Callable[[list[int]], np.ndarray]) -> np.ndarray:

@@ -2,14 +2,24 @@
 
 import csv
 import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from dancepipe.dataset.picture import LabelledPicture
-from dancepipe.dataset.store import clip_files, open_clip, row_from
+from dancepipe.dataset.store import (
+    clip_files,
+    frame_index_of,
+    open_clip,
+    pose_of,
+    read_columns,
+    read_row,
+    text_of,
+)
 from dancepipe.errors import DatasetError
+from dancepipe.plain_text import plain_words, read_text, shortened
 from dancepipe.person.skeleton import torso_length_px
 from dancepipe.records import Pose
 
@@ -51,12 +61,12 @@ class HeldOut:
         self.identity: dict[FrameId, str] = {}
         self.poses: dict[FrameId, Pose] = {}
         for path in clip_files(folder, "test"):
-            file = self._files[path] = open_clip(path)
-            columns = file.read(columns=["identity", "clip", "frame_index", "keypoints"]).to_pydict()
-            for row, values in enumerate(zip(*columns.values(), strict=True)):
-                identity, clip, frame_index, keypoints = values
-                key = FrameId(clip, frame_index)
-                self._place[key], self.identity[key], self.poses[key] = (path, row), identity, Pose.from_array(keypoints)
+            self._files[path] = open_clip(path)
+            columns = ["identity", "clip", "frame_index", "keypoints"]
+            for row, values in enumerate(read_columns(path, columns)):
+                key = FrameId(text_of(values, "clip", path, row), frame_index_of(values, path, row))
+                self._place[key], self.poses[key] = (path, row), pose_of(values, path, row)
+                self.identity[key] = text_of(values, "identity", path, row)
 
     def stored_size_hw(self) -> tuple[int, int]:
         """Of the first picture."""
@@ -65,10 +75,7 @@ class HeldOut:
     def picture(self, key: FrameId, size_hw: tuple[int, int] | None) -> LabelledPicture:
         """The picture at that size (None: as stored)."""
         path, row = self._place[key]
-        file, group = self._files[path], 0
-        while row >= (rows := file.metadata.row_group(group).num_rows):
-            row, group = row - rows, group + 1
-        entry = row_from(file.read_row_group(group).slice(row, 1).to_pylist()[0])
+        entry = read_row(self._files[path], path, row)
         picture = LabelledPicture(entry.image, entry.mask, entry.pose)
         return picture if size_hw is None else picture.resized(size_hw)
 
@@ -119,24 +126,23 @@ def drawn_pairs(split: HeldOut, per_person: int, min_change: float, seed: int) -
 def read_pairs(path: Path, split: HeldOut) -> list[PairId]:
     """The pairs of a CSV file with the columns COLUMNS. DatasetError for a bad file, unknown pictures, or two people in a pair."""
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise DatasetError(f"{path} lacks the columns {', '.join(missing)}; need {', '.join(COLUMNS)}")
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"cannot read pairs {path}: {getattr(error, 'strerror', None) or error}") from error
+        reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise DatasetError(f"{path} lacks the columns {', '.join(missing)}; need {', '.join(COLUMNS)}")
+        rows = list(reader)
+    except (OSError, ValueError, csv.Error) as error:
+        raise DatasetError(f"cannot read pairs {path}: {getattr(error, 'strerror', None) or plain_words(error)}") from error
     pairs = []
     for number, row in enumerate(rows, 2):
         try:
             reference, target = (FrameId(row[f"{role}_clip"], int(row[f"{role}_frame"])) for role in ("reference", "target"))
         except (TypeError, ValueError):
-            raise DatasetError(f"{path}, line {number}: frames must be whole numbers, got {row}") from None
+            raise DatasetError(f"{path}, line {number}: frames must be whole numbers, got {shortened(row)}") from None
         for key in (reference, target):
             if key not in split.identity:
                 raise DatasetError(
-                    f"{path}, line {number}: no picture of clip '{key.clip}' frame {key.frame_index} in the test split of {split.folder}"
+                    f"{path}, line {number}: no picture of clip {shortened(key.clip)} frame {key.frame_index} in the test split of {split.folder}"
                 )
         if split.identity[reference] != split.identity[target]:
             raise DatasetError(f"{path}, line {number}: the two pictures show different people")
