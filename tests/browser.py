@@ -2,8 +2,10 @@
 
 import base64
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 import urllib.error
@@ -31,10 +33,34 @@ FLAGS = (
 
 
 class Browser:
-    """One window."""
+    """One window at a time, of those that were opened."""
 
-    def __init__(self, session: str):
-        self.session = session
+    def __init__(self, session: str, process: int, profile: Path):
+        self.session, self.process, self.profile = session, process, profile
+        self.is_killed = False
+
+    def kill(self) -> None:
+        """End the browser as a crash does: it writes nothing more."""
+        os.kill(self.process, signal.SIGKILL)
+        self.is_killed = True
+
+    def new_window(self) -> str:
+        """The handle of a new window, for switch()."""
+        return self.call("POST", "window/new", {"type": "tab"})["handle"]
+
+    def window(self) -> str:
+        return self.call("GET", "window")
+
+    def switch(self, handle: str) -> None:
+        self.call("POST", "window", {"handle": handle})
+
+    def wait_until_kept(self, text: str, seconds: float = 20) -> None:
+        """Wait until the browser has written to its disk what a page stored: it takes its time."""
+        end = time.monotonic() + seconds
+        folder = self.profile / "Default" / "Local Storage" / "leveldb"
+        while not any(text.encode() in path.read_bytes() for path in folder.glob("*.log")):
+            assert time.monotonic() < end, f"not kept within {seconds} s"
+            time.sleep(0.1)
 
     def call(self, method: str, path: str, body: dict | None = None):
         return _call(method, f"{self.session}/{path}", body)
@@ -105,11 +131,15 @@ def open_browser(folder: Path, *, phone: bool = False, size_wh: tuple[int, int] 
     try:
         port = next(found[1] for line in process.stdout if (found := re.search(r"started successfully on port (\d+)", line)))
         base = f"http://127.0.0.1:{port}/session"
-        session = f"{base}/{_call('POST', base, wanted)['sessionId']}"
+        answer = _call("POST", base, wanted)
+        session = f"{base}/{answer['sessionId']}"
+        process_id = answer["capabilities"]["goog:processID"]
+        browser = Browser(session, process_id, folder / "profile")
         try:
-            yield Browser(session)
+            yield browser
         finally:
-            _call("DELETE", session)
+            if not browser.is_killed:
+                _call("DELETE", session)
     finally:
         process.terminate()
         process.wait(10)

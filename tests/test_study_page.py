@@ -11,7 +11,7 @@ from browser import open_browser
 from study_pictures import write_folders
 
 from dancepipe.study.report import study_report
-from dancepipe.study.votes import read_votes
+from dancepipe.study.votes_file import read_votes
 
 SERVE = """
 import sys
@@ -193,6 +193,147 @@ def test_on_a_phone(tmp_path, port):
         browser.wait("document.getElementById('name-error').textContent === 'Please type a name.'")
     (tom,) = study_report(tmp_path / "votes.sqlite").volunteers
     assert (tom.answered, tom.left_share, tom.checks_right, tom.counted) == (8, 1, 1, False)
+
+
+def test_the_same_browser_goes_on_by_itself_after_it_and_the_server_were_killed(tmp_path, port):
+    write_folders(tmp_path, 8, ("ours", "other"))
+    with serving(tmp_path, port) as process, open_browser(tmp_path) as browser:
+        enter(browser, port, "Ann")
+        vote_through(browser, 0, 2)
+        browser.wait_until_kept(browser.run("return me.volunteer"))
+        browser.kill()
+        process.kill()
+        process.wait()
+    with serving(tmp_path, port), open_browser(tmp_path) as browser:
+        browser.open(f"http://127.0.0.1:{port}/")
+        assert welcomed(browser) == ("Welcome back, Ann", True)
+        assert "answered 2 of 8 pairs" in browser.run("return document.body.innerText")
+        vote_through(browser, 2, 3)
+        assert browser.console() == []
+    assert counted(tmp_path) == {"Ann": 3}
+
+
+def test_another_browser_needs_the_personal_link(tmp_path, port):
+    write_folders(tmp_path, 8, ("ours", "other"))
+    address = f"http://127.0.0.1:{port}/"
+    with serving(tmp_path, port):
+        with open_browser(tmp_path / "hers") as browser:
+            enter(browser, port, "Ann")
+            link = browser.run("return document.querySelector('#ready .link').innerText")
+            assert link == browser.run("return document.querySelector('#rest .link').href")
+            assert link == f"{address}#{browser.run('return me.volunteer')}"
+            vote_through(browser, 0, 2)
+        with open_browser(tmp_path / "another") as browser:
+            browser.open(address)
+            for name in ("Ann", " ANN"):
+                browser.wait("document.activeElement.id === 'name'")
+                browser.run("document.getElementById('name').value = ''")
+                browser.type("#name", name)
+                browser.press("enter")
+                browser.wait("!document.getElementById('name-error').hidden")
+                said = browser.run("return document.getElementById('name-error').textContent")
+                assert "personal link" in said and "another name" in said
+                assert browser.run("return document.getElementById('name').value") == name
+                assert browser.run("return [me, localStorage.length]") == [None, 0]
+            browser.console()  # of the refused requests
+
+            browser.open(link)
+            assert welcomed(browser) == ("Welcome back, Ann", True)
+            assert browser.run("return location.href") == address, "the token is not on show"
+            vote_through(browser, 2, 3)
+            browser.reload()
+            assert welcomed(browser) == ("Welcome back, Ann", True)
+            browser.click("#other")
+            browser.type("#name", "ann")  # known in this browser, too, from here on
+            browser.press("enter")
+            assert welcomed(browser) == ("Welcome back, Ann", True)
+
+            browser.click("#other")  # a link in a window that is open already
+            browser.type("#name", "Bob")
+            browser.press("enter")
+            assert welcomed(browser) == ("Welcome, Bob", True)
+            browser.run("window.isOld = true; location.href = arguments[0]", link)
+            browser.wait("!window.isOld && !document.getElementById('ready').hidden")
+            assert welcomed(browser) == ("Welcome back, Ann", True)
+            assert browser.run("return location.href") == address
+
+            browser.run("window.isOld = true; location.hash = '#' + '0'.repeat(32)")  # of no study
+            browser.wait("!window.isOld && !document.getElementById('name-error').hidden")
+            said = browser.run("return document.getElementById('name-error').textContent")
+            assert "does not know you" in said
+    assert counted(tmp_path) == {"Ann": 3, "Bob": 0}
+
+
+def test_several_volunteers_share_a_browser_one_after_the_other_and_in_two_windows(tmp_path, port):
+    write_folders(tmp_path, 8, ("ours", "other"))
+    with serving(tmp_path, port), open_browser(tmp_path) as browser:
+        enter(browser, port, "Ann")
+        vote_through(browser, 0, 1)
+        browser.reload()
+        assert welcomed(browser) == ("Welcome back, Ann", True)
+        browser.click("#other")
+        browser.type("#name", "__proto__")
+        browser.press("enter")
+        assert welcomed(browser) == ("Welcome, __proto__", True)
+        vote_through(browser, 0, 2)
+
+        first = browser.window()
+        browser.switch(browser.new_window())
+        browser.open(f"http://127.0.0.1:{port}/")
+        assert welcomed(browser) == ("Welcome back, __proto__", True)  # who was here last
+        browser.click("#other")
+        browser.type("#name", "ann")
+        browser.press("enter")
+        assert welcomed(browser) == ("Welcome back, Ann", True)
+        vote_through(browser, 1, 2)
+        browser.switch(first)
+        browser.reload()
+        assert welcomed(browser) == ("Welcome back, __proto__", True)
+        vote_through(browser, 2, 4)
+        browser.wait("!document.getElementById('rest').hidden || " + AWAITED, 4)
+        assert browser.console() == []
+    assert counted(tmp_path) == {"Ann": 2, "__proto__": 4}
+
+
+def test_a_name_is_not_lost_where_the_answer_to_it_is(tmp_path, port):
+    write_folders(tmp_path, 8, ("ours", "other"))
+    with serving(tmp_path, port), open_browser(tmp_path) as browser:
+        browser.open(f"http://127.0.0.1:{port}/")
+        browser.wait("document.activeElement.id === 'name'")
+        browser.run("""
+const real = window.fetch;
+window.fetch = async (...request) => {
+  await real(...request);
+  window.fetch = real;
+  throw new TypeError("lost");
+};
+""")
+        browser.type("#name", "Ann")
+        browser.press("enter")
+        assert welcomed(browser) == ("Welcome, Ann", True)
+    assert counted(tmp_path) == {"Ann": 0}
+
+
+def welcomed(browser) -> tuple[str, bool]:
+    """What the page says before the first pair, and whether the key to begin is at hand."""
+    browser.wait("!document.getElementById('ready').hidden")
+    heading = browser.run("return document.querySelector('#ready h1').textContent")
+    return heading, browser.run("return document.activeElement.id === 'begin'")
+
+
+def counted(folder) -> dict[str, int]:
+    """The votes of each volunteer."""
+    _, volunteers = read_votes(folder / "votes.sqlite")
+    return {volunteer.name: len(volunteer.votes) for volunteer in volunteers}
+
+
+def vote_through(browser, start, stop):
+    """From the welcome to the pair `stop`: the pairs from `start` on are answered."""
+    browser.click("#begin")
+    for number in range(start, stop):
+        browser.wait(AWAITED, number)
+        browser.press("a")
+    browser.wait(f"me.answered === {stop}")
 
 
 def wanted_side(looked):

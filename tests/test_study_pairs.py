@@ -1,5 +1,7 @@
 """Folders become pairs by name, and whatever would spoil a study is named before it begins."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -38,6 +40,13 @@ def test_unmatched_names_are_counted_and_left_out_only_when_asked(tmp_path):
     assert said[0].startswith("3 names are common to all folders and are used: 2 of 5 real")
 
 
+def test_a_name_that_no_database_can_hold_is_told(tmp_path):
+    real, fakes = write_folders(tmp_path, 1)
+    (real / "p000.png").rename(real / os.fsdecode(b"p\xff.png"))
+    with pytest.raises(StudyError, match=r"real has a picture called 'p.udcff.png', which is no"):
+        match_pictures(real, fakes)
+
+
 def test_folders_that_give_no_pairs(tmp_path):
     real, fakes = write_folders(tmp_path, 2)
     empty = tmp_path / "empty"
@@ -52,6 +61,8 @@ def test_folders_that_give_no_pairs(tmp_path):
         match_pictures(real, {"ours": real / ".." / "real"})
     with pytest.raises(StudyError, match="1 to 40 printable characters"):
         match_pictures(real, {"": fakes["ours"]})
+    with pytest.raises(StudyError, match="51 folders of made pictures; at most 50 fit"):
+        match_pictures(real, {f"m{index}": fakes["ours"] for index in range(51)})
     for index in range(2):
         (fakes["ours"] / f"p{index:03d}.png").rename(fakes["ours"] / f"q{index}.png")
     with pytest.raises(StudyError, match="no name is in all folders"):

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from dancepipe.study.plan import Trial, choose_pool, plan_trials, shuffled
+from dancepipe.study.plan import Trial, choose_pool, count_trials, plan_trials, shuffled
 
 NAMES = [f"p{index:03d}" for index in range(200)]
 METHODS = ("a", "b", "c")
@@ -24,6 +24,15 @@ def test_every_method_gets_its_pictures_and_half_its_sides():
     checks = [trial for trial in trials if trial.method is None]
     assert len(checks) == 5 and len(trials) == 65
     assert abs(sum(1 if check.real_side == "left" else -1 for check in checks)) == 1
+
+
+@pytest.mark.parametrize("available, pictures", [(200, 20), (70, 20), (7, 20), (3, 1), (20, 10)])
+@pytest.mark.parametrize("checks", [0, 5])
+def test_trials_are_counted_without_being_drawn(available, pictures, checks):
+    pool = choose_pool(NAMES[:available], len(METHODS), pictures, checks, 0)
+    drawn = draw_plan(available, pictures, checks)
+    assert count_trials(pool, len(METHODS), pictures, checks) == len(drawn)
+    assert len(pool) <= len(drawn), "nobody sees fewer pairs than there are pictures"
 
 
 @pytest.mark.parametrize("volunteer", ["ann", "bob", "cay"])

@@ -1,10 +1,12 @@
 """The JND table counts what it says it counts, and its intervals are as wide as the votes are uncertain."""
 
 import json
+import sqlite3
 
 import numpy as np
 import pytest
 
+from dancepipe.errors import StudyError
 from dancepipe.study.plan import Trial
 from dancepipe.study.report import _bootstrap, _middle, study_report, wilson_interval
 from dancepipe.study.votes import VoteStore
@@ -145,3 +147,24 @@ def test_the_side_and_reloads_are_told(tmp_path):
     store.close()
     (ann,) = study_report(path).volunteers
     assert (ann.left_share, ann.shown_again) == (0.75, 1)
+
+
+def test_votes_on_more_pictures_than_a_study_has_are_refused(tmp_path):
+    """The table of them would fill the memory: everybody's every picture."""
+    path, volunteers = tmp_path / "v.sqlite", 1000
+    write_votes(path, {})
+    with sqlite3.connect(path) as connection:
+        for number in range(1, volunteers + 1):
+            values = (number, f"{number:032x}", f"v{number}", f"v{number}", "now")
+            connection.execute("INSERT INTO volunteer VALUES (?, ?, ?, ?, ?)", values)
+            connection.executemany(
+                "INSERT INTO trial VALUES (?, ?, 'ours', ?, 'left', 1)",
+                [(number, index, f"{number} {index}") for index in range(2)],
+            )
+            connection.executemany(
+                "INSERT INTO vote VALUES (?, ?, 'left', 1, 1, 1, 'now')",
+                [(number, index) for index in range(2)],
+            )
+    connection.close()
+    with pytest.raises(StudyError, match="votes of 1000 volunteers on 2000 pictures, more than a"):
+        study_report(path)

@@ -3,7 +3,9 @@
 import http.client
 import io
 import json
+import re
 import socket
+import sqlite3
 import threading
 from contextlib import contextmanager
 
@@ -15,7 +17,7 @@ from study_pictures import REAL_RGB, draw_flat, is_real, write_folders
 from dancepipe.errors import BadImageError, StudyError
 from dancepipe.study.options import StudyOptions
 from dancepipe.study.study import open_study
-from dancepipe.study.votes import read_votes
+from dancepipe.study.votes_file import read_votes
 
 
 class Client:
@@ -123,6 +125,54 @@ def test_nothing_in_an_answer_tells_which_picture_is_real(tmp_path):
         key: value for key, value in seen[1][2].items() if key not in ("Content-Length", "Date")
     }
     assert set(answers[0]) == {"volunteer", "name", "answered", "total"}
+
+
+def test_a_name_is_gone_on_with_by_its_token_and_by_nothing_else(tmp_path):
+    with running(tmp_path, pictures=3, checks=0) as (client, _):
+        status, ann = client.post("/start", name="Ann Lee")
+        token = ann["volunteer"]
+        client.post("/trial", volunteer=token)
+        client.vote(token, 0)
+        bob = client.post("/start", name="Bob")[1]["volunteer"]
+        shown = [{}] + [{"volunteer": wrong} for wrong in ("", bob, "0" * 32, token[:-1], "\ud800")]
+        answers = [client.ask("POST", "/start", {"name": "ann LEE"} | extra) for extra in shown]
+        (refused,) = {(status, body) for status, body, _ in answers}  # alike, whatever was tried
+        assert refused[0] == 409 and token.encode() not in refused[1]
+        words = json.loads(refused[1])
+        assert set(words) == {"error"} and "another name" in words["error"]
+        assert "personal link" in words["error"] and "browser where you began" in words["error"]
+        for proof in ({"name": "ANN  lee", "volunteer": token}, {"volunteer": token}):
+            status, again = client.post("/start", **proof)
+            assert (status, again) == (200, ann | {"answered": 1})
+        assert client.post("/start", volunteer="0" * 32)[0] == 404
+        for wrong in (5, None, [token]):
+            assert client.post("/start", name="Ann Lee", volunteer=wrong)[0] == 400
+    assert [len(one.votes) for one in read_votes(tmp_path / "votes.sqlite")[1]] == [1, 0]
+
+
+def test_who_asks_again_because_the_answer_got_lost_keeps_the_name(tmp_path):
+    own = "ab" * 16
+    with running(tmp_path, pictures=3, checks=0) as (client, _):
+        for _ in range(2):
+            status, me = client.post("/start", name="Ann", volunteer=own)
+            assert (status, me["volunteer"], me["name"]) == (200, own, "Ann")
+        bob = client.post("/start", name="Bob", volunteer=own)[1]
+        assert bob["volunteer"] != own and bob["name"] == "Bob"
+
+
+def test_the_page_names_the_study_for_the_browser_to_keep_its_volunteers_apart(tmp_path):
+    def named(client):
+        page = client.ask("GET", "/")[1]
+        return re.search(rb'<html lang="en" data-study="([0-9a-f]{16})">', page)[1]
+
+    folders = write_folders(tmp_path, 3)
+    with running(tmp_path, folders=folders, pictures=3) as (client, _):
+        first = named(client)
+    with running(tmp_path, folders=folders, pictures=3) as (client, _):
+        assert named(client) == first, "the same study, served anew"
+    (tmp_path / "votes.sqlite").unlink()
+    with running(tmp_path, folders=folders, pictures=3) as (client, _):
+        assert named(client) != first, "the same pictures, voted on anew"
 
 
 def test_only_the_current_pair_can_be_seen(tmp_path):
@@ -301,6 +351,9 @@ def test_a_port_in_use_is_told_before_anything_is_written(tmp_path):
         ({"port": 70000}, "no port 70000"),
         ({"host": "203.0.113.9"}, "address of this machine"),
         ({"show_seconds": float("inf")}, "show_seconds is inf; at most 3600"),
+        ({"enlarge": float("inf")}, "enlarge is inf; it needs a finite number"),
+        ({"check_share": float("nan")}, "check_share is nan; it needs a finite number"),
+        ({"checks": 10**9}, "each volunteer would see 1000000002 pairs; at most 10000 fit"),
     ],
 )
 def test_options_that_do_not_fit(tmp_path, options, message):
@@ -322,6 +375,38 @@ def test_a_study_that_cannot_be_held_leaves_no_database_and_no_open_port(tmp_pat
     assert caught.value.reason.startswith("it is not a picture")
 
 
+def test_damaged_votes_are_told_before_the_pictures_are_read(tmp_path):
+    folders = write_folders(tmp_path, 3)
+    with running(tmp_path, folders=folders, pictures=3, checks=0) as (client, _):
+        client.post("/start", name="ann")
+    for path in folders[0].iterdir():
+        path.unlink()
+    for script, message in (
+        ("UPDATE trial SET picture = 'x' WHERE number = 1", "no pictures in"),
+        ("UPDATE trial SET real_side = 'up' WHERE number = 1", "number 1: real_side is 'up'"),
+    ):
+        with sqlite3.connect(tmp_path / "votes.sqlite") as connection:
+            connection.execute(script)
+        connection.close()
+        with pytest.raises(StudyError, match=message), running(tmp_path, folders=folders):
+            pass
+
+
+def test_a_trial_of_a_picture_that_is_not_shown_is_told_before_anybody_comes(tmp_path):
+    folders = write_folders(tmp_path, 3)
+    with running(tmp_path, folders=folders, pictures=3, checks=0) as (client, _):
+        client.post("/start", name="ann")
+    with sqlite3.connect(tmp_path / "votes.sqlite") as connection:
+        connection.execute("UPDATE trial SET picture = '/etc/passwd' WHERE number = 1")
+    connection.close()
+    message = "table trial, row volunteer 1, number 1: picture '/etc/passwd' is not of this study"
+    with (
+        pytest.raises(StudyError, match=message),
+        running(tmp_path, folders=folders, pictures=3, checks=0),
+    ):
+        pass
+
+
 def test_what_is_short_is_said(tmp_path):
     said = []
     with running(tmp_path, count=4, methods=("ours", "other"), pictures=9, checks=2, say=said.append):
@@ -337,7 +422,7 @@ def test_a_study_is_gone_on_with_and_other_pictures_are_refused(tmp_path):
         client.post("/trial", volunteer=token)
         client.vote(token, 0)
     with running(tmp_path, folders=folders, pictures=3, checks=0, rest_after=5) as (client, _):
-        me = client.post("/start", name="ann")[1]
+        me = client.post("/start", name="ann", volunteer=token)[1]
         assert (me["volunteer"], me["answered"], me["rest_after"]) == (token, 1, 5)
     with pytest.raises(StudyError, match="checks is 0 there, 2 here"), running(tmp_path, folders=folders, pictures=3, checks=2):
         pass

@@ -8,7 +8,15 @@ import pytest
 
 from dancepipe.errors import StudyError
 from dancepipe.study.plan import Trial
-from dancepipe.study.votes import NoSuchVolunteerError, VoteStore, WrongTurnError, clean_name, is_begun, name_key, read_votes
+from dancepipe.study.votes import (
+    NameTakenError,
+    NoSuchVolunteerError,
+    VoteStore,
+    WrongTurnError,
+    clean_name,
+    name_key,
+)
+from dancepipe.study.votes_file import is_begun, read_votes
 
 PLAN = [Trial("ours", "a", "left"), Trial(None, "b", "right"), Trial("ours", "c", "right")]
 PROTOCOL = {"methods": ["ours"], "seed": 0, "show_seconds": 1.0}
@@ -76,13 +84,39 @@ def test_only_the_pair_that_is_shown_can_be_answered_or_looked_at(store):
             call("0" * 32)
 
 
-def test_a_name_goes_on_where_it_stopped(store):
+def test_a_name_goes_on_where_it_stopped_with_its_token_only(store):
     first = store.enter("Ann Lee", lambda key: PLAN)
     store.count_showing(first.token)
     vote(store, first.token, 0)
-    again = store.enter("ann LEE", lambda key: pytest.fail("the plan is stored"))
+    again = store.enter("ann LEE", lambda key: pytest.fail("the plan is stored"), first.token)
     assert (again.token, again.name, again.answered, again.total) == (first.token, "Ann Lee", 1, 3)
-    assert store.enter("Bob", lambda key: PLAN[:2]).token != first.token
+    bob = store.enter("Bob", lambda key: PLAN[:2]).token
+    assert bob != first.token
+    wrong = [None, "", bob, first.token[:-1], first.token + "0", first.token.upper(), "0" * 32]
+    for token in (*wrong, "\ud800", "\x00", first.token.replace("0", "\u0660") + " "):
+        with pytest.raises(NameTakenError):
+            store.enter("Ann Lee", lambda key: pytest.fail("the plan is stored"), token)
+    assert [volunteer.name for volunteer in read_votes(store.database)[1]] == ["Ann Lee", "Bob"]
+
+
+def test_a_new_name_is_known_by_the_token_it_brings_where_nobody_has_it(store):
+    """Who asks again, because the answer got lost on the way, must not find the own name taken."""
+    own = "0123456789abcdef" * 2
+    assert store.enter("Ann", lambda key: PLAN, own).token == own
+    assert store.enter("Ann", lambda key: PLAN, own).token == own
+    for number, token in enumerate((own, own.upper(), own[:-1], "", "\ud800")):
+        fresh = store.enter(f"Bob {number}", lambda key: PLAN, token).token
+        assert fresh not in (own, token) and len(fresh) == 32
+        assert store.progress(fresh).name == f"Bob {number}"
+    assert store.progress(own).name == "Ann"
+
+
+def test_no_more_are_taken_than_a_report_can_hold(store, monkeypatch):
+    monkeypatch.setattr("dancepipe.study.votes.MOST_TRIALS_IN_ALL", 7)
+    tokens = [store.enter(name, lambda key: PLAN).token for name in ("Ann", "Bob")]
+    with pytest.raises(StudyError, match="2 volunteers with 6 pairs are in .*, no more are taken"):
+        store.enter("Cay", lambda key: PLAN)
+    assert [store.progress(token).total for token in tokens] == [3, 3]
 
 
 def test_a_copy_of_the_file_alone_has_every_vote(store, tmp_path):
@@ -100,11 +134,12 @@ def test_many_at_once_lose_and_double_nothing(store):
     """Eight volunteers, each with two windows that vote on the same pairs, at two servers of one database."""
     second = VoteStore(store.database)
     plan = [Trial("ours", f"p{index}", "left") for index in range(12)]
+    tokens = {f"v{index}": f"{index:032x}" for index in range(8)}
     errors = []
 
     def window(name, store):
         try:
-            token = store.enter(name, lambda key: plan).token
+            token = store.enter(name, lambda key: plan, tokens[name]).token
             while (progress := store.count_showing(token)).answered < progress.total:
                 vote(store, token, progress.answered)
         except Exception as error:

@@ -10,9 +10,9 @@ from PIL import Image
 
 from dancepipe.errors import BadImageError, StudyError
 from dancepipe.media.image import PICTURE_SUFFIXES, load_photo
+from dancepipe.study.plan import LONGEST_METHOD, MOST_METHODS
 
 REAL = ""  # stands where a method's name stands otherwise; no method can be called so
-LONGEST_NAME = 40
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,11 @@ def list_pictures(folder: Path, say: Callable[[str], None] = print) -> dict[str,
     found: dict[str, Path] = {}
     for path in files:
         if path.suffix.lower() in PICTURE_SUFFIXES:
+            if any("\ud800" <= sign <= "\udfff" for sign in path.name):
+                raise StudyError(
+                    f"{folder} has a picture called {ascii(path.name)}, which is no UTF-8 text; "
+                    "rename it"
+                )
             if path.stem in found:
                 raise StudyError(
                     f"{folder} has both {found[path.stem].name} and {path.name}; pictures are matched by name without ending, keep one"
@@ -70,9 +75,15 @@ def match_pictures(real: Path, fakes: Mapping[str, Path], common: bool = False, 
     """
     if not fakes:
         raise StudyError("no folder of made pictures; give at least one as NAME=FOLDER")
+    if len(fakes) > MOST_METHODS:
+        raise StudyError(
+            f"{len(fakes)} folders of made pictures; at most {MOST_METHODS} fit into one study"
+        )
     for method, folder in fakes.items():
-        if not method or len(method) > LONGEST_NAME or not method.isprintable():
-            raise StudyError(f"a method's name needs 1 to {LONGEST_NAME} printable characters, got {method!r}")
+        if not method or len(method) > LONGEST_METHOD or not method.isprintable():
+            raise StudyError(
+                f"a method's name needs 1 to {LONGEST_METHOD} printable characters, got {method!r}"
+            )
         if Path(folder).resolve() == Path(real).resolve():
             raise StudyError(f"the pictures of '{method}' are the real ones ({folder}); name the folder of the made pictures")
     methods = tuple(sorted(fakes))

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 SIDES = ("left", "right")
+LONGEST_METHOD = 40  # characters
+MOST_METHODS = 50
+MOST_TRIALS = 10_000  # of one volunteer: a working day
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,11 @@ def shuffled(items: Iterable, *key) -> list:
 def choose_pool(names: Sequence[str], methods: int, pictures: int, checks: int, seed: int) -> list[str]:
     """The names that the study uses: where there are enough, one for every pair of a volunteer and for every attention check."""
     return shuffled(names, seed, "pool")[: methods * pictures + checks]
+
+
+def count_trials(pool: Sequence[str], methods: int, pictures: int, checks: int) -> int:
+    """How many trials plan_trials() makes of these."""
+    return methods * min(pictures, len(pool)) + checks
 
 
 def plan_trials(pool: Sequence[str], methods: Sequence[str], pictures: int, checks: int, seed: int, volunteer: str) -> list[Trial]:

@@ -8,9 +8,12 @@ from statistics import median
 
 import numpy as np
 
-from dancepipe.study.votes import VolunteerVotes, Vote, read_votes
+from dancepipe.errors import StudyError
+from dancepipe.study.votes_file import MOST_TRIALS_IN_ALL, VolunteerVotes, Vote, read_votes
 
 RESAMPLES = 4000
+CACHED = 50_000  # numbers that are worked on at once: they stay in the processor's cache
+MOST_AT_ONCE = 4_000_000  # weights of pictures that are held at once
 Z_95 = 1.959963984540054  # 97.5 % point of the normal distribution
 
 
@@ -126,12 +129,25 @@ def study_report(database: Path, seed: int = 0, resamples: int = RESAMPLES) -> S
     Raises StudyError.
     """
     protocol, volunteers = read_votes(database)
+    if "check_share" not in protocol:
+        raise StudyError(
+            f"cannot report {database}: table study, row 1: protocol has no check_share; "
+            "name a database that `dancepipe study` wrote its votes to"
+        )
     rows = tuple(_volunteer_row(volunteer, protocol["check_share"]) for volunteer in volunteers)
     counted = [volunteer for volunteer, row in zip(volunteers, rows) if row.counted]
     names = sorted({vote.trial.picture for volunteer in counted for vote in volunteer.votes if vote.trial.method is not None})
-    tallies = {method: _tally(counted, method, names) for method in protocol["methods"]}
+    if len(counted) * len(names) > MOST_TRIALS_IN_ALL:  # a study shows everybody as many pairs
+        raise StudyError(
+            f"cannot report {database}: table vote holds votes of {len(counted)} volunteers on "
+            f"{len(names)} pictures, more than a study can have; name a copy of it that is whole"
+        )
+    votes = _votes_by_method(counted, protocol["methods"])
+    tallies = {method: _tally(cast, len(counted), names) for method, cast in votes.items()}
     draws = _bootstrap(tallies, len(counted), len(names), seed, resamples) if len(counted) > 1 else {}
-    methods = tuple(_jnd_row(method, counted, *tallies[method], draws.get(method)) for method in tallies)
+    methods = tuple(
+        _jnd_row(method, votes[method], *tallies[method], draws.get(method)) for method in tallies
+    )
     return StudyReport(protocol, methods, _differences(methods, draws), rows)
 
 
@@ -164,15 +180,30 @@ def _median_response(votes: list[Vote]) -> float | None:
     return median(vote.response_seconds for vote in votes) if votes else None
 
 
-def _tally(volunteers: list[VolunteerVotes], method: str, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Votes on the method and those that took the made picture for the real one, both (volunteers, pictures)."""
-    column = {name: index for index, name in enumerate(names)}
-    count, fooled = np.zeros((2, len(volunteers), len(names)))
+def _votes_by_method(
+    volunteers: list[VolunteerVotes], methods: list[str]
+) -> dict[str, list[tuple[int, Vote]]]:
+    """The votes on each method, with the index of the volunteer."""
+    found = {method: [] for method in methods}
     for row, volunteer in enumerate(volunteers):
         for vote in volunteer.votes:
-            if vote.trial.method == method:
-                count[row, column[vote.trial.picture]] += 1
-                fooled[row, column[vote.trial.picture]] += not vote.right
+            if vote.trial.method is not None:
+                found[vote.trial.method].append((row, vote))
+    return found
+
+
+def _tally(
+    votes: list[tuple[int, Vote]], volunteers: int, names: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Votes on a method and those that took the made picture for the real one.
+
+    Both (volunteers, pictures).
+    """
+    column = {name: index for index, name in enumerate(names)}
+    count, fooled = np.zeros((2, volunteers, len(names)), np.uint16)
+    for row, vote in votes:
+        count[row, column[vote.trial.picture]] += 1
+        fooled[row, column[vote.trial.picture]] += not vote.right
     return count, fooled
 
 
@@ -184,18 +215,46 @@ def _bootstrap(tallies: dict, volunteers: int, pictures: int, seed: int, resampl
     share the draws, so that differences between them are paired.
     """
     chance = np.random.default_rng(seed)
-    of_volunteers = chance.multinomial(volunteers, np.full(volunteers, 1 / volunteers), resamples).astype(float)
-    of_pictures = (
-        chance.multinomial(pictures, np.full(pictures, 1 / pictures), resamples).astype(float) if pictures else np.zeros((resamples, 0))
-    )
-    draws = {}
-    for method, (count, fooled) in tallies.items():
-        votes, hits = (((of_volunteers @ table) * of_pictures).sum(1) for table in (count, fooled))
-        draws[method] = np.divide(hits, votes, out=np.full(resamples, np.nan), where=votes > 0)
+    of_volunteers = chance.multinomial(volunteers, np.full(volunteers, 1 / volunteers), resamples)
+    draws = {method: np.full(resamples, np.nan) for method in tallies}
+    if not pictures:
+        return draws
+    cast = {method: _votes_of_each(*tables) for method, tables in tallies.items()}
+    groups = [len(columns) for voters in cast.values() for _, columns, _ in voters]
+    at_once = max(1, min(CACHED * len(groups) // max(sum(groups), 1), MOST_AT_ONCE // pictures))
+    for start in range(0, resamples, at_once):
+        count = min(at_once, resamples - start)
+        now = slice(start, start + count)
+        of_pictures = chance.multinomial(pictures, np.full(pictures, 1 / pictures), count)
+        weights = np.ascontiguousarray(of_pictures.T, np.float32)  # (pictures, now)
+        for method, voters in cast.items():
+            both = np.zeros((2, count))  # votes, and those that were fooled
+            for volunteer, columns, numbers in voters:
+                both += of_volunteers[now, volunteer] * (numbers @ weights[columns])
+            np.divide(both[1], both[0], out=draws[method][now], where=both[0] > 0)
     return draws
 
 
-def _jnd_row(method: str, volunteers: list[VolunteerVotes], count: np.ndarray, fooled: np.ndarray, draws: np.ndarray | None) -> JndRow:
+def _votes_of_each(count: np.ndarray, fooled: np.ndarray) -> list[tuple]:
+    """Of each volunteer with votes: row, columns of pictures, and votes and fooled (2, columns).
+
+    Tables of many methods are mostly empty; what is done with them must not grow with their size.
+    """
+    found = []
+    for row in np.flatnonzero(count.any(1)):
+        columns = np.flatnonzero(count[row])
+        numbers = np.stack([count[row, columns], fooled[row, columns]]).astype(np.float32)
+        found.append((row, columns, numbers))
+    return found
+
+
+def _jnd_row(
+    method: str,
+    cast: list[tuple[int, Vote]],
+    count: np.ndarray,
+    fooled: np.ndarray,
+    draws: np.ndarray | None,
+) -> JndRow:
     votes, hits = int(count.sum()), int(fooled.sum())
     if votes == 0:
         return JndRow(method, None, None, None, 0, 0, None)
@@ -204,8 +263,8 @@ def _jnd_row(method: str, volunteers: list[VolunteerVotes], count: np.ndarray, f
         interval, by = _middle(draws), "bootstrap"
     else:
         interval, by = wilson_interval(hits, votes), "wilson"
-    responses = [vote for volunteer in volunteers for vote in volunteer.votes if vote.trial.method == method]
-    return JndRow(method, hits / votes, interval, by, voters, votes, _median_response(responses))
+    seconds = _median_response([vote for _, vote in cast])
+    return JndRow(method, hits / votes, interval, by, voters, votes, seconds)
 
 
 def _differences(rows: tuple[JndRow, ...], draws: dict[str, np.ndarray]) -> tuple[JndDifference, ...]:

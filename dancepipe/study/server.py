@@ -2,9 +2,14 @@
 
 GET  /                              the page
 GET  /picture/TOKEN/NUMBER/SIDE     PNG of the current pair, drawn anew: no name, metadata or format tells which one is real
-POST /start {name}                  -> progress and how to show the pairs
+POST /start {name, volunteer}       -> progress and how to show the pairs
 POST /trial {volunteer}             -> progress; counts a showing
 POST /vote  {volunteer, number, side, response_seconds, shown_seconds, picture_width_px} -> progress, after the vote is on the disk
+
+`volunteer` is a token of 128 random bits that only its volunteer's browser knows. With a new name
+/start may send one to be known by, else a fresh one is made; a name that is there already needs its
+own. The token alone, without a name, goes on as well: that is what a personal link (/#TOKEN)
+brings, in a part of the address that no browser sends.
 """
 
 import base64
@@ -29,16 +34,22 @@ from dancepipe.study.pairs import MatchedPictures, load_pair
 from dancepipe.study.plan import SIDES, Trial
 from dancepipe.study.scramble import scramble
 from dancepipe.study.votes import (
+    NameTakenError,
     NoSuchVolunteerError,
     Progress,
     VoteStore,
     WrongTurnError,
     clean_name,
 )
+from dancepipe.study.votes_rules import is_token
 
 MOST_BODY_BYTES = 4096
 SLOWEST_CLIENT_SECONDS = 30
-TOKEN = re.compile(r"[0-9a-f]{32}")
+NO_STUDY = b'data-study=""'
+NAME_IS_TAKEN = (
+    "This name is taken. If it is yours, go on in the browser where you began, "
+    "or open your personal link. If not, please take another name."
+)
 PICTURE_PATH = re.compile(r"/picture/([0-9a-f]{32})/([0-9]{1,6})/(left|right)")
 
 
@@ -150,6 +161,8 @@ class StudyHandler(BaseHTTPRequestHandler):
             self._refuse(error.status, str(error))
         except NoSuchVolunteerError:
             self._refuse(404, "this study does not know you yet; type your name again")
+        except NameTakenError:
+            self._refuse(409, NAME_IS_TAKEN)
         except WrongTurnError as error:
             self._refuse(409, str(error))
         except (DancepipeError, sqlite3.Error) as error:  # a picture was taken away, the disk is full: the page says so and tries again
@@ -159,7 +172,10 @@ class StudyHandler(BaseHTTPRequestHandler):
     def _get(self) -> None:
         path = self.path.partition("?")[0]
         if path == "/":
-            self._send(200, "text/html; charset=utf-8", self.server.page, [("Content-Security-Policy", self.server.page_policy)])
+            study = f'data-study="{self.server.store.study_id()}"'.encode()
+            page = self.server.page.replace(NO_STUDY, study, 1)
+            policy = [("Content-Security-Policy", self.server.page_policy)]
+            self._send(200, "text/html; charset=utf-8", page, policy)
         elif match := PICTURE_PATH.fullmatch(path):
             token, number, side = match[1], int(match[2]), match[3]
             trial = self.server.store.current_trial(token, number)
@@ -173,11 +189,7 @@ class StudyHandler(BaseHTTPRequestHandler):
         wanted = self._read_body()
         store, options = self.server.store, self.server.options
         if self.path == "/start":
-            try:
-                name = clean_name(_field(wanted, "name", str))
-            except ValueError as error:
-                raise Refused(400, str(error)) from None
-            progress = store.enter(name, self.server.plan)
+            progress = self._start(wanted)
             showing = {"show_seconds": options.show_seconds, "enlarge": options.enlarge, "rest_after": options.rest_after}
             self._send_json(200, _as_json(progress) | showing)
         elif self.path == "/trial":
@@ -191,6 +203,17 @@ class StudyHandler(BaseHTTPRequestHandler):
             self._send_json(200, _as_json(progress))
         else:
             raise Refused(404, "there is nothing here")
+
+    def _start(self, wanted: dict) -> Progress:
+        store = self.server.store
+        if "name" not in wanted:
+            return store.progress(_token(wanted))
+        try:
+            name = clean_name(_field(wanted, "name", str))
+        except ValueError as error:
+            raise Refused(400, str(error)) from None
+        token = _field(wanted, "volunteer", str) if "volunteer" in wanted else None
+        return store.enter(name, self.server.plan, token)
 
     def _read_body(self) -> dict:
         """The JSON object of a request from our own page. A foreign page cannot send this content type without being asked first."""
@@ -248,7 +271,7 @@ def _field(wanted: dict, name: str, kind: type):
 
 def _token(wanted: dict) -> str:
     token = _field(wanted, "volunteer", str)
-    if not TOKEN.fullmatch(token):
+    if not is_token(token):
         raise NoSuchVolunteerError(token)
     return token
 

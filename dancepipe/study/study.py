@@ -1,5 +1,6 @@
 """The stage: hold a study on a local page until it is stopped; the votes are in the database at any moment."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,10 @@ from dancepipe.study.pairs import (
     digest_files,
     match_pictures,
 )
-from dancepipe.study.plan import choose_pool, plan_trials
+from dancepipe.study.plan import MOST_TRIALS, choose_pool, count_trials, plan_trials
 from dancepipe.study.server import StudyServer, bind_server
-from dancepipe.study.votes import VoteStore, is_begun, read_votes
+from dancepipe.study.votes import VoteStore
+from dancepipe.study.votes_file import is_begun, read_votes
 
 # What makes two studies the same; where the page is served and what may be left out while matching do not.
 PROTOCOL_OPTIONS = ("pictures", "show_seconds", "checks", "check_share", "seed", "shrink", "enlarge")
@@ -59,11 +61,22 @@ def open_study(
     """A server of the study, listening but not answering yet: call its serve_forever(), and close() at the end. Raises like study()."""
     if not options.show_seconds <= LONGEST_SHOWING_SECONDS:
         raise StudyError(f"show_seconds is {options.show_seconds}; at most {LONGEST_SHOWING_SECONDS}, or 0 to show pairs until the answer")
+    for name in ("enlarge", "check_share"):
+        if not math.isfinite(getattr(options, name)):
+            raise StudyError(f"{name} is {getattr(options, name)}; it needs a finite number")
     server = bind_server(options.host, options.port)  # first: checking many pictures only to find the port taken helps nobody
     try:
         begun = is_begun(database)
+        if begun:  # before the pictures: reading many only to find the votes damaged helps nobody
+            server.store = VoteStore(database)  # closed with the server from here on
         matched = match_pictures(real, fakes, options.common, say)
         pool = choose_pool(matched.names, len(matched.methods), options.pictures, options.checks, options.seed)
+        each = count_trials(pool, len(matched.methods), options.pictures, options.checks)
+        if each > MOST_TRIALS:
+            raise StudyError(
+                f"each volunteer would see {each} pairs; at most {MOST_TRIALS} fit, "
+                "ask for less with --pictures and --checks"
+            )
         shown = _only(matched, pool)
         digests = digest_files(shown)
         if not begun:  # pictures with the stored digests were checked when the study began
@@ -73,9 +86,10 @@ def open_study(
         protocol = {name: value for name, value in as_plain(options).items() if name in PROTOCOL_OPTIONS} | {
             "methods": list(matched.methods)
         }
-        votes = VoteStore(database)
-        server.store = votes  # closed with the server from here on
-        votes.begin(protocol, digests)
+        if server.store is None:
+            server.store = VoteStore(database)
+        server.store.begin(protocol, digests)
+        server.store.check_pictures(shown.names)
     except BaseException:
         server.close()
         raise

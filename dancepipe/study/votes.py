@@ -5,35 +5,40 @@ import secrets
 import sqlite3
 import threading
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 from dancepipe.errors import StudyError
+from dancepipe.plain_text import shortened
 from dancepipe.study.plan import SIDES, Trial
+from dancepipe.study.votes_file import (
+    APPLICATION_ID,
+    MOST_TRIALS_IN_ALL,
+    MOST_VOLUNTEERS,
+    TABLES,
+    harden,
+    holds_study,
+    is_begun,
+    read_digests,
+    read_study,
+    read_votes,
+    unsound,
+)
+from dancepipe.study.votes_rules import LONGEST_NAME, is_token, place_of, wrong_with
 
-APPLICATION_ID = 0x64706A6E  # "dpjn" in the header of the file: a study of ours
-MOST_VOLUNTEERS = 1000
-LONGEST_NAME = 40
-TABLES = """
-CREATE TABLE study (protocol TEXT NOT NULL, began TEXT NOT NULL);
-CREATE TABLE file (method TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (method, name)) WITHOUT ROWID;
-CREATE TABLE volunteer (
-    id INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, began TEXT NOT NULL);
-CREATE TABLE trial (
-    volunteer INTEGER NOT NULL REFERENCES volunteer, number INTEGER NOT NULL, method TEXT, picture TEXT NOT NULL,
-    real_side TEXT NOT NULL, showings INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (volunteer, number)) WITHOUT ROWID;
-CREATE TABLE vote (
-    volunteer INTEGER NOT NULL, number INTEGER NOT NULL, side TEXT NOT NULL, response_seconds REAL NOT NULL, shown_seconds REAL NOT NULL,
-    picture_width_px REAL NOT NULL, came TEXT NOT NULL, PRIMARY KEY (volunteer, number),
-    FOREIGN KEY (volunteer, number) REFERENCES trial) WITHOUT ROWID;
-"""
+QUOTES = "'\""
+MOST_TOLD = 10  # differences
 
 
 class NoSuchVolunteerError(Exception):
     """A token that this database does not know: the page belongs to another study."""
+
+
+class NameTakenError(Exception):
+    """A name that another volunteer has, or the same one without the token to show for it."""
 
 
 class WrongTurnError(Exception):
@@ -48,32 +53,6 @@ class Progress:
     name: str
     answered: int
     total: int
-
-
-@dataclass(frozen=True)
-class Vote:
-    """One answered trial. `picture_width_px` is the width on screen in CSS pixels; `showings` above 1 means a reload of the page."""
-
-    trial: Trial
-    side: str
-    response_seconds: float
-    shown_seconds: float
-    picture_width_px: float
-    showings: int
-
-    @property
-    def right(self) -> bool:
-        """Whether the real picture was found."""
-        return self.side == self.trial.real_side
-
-
-@dataclass(frozen=True)
-class VolunteerVotes:
-    """What one volunteer answered, in order, of `total` trials."""
-
-    name: str
-    total: int
-    votes: tuple[Vote, ...]
 
 
 def clean_name(text: str) -> str:
@@ -93,43 +72,35 @@ def name_key(name: str) -> str:
     return unicodedata.normalize("NFC", name.casefold())
 
 
-def is_begun(database: Path) -> bool:
-    """Whether there is a study in the file. StudyError where it is something else. Creates nothing."""
-    database = Path(database)
-    try:
-        if not database.exists() or database.is_file() and database.stat().st_size == 0:
-            return False
-        with _reading(database) as connection:
-            application = connection.execute("PRAGMA application_id").fetchone()[0]
-            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    except (OSError, sqlite3.Error) as error:
-        raise StudyError(
-            f"cannot read votes from {database}: {error}; name a database of a study, or a file that is not there yet"
-        ) from error
-    if application != APPLICATION_ID and tables:
-        raise StudyError(f"{database} is a database of something else; name a database of a study, or a file that is not there yet")
-    return application == APPLICATION_ID
-
-
 class VoteStore:
     """The open database of one study; safe to use from many threads and beside other processes.
 
-    Every change is one transaction, on the disk (synchronous=FULL) before the call returns; after it the write-ahead log is
-    worked into the file, so that a copy of the file alone has all votes. Raises StudyError, and sqlite3.Error where the disk
-    fails later on.
+    Every change is one transaction, on the disk (synchronous=FULL) before the call returns; after
+    it the write-ahead log is worked into the file, so that a copy of the file alone has all votes.
+    What is in a file that is there is checked to the last row. Raises StudyError, and sqlite3.Error
+    where the disk fails later on.
     """
 
     def __init__(self, database: Path):
         self.database = Path(database)
         self._lock = threading.RLock()
+        if is_begun(self.database):
+            read_votes(self.database)
         try:
-            self._connection = sqlite3.connect(self.database, timeout=20, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self._connection.execute("PRAGMA wal_autocheckpoint=1")
-            self._connection.execute("PRAGMA foreign_keys=ON")
+            self._connection = sqlite3.connect(
+                self.database, timeout=20, isolation_level=None, check_same_thread=False
+            )
+            try:
+                harden(self._connection)
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._connection.execute("PRAGMA synchronous=FULL")
+                self._connection.execute("PRAGMA wal_autocheckpoint=1")
+                self._connection.execute("PRAGMA foreign_keys=ON")
+            except BaseException:
+                self._connection.close()
+                raise
         except sqlite3.Error as error:
-            raise StudyError(f"cannot write votes to {self.database}: {error}; name a file in a folder that can be written") from error
+            raise self._unwritable(error) from error
 
     def close(self) -> None:
         with self._lock:
@@ -139,8 +110,10 @@ class VoteStore:
         """Make the tables, or check that the study in the file is this one: same protocol, same pictures. Raises StudyError."""
         try:
             with self._transaction() as connection:
-                if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+                if holds_study(connection, self.database):
                     self._check_same(connection, protocol, digests)
+                    # A file that cannot be written is told now, not at the first vote.
+                    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
                     return
                 for statement in TABLES.split(";\n"):
                     connection.execute(statement)
@@ -148,22 +121,78 @@ class VoteStore:
                 connection.executemany("INSERT INTO file VALUES (?, ?, ?)", [(*key, digest) for key, digest in digests.items()])
                 connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         except sqlite3.Error as error:
-            raise StudyError(f"cannot write votes to {self.database}: {error}; name a file in a folder that can be written") from error
+            raise self._unwritable(error) from error
 
-    def enter(self, name: str, plan: Callable[[str], list[Trial]]) -> Progress:
-        """The volunteer of that (clean) name; a new one gets the trials that `plan` gives for the name's key. StudyError: too many."""
+    def study_id(self) -> str:
+        """A name of this very study, for the browser to tell it from others. It tells nothing."""
+        with self._lock:
+            return read_study(self._connection, self.database)[1]
+
+    def enter(
+        self, name: str, plan: Callable[[str], list[Trial]], token: str | None = None
+    ) -> Progress:
+        """The volunteer of that (clean) name: a new one, or the one who shows its token.
+
+        A new one gets the trials that `plan` gives for the name's key, and `token` where it is one
+        (32 hexadecimal digits) that nobody has: who asks again, because the answer got lost, is
+        known by it. NameTakenError: a name that is there, and not this token. StudyError: too many.
+        """
         key = name_key(name)
         with self._transaction() as connection:
-            known = connection.execute("SELECT token FROM volunteer WHERE key = ?", (key,)).fetchone()
+            known = connection.execute(
+                "SELECT token FROM volunteer WHERE key = ?", (key,)
+            ).fetchone()
             if known is None:
-                if connection.execute("SELECT count(*) FROM volunteer").fetchone()[0] >= MOST_VOLUNTEERS:
-                    raise StudyError(f"{MOST_VOLUNTEERS} volunteers are in {self.database}, no more are taken")
-                known = (secrets.token_hex(16),)
-                values = (*known, key, name, _now())
-                volunteer = connection.execute("INSERT INTO volunteer (token, key, name, began) VALUES (?, ?, ?, ?)", values).lastrowid
-                rows = [(volunteer, number, trial.method, trial.picture, trial.real_side) for number, trial in enumerate(plan(key))]
-                connection.executemany("INSERT INTO trial (volunteer, number, method, picture, real_side) VALUES (?, ?, ?, ?, ?)", rows)
-        return self.progress(known[0])
+                token = self._add_volunteer(connection, key, name, plan(key), token)
+            elif token is None or not _is_same(token, known[0]):
+                raise NameTakenError(name)
+        return self.progress(token)
+
+    def _add_volunteer(
+        self,
+        connection: sqlite3.Connection,
+        key: str,
+        name: str,
+        trials: list[Trial],
+        token: str | None,
+    ) -> str:
+        """The token of the new volunteer."""
+        volunteers, there = connection.execute(
+            "SELECT (SELECT count(*) FROM volunteer), (SELECT count(*) FROM trial)"
+        ).fetchone()
+        if volunteers >= MOST_VOLUNTEERS or there + len(trials) > MOST_TRIALS_IN_ALL:
+            raise StudyError(
+                f"{volunteers} volunteers with {there} pairs are in {self.database}, "
+                "no more are taken"
+            )
+        if token is None or not is_token(token) or self._has(connection, token):
+            token = secrets.token_hex(16)
+        volunteer = connection.execute(
+            "INSERT INTO volunteer (token, key, name, began) VALUES (?, ?, ?, ?)",
+            (token, key, name, _now()),
+        ).lastrowid
+        connection.executemany(
+            "INSERT INTO trial (volunteer, number, method, picture, real_side)"
+            " VALUES (?, ?, ?, ?, ?)",
+            [
+                (volunteer, number, trial.method, trial.picture, trial.real_side)
+                for number, trial in enumerate(trials)
+            ],
+        )
+        return token
+
+    def check_pictures(self, names: Collection[str]) -> None:
+        """StudyError where a volunteer is to see a picture that is none of `names`."""
+        with self._lock:
+            shown = self._connection.execute(
+                "SELECT picture, min(volunteer), number FROM trial GROUP BY picture"
+            ).fetchall()
+        for picture, volunteer, number in shown:
+            if picture not in names:
+                place = place_of("trial", (volunteer, number))
+                raise unsound(
+                    self.database, f"{place}: picture {shortened(picture)} is not of this study"
+                )
 
     def progress(self, token: str) -> Progress:
         """Raises NoSuchVolunteerError."""
@@ -178,9 +207,11 @@ class VoteStore:
             if number != progress.answered or number >= progress.total:
                 raise WrongTurnError(f"pair {number} is not the one to be shown")
             row = self._connection.execute(
-                "SELECT method, picture, real_side FROM trial WHERE volunteer = ? AND number = ?", (volunteer, number)
+                "SELECT * FROM trial WHERE volunteer = ? AND number = ?", (volunteer, number)
             ).fetchone()
-        return Trial(*row)
+        if problem := wrong_with("trial", row):  # the file was changed behind our back
+            raise unsound(self.database, problem)
+        return Trial(*row[2:5])
 
     def count_showing(self, token: str) -> Progress:
         """Note that the current trial is shown (once more). Raises NoSuchVolunteerError."""
@@ -212,6 +243,17 @@ class VoteStore:
                 connection.execute("INSERT INTO vote VALUES (?, ?, ?, ?, ?, ?, ?)", values)
         return self.progress(token)
 
+    def _unwritable(self, error: sqlite3.Error) -> StudyError:
+        return StudyError(
+            f"cannot write votes to {self.database}: {error}; "
+            "name a file in a folder that can be written"
+        )
+
+    @staticmethod
+    def _has(connection: sqlite3.Connection, token: str) -> bool:
+        found = connection.execute("SELECT 1 FROM volunteer WHERE token = ?", (token,)).fetchone()
+        return found is not None
+
     def _find(self, token: str) -> tuple[int, Progress]:
         row = self._connection.execute(
             "SELECT id, name, (SELECT count(*) FROM vote WHERE volunteer = id), (SELECT count(*) FROM trial WHERE volunteer = id)"
@@ -235,59 +277,30 @@ class VoteStore:
                 raise
 
     def _check_same(self, connection: sqlite3.Connection, protocol: Mapping, digests: Mapping[tuple[str, str], str]) -> None:
-        stored = json.loads(connection.execute("SELECT protocol FROM study").fetchone()[0])
+        stored, _ = read_study(connection, self.database)
         given = json.loads(json.dumps(protocol))
         differing = [
-            f"{key} is {stored.get(key)!r} there, {given.get(key)!r} here"
+            f"{shortened(key).strip(QUOTES)} is {shortened(stored.get(key))} there, "
+            f"{shortened(given.get(key))} here"
             for key in sorted({*stored, *given})
             if stored.get(key) != given.get(key)
         ]
         if not differing:
-            known = {(method, name): digest for method, name, digest in connection.execute("SELECT method, name, sha256 FROM file")}
+            known = read_digests(connection, self.database, stored)
             changed = sum(known.get(key) != digests.get(key) for key in {*known, *digests})
             if changed:
                 differing = [f"{changed} of {len(known)} picture files are not the same"]
         if differing:
-            raise StudyError(f"{self.database} holds another study ({'; '.join(differing)}); run that one again, or name a new database")
+            words = "; ".join(differing[:MOST_TOLD])
+            raise StudyError(
+                f"{self.database} holds another study ({words}); "
+                "run that one again, or name a new database"
+            )
 
 
-def read_votes(database: Path) -> tuple[dict, list[VolunteerVotes]]:
-    """The protocol and the volunteers of a database, in order of arrival; also while the study goes on. Raises StudyError."""
-    if not is_begun(database):
-        raise StudyError(f"no study in {database}; name the database that `dancepipe study` wrote its votes to")
-    try:
-        with _reading(database) as connection:
-            connection.execute("BEGIN")  # one state of the file, whatever comes in meanwhile
-            protocol = json.loads(connection.execute("SELECT protocol FROM study").fetchone()[0])
-            volunteers = []
-            for key, name in connection.execute("SELECT id, name FROM volunteer ORDER BY id").fetchall():
-                total = connection.execute("SELECT count(*) FROM trial WHERE volunteer = ?", (key,)).fetchone()[0]
-                rows = connection.execute(
-                    "SELECT method, picture, real_side, side, response_seconds, shown_seconds, picture_width_px, showings"
-                    " FROM vote JOIN trial USING (volunteer, number) WHERE volunteer = ? ORDER BY number",
-                    (key,),
-                )
-                volunteers.append(VolunteerVotes(name, total, tuple(Vote(Trial(*row[:3]), *row[3:]) for row in rows)))
-    except sqlite3.Error as error:
-        raise StudyError(f"cannot read votes from {database}: {error}; is the file damaged or still being copied?") from error
-    return protocol, volunteers
-
-
-@contextmanager
-def _reading(database: Path) -> Iterator[sqlite3.Connection]:
-    address = f"{Path(database).resolve().as_uri()}?mode=ro"
-    connection = sqlite3.connect(address, uri=True, timeout=20, isolation_level=None)
-    try:
-        try:
-            connection.execute("SELECT count(*) FROM sqlite_master")
-        except sqlite3.OperationalError:
-            if Path(f"{database}-wal").exists():
-                raise
-            connection.close()  # a closed study in a folder without the right to write: nobody can change it while we read
-            connection = sqlite3.connect(f"{address}&immutable=1", uri=True, isolation_level=None)
-        yield connection
-    finally:
-        connection.close()
+def _is_same(shown: str, token: str) -> bool:
+    """In a time that does not tell how much of it is right."""
+    return secrets.compare_digest(shown.encode("utf-8", "surrogatepass"), token.encode())
 
 
 def _now() -> str:
