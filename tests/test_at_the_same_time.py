@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import av
@@ -138,3 +139,21 @@ def test_shards_build_one_data_set_together(inputs, tmp_path):
     assert [one.code for one in ended] == [0, 0, 0], [one.said for one in ended]
     clips = clip_files(tmp_path / "data")
     assert sorted(path.name[0] for path in clips) == list("012345")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_a_killed_command_left_is_gone_after_the_next(inputs, tmp_path, name):
+    command, check = COMMANDS[name]
+    out, said = tmp_path / "out", tmp_path / "said.txt"
+    out.mkdir()
+    process = warm.start(command(inputs, out, 0), said)
+    deadline = time.monotonic() + 60
+    while not list(out.rglob(".dancepipe*")) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    time.sleep(0.3)  # somewhere in the middle
+    process.kill()
+    process.join()
+    again = [*command(inputs, out, 0), "--resume"] if name == "train" else command(inputs, out, 0)
+    assert warm.run(again, said).code == 0, said.read_text()
+    check(out, 0)
+    assert not list(out.rglob(".*"))

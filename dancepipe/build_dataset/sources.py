@@ -9,6 +9,9 @@ from pathlib import Path
 from dancepipe.address import public_address
 from dancepipe.errors import FetchError
 from dancepipe.media.fetch import LIST_SUFFIXES, expand_sources, source_key
+from dancepipe.plain_text import read_text, shortened
+
+_MOST_BYTES = 256 << 20  # of a list: some millions of addresses
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def read_sources(arguments: list[str], *, say: Callable[[str], None] = print) ->
     failures = []
     for argument in arguments:
         try:
-            entries = _lines(Path(argument)) if Path(argument).suffix.lower() in LIST_SUFFIXES and Path(argument).is_file() else [(argument, "")]
+            entries = _lines(Path(argument)) if _is_list(Path(argument)) else [(argument, "")]
         except FetchError as error:
             failures.append(error)
             continue
@@ -58,14 +61,23 @@ def read_sources(arguments: list[str], *, say: Callable[[str], None] = print) ->
                         say(f"named twice, taken once: {source.public_location}")
             except FetchError as error:
                 failures.append(error)
+            except OSError as error:  # no right to look there, or a name that no file can have
+                failures.append(FetchError(shortened(entry), error.strerror or str(error)))
     return list(found.values()), failures
+
+
+def _is_list(path: Path) -> bool:
+    try:
+        return path.suffix.lower() in LIST_SUFFIXES and path.is_file()
+    except OSError:
+        return False
 
 
 def _lines(path: Path) -> list[tuple[str, str]]:
     """(location, identity or "") of every line that is not a comment."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path, _MOST_BYTES)
+    except (OSError, ValueError) as error:
         raise FetchError(path, f"not a readable text file ({error}); give a UTF-8 file with one URL or path a line") from error
     entries = []
     for line in text.splitlines():

@@ -194,7 +194,9 @@ def open_clip(path: Path) -> pq.ParquetFile:
     if missing:
         raise DatasetError(f"{path} is not a dancepipe clip: it lacks the columns {', '.join(missing)}")
     for name, fits in _COLUMN_KINDS.items():
-        if schema.names.count(name) != 1 or not fits(kind := schema.field(name).type):
+        if schema.names.count(name) > 1:
+            raise DatasetError(f"{path} has the column {name} twice")
+        if not fits(kind := schema.field(name).type):
             raise DatasetError(f"{path}: column {name} is {shortened(str(kind))}; need {SCHEMA.field(name).type}")
     return file
 

@@ -16,6 +16,7 @@ from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
 from dancepipe.person.skeleton import pose_from_coco
 from dancepipe.person.track import PersonFollower, Sighting
 from dancepipe.records import PersonFrame
+from dancepipe.whole_file import make_private_folder
 
 DEFAULT_WEIGHTS = "yolo11n-pose.pt"
 PUBLISHED_NAMES = re.compile(r"yolo(?:v8|11|26)[nsmlx]-pose(?:-p6)?\.pt")  # what Ultralytics offers for download
@@ -139,8 +140,9 @@ def _download(path: Path, say: Callable[[str], None]) -> None:
     from ultralytics.utils.downloads import attempt_download_asset
 
     say(f"downloading {path.name} (AGPL-3.0) from Ultralytics into {path.parent}")
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        make_private_folder(path.parent.parent)
+        make_private_folder(path.parent)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             arrived = Path(attempt_download_asset(str(Path(folder) / path.name)))
             if not arrived.is_file():
@@ -164,7 +166,8 @@ def _prepare_environment(offline: bool) -> None:
     os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "1")
     settings = _cache_folder().parent / "ultralytics"
     if "YOLO_CONFIG_DIR" not in os.environ:
-        settings.mkdir(parents=True, exist_ok=True)
+        make_private_folder(settings.parent)
+        make_private_folder(settings)
         os.environ["YOLO_CONFIG_DIR"] = str(settings)
     if offline:
         os.environ.setdefault("YOLO_OFFLINE", "true")

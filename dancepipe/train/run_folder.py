@@ -106,7 +106,7 @@ class RunLog:
     Lines that a crash tore are left out, and said.
     """
 
-    def __init__(self, out: Path, resumed_at: Position | None, say: Callable[[str], None]):
+    def __init__(self, out: Path, resumed_at: Position | None, say: Callable[[str], None] = print):
         from torch.utils.tensorboard import SummaryWriter
 
         self._path = Path(out) / "log.jsonl"

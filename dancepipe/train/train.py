@@ -214,6 +214,7 @@ def _run_stage(
             is_saved = step % options.save_every == 0 or step == total or is_late
             if is_logged or is_sampled or is_saved:
                 watch.settle()
+                processes.first_does(lambda: lock.check())
             if is_logged and processes.is_first:
                 figures = dict(zip(names, values.tolist())) | pace.figures(step)
                 log.write(number, step, figures)
@@ -222,7 +223,6 @@ def _run_stage(
                     say(pace.line(number, step, figures))
                 progress.set_postfix({name: f"{figures[name]:.3f}" for name in ("l1", "total") if name in figures})
             if is_sampled or is_saved:
-                processes.first_does(lambda: lock.check())
                 check_modules(stage.modules, number, step)
             if is_sampled:
                 processes.first_does(lambda: _look(stage, WeightsInfo(stage.dims, number, step), fixed, best, total, out, log))
