@@ -145,9 +145,14 @@ class RunLog:
         return self
 
     def __exit__(self, kind, *_) -> None:
+        with suppress(OutputError) if kind else nullcontext():  # what went wrong first is told
+            self.close()
+
+    def close(self) -> None:
+        """Write what still waits. OutputError."""
         self._file.close()
-        with suppress(OutputError) if kind else nullcontext(), self._said():
-            self._board.close()  # it still has lines to write
+        with self._said():
+            self._board.close()
 
     @contextmanager
     def _said(self):
