@@ -42,7 +42,8 @@ class FetchError(DancepipeError):
     """A source (URL or path) that could not be turned into a local file. Told without secrets."""
 
     def __init__(self, source, reason: str):
-        self.source, self.reason = public_address(str(source)), without_secrets(reason)
+        self.source = public_address(str(source))
+        self.reason = without_secrets(reason, of=str(source))
         super().__init__(f"cannot fetch {self.source}: {self.reason}")
 
 

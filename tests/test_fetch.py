@@ -1,5 +1,6 @@
 """Sources to files, against a real server on the loopback interface."""
 
+import socket
 import threading
 from contextlib import contextmanager
 from fractions import Fraction
@@ -25,6 +26,7 @@ class Site:
         self.drop_after: dict[str, int] = {}  # path: bytes of each answer before the connection dies
         self.drops_left = 10**9
         self.hide_length: set[str] = set()
+        self.connections = 0
         self.address = ""
 
     def gets(self, path):
@@ -37,6 +39,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.answer(True)
+
+    def do_CONNECT(self):
+        self.server.site.requests.append((self.command, self.path, None))
+        self.send_error(502)
 
     def answer(self, with_body):
         site, path = self.server.site, self.path.split("?")[0]
@@ -80,12 +86,23 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def process_request(self, request, client_address):
+        self.site.connections += 1
+        super().process_request(request, client_address)
+
+
+class Ipv6Server(Server):
+    address_family = socket.AF_INET6
+
+
 @contextmanager
-def serving():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+def serving(kind=Server, host="127.0.0.1"):
+    server = kind((host, 0), Handler)
     server.site = Site()
-    server.site.address = f"http://127.0.0.1:{server.server_port}"
+    server.site.address = f"http://{f'[{host}]' if ':' in host else host}:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -207,6 +224,82 @@ def test_other_failures_are_named(tmp_path, site):
         assert leftovers(tmp_path) == []
 
 
+PASSWORD, SECRETS = "hunter2%21", ("hunter2", "session77", "t0ken", "kenken", "sig88", "frag99")
+WITH_SECRETS = (
+    "/a;jsessionid=session77/b.mp4?url=http%3A%2F%2Fbob%3Ahunter2%40h%2F%3Fsig%3Dsig88"
+    "&token=t0ken%20kenken.t0ken&X-Amz-Signature=sig88#access_token=frag99"
+)
+
+
+def answer_with_a_file(site, path):
+    site.bodies[path] = ("video/mp4", b"I am no video\n" * 100)
+
+
+def answer_with_a_page(site, path):
+    site.bodies[path] = ("text/html", f"<title>{site.address}{WITH_SECRETS}</title>".encode())
+
+
+def answer_with_a_broken_playlist(site, path):
+    listing = b"#EXTM3U\n#EXTINF:2,\nx.ts\n#EXT-X-ENDLIST\n"
+    site.bodies[path] = ("application/vnd.apple.mpegurl", listing)
+
+
+def answer_with_a_loop(site, path):
+    site.redirects[path] = WITH_SECRETS
+
+
+def answer_with_another_scheme(site, path):
+    site.redirects[path] = "ftp://bob:hunter2@127.0.0.1" + WITH_SECRETS
+
+
+def answer_in_the_own_network(site, path):
+    site.redirects[path] = "http://bob:hunter2@10.0.0.1" + WITH_SECRETS
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(
+            lambda site, path, status=status: site.status.update({path: status})
+            for status in (401, 403, 404, 500)
+        ),
+        answer_with_a_file,
+        answer_with_a_page,
+        answer_with_a_broken_playlist,
+        answer_with_a_loop,
+        answer_with_another_scheme,
+        answer_in_the_own_network,
+    ],
+)
+def test_no_failure_tells_the_secrets_of_an_address(tmp_path, site, answer):
+    answer(site, WITH_SECRETS.partition("?")[0])
+    address = site.address.replace("//", f"//ann:{PASSWORD}@") + WITH_SECRETS
+    said = []
+    with pytest.raises(FetchError) as caught:
+        fetch(address, tmp_path, retries=0, say=said.append)
+    error = caught.value
+    told = [str(error), repr(error), error.source, error.reason, *said]
+    told += [path.name + path.read_bytes().decode("latin-1") for path in tmp_path.iterdir()]
+    assert site.requests and site.address in str(error)
+    assert not [(secret, words) for secret in SECRETS for words in told if secret in words]
+
+
+def test_what_was_fetched_is_told_without_secrets(tmp_path, site, clip):
+    site.bodies[WITH_SECRETS.partition("?")[0]] = ("video/mp4", clip)
+    said = []
+    fetch(site.address.replace("//", "//ann:hunter2@") + WITH_SECRETS, tmp_path, say=said.append)
+    assert len(said) == 1 and site.address in said[0]
+    assert not [secret for secret in SECRETS if secret in said[0]]
+
+
+def test_lists_with_mistyped_addresses_do_not_tell_their_secrets(tmp_path):
+    for line in ("http:/ann:hunter2@h/a.mp4", "//ann:hunter2@h/a.mp4", "ftp://ann:hunter2@h/a.mp4"):
+        (tmp_path / "list.txt").write_text(line + "\n")
+        with pytest.raises(FetchError) as caught:
+            expand_sources([str(tmp_path / "list.txt")])
+        assert "hunter2" not in str(caught.value) and "h/a.mp4" in str(caught.value)
+
+
 def test_other_schemes_are_refused(tmp_path, site, clip):
     (tmp_path / "secret.mp4").write_bytes(clip)
     for source in (f"file://{tmp_path}/secret.mp4", "FILE:///etc/passwd", "ftp://127.0.0.1/a.mp4", "rtsp://127.0.0.1/a"):
@@ -216,6 +309,23 @@ def test_other_schemes_are_refused(tmp_path, site, clip):
     with pytest.raises(FetchError):
         quietly(site.address + "/a.mp4", tmp_path / "out", retries=0)
     assert leftovers(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("own_network", [False, True])
+@pytest.mark.parametrize(
+    "target",
+    ["ftp://127.0.0.1:{}/a.mp4", "rtmp://127.0.0.1:{}/a/b", "data:video/mp4;base64,AAAA"],
+)
+def test_nothing_on_the_way_may_be_of_another_scheme(tmp_path, site, target, own_network):
+    with serving() as other:
+        target = target.format(other.address.rpartition(":")[2])
+        page = f"<title>x</title><video src='{target}'></video>"
+        site.bodies["/page"] = ("text/html", page.encode())
+        site.redirects["/a.mp4"] = target
+        for name, words in (("/page", "and only http.s. is fetched"), ("/a.mp4", ".")):
+            with pytest.raises(FetchError, match=words):
+                quietly(site.address + name, tmp_path / "out", retries=0, own_network=own_network)
+        assert other.connections == 0 and leftovers(tmp_path / "out") == []
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -295,6 +405,14 @@ def test_keys_tell_sources_apart_and_paths_alike(tmp_path, monkeypatch):
     assert source_key("a.mp4") == source_key(str(tmp_path / "a.mp4")) == source_key("./x/../a.mp4")
     keys = {source_key(source) for source in ("a.mp4", "b.mp4", "http://h/a.mp4", "http://h/a.mp4?b=1", "https://h/a.mp4")}
     assert len(keys) == 5 and all(len(key) == 16 and set(key) <= set("0123456789abcdef") for key in keys)
+
+
+def test_who_logs_in_is_no_part_of_a_key_but_all_else_is():
+    users = ("", "ann@", "ann:pw@", "bob:p%40w@", "a:b@c@")
+    keys = {source_key(f"http://{user}h/a.mp4?token=1") for user in users}
+    assert len(keys) == 1
+    others = ("h/a.mp4?token=2", "h/a.mp4", "h/a.mp4?token=1#t=3", "h:81/a.mp4?token=1")
+    assert len(keys | {source_key(f"http://{other}") for other in others}) == 5
 
 
 def test_sources_expand_in_order_without_repeats(tmp_path):

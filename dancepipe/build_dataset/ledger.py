@@ -37,7 +37,7 @@ class Ledger:
     def add(self, source: str, stage: str, reason: str) -> None:
         """One failure; what was added outlives this process."""
         self._file.add(
-            {"source": public_address(source), "stage": stage, "reason": without_secrets(reason)}
+            {"source": public_address(source), "stage": stage, "reason": without_secrets(reason, of=source)}
         )
         self.failures += 1
 

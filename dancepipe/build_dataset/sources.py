@@ -28,7 +28,7 @@ class Source:
     @property
     def public_location(self) -> str:
         """The location for screens and files: an address without its secrets."""
-        return public_address(self.location) if "://" in self.location else self.location
+        return public_address(self.location)
 
     @property
     def key(self) -> str:

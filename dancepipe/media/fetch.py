@@ -164,7 +164,7 @@ def fetch(
     options["progress_hooks"] = [guard.see_progress]
     try:
         with nullcontext() if own_network else outside_alone(source):
-            downloaded = _download(source, options, max_height_px)
+            downloaded = _download(source, options, max_height_px, own_network)
     except FetchError:
         if guard.tripped:
             _remove(folder, key, everything=True)
@@ -233,11 +233,13 @@ def _download_options(folder: Path, key: str, max_height_px: int, retries: int, 
     }
 
 
-def _download(source: str, options: dict, max_height_px: int) -> Path:
-    import yt_dlp
+def _download(source: str, options: dict, max_height_px: int, own_network: bool) -> Path:
+    from yt_dlp.utils import YoutubeDLError
+
+    from dancepipe.media.downloader import Downloader
 
     try:
-        with yt_dlp.YoutubeDL(options) as downloader:
+        with Downloader(options, own_network=own_network) as downloader:
             found = downloader.extract_info(source, download=False)
             if found is None:
                 raise FetchError(source, "no video was found there")
@@ -251,7 +253,7 @@ def _download(source: str, options: dict, max_height_px: int) -> Path:
             if found.get("is_live"):
                 raise FetchError(source, "it is a live broadcast, which has no end")
             result = downloader.process_ie_result(found, download=True)
-    except yt_dlp.utils.YoutubeDLError as error:
+    except YoutubeDLError as error:
         words = _reason(error)
         if "Requested format is not available" in words:
             words = f"it offers no video of at most {max_height_px} pixels height"
@@ -267,7 +269,10 @@ def _download(source: str, options: dict, max_height_px: int) -> Path:
 
 
 def _reason(error: Exception) -> str:
-    words = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    # The words alone: the name before them is made of the address, and may hold its secrets.
+    tellers = (error, error.__context__)
+    words = next((one.orig_msg for one in tellers if hasattr(one, "orig_msg")), str(error))
+    words = re.sub(r"\x1b\[[0-9;]*m", "", words)
     words = re.sub(r"^ERROR:\s*", "", words)
     words = re.sub(r"^\[[^\]]*\]\s*(\S+:\s*)?", "", words)
     # yt-dlp adds advice about bug reports and its own command line.
