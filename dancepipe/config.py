@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dancepipe.errors import ConfigError
+from dancepipe.plain_text import shortened
 
 
 def option(default, help: str, *, choices: tuple | None = None, minimum: float | None = None, maximum: float | None = None):
@@ -40,9 +41,10 @@ def options_from(cls, values: Mapping, where: str):
     filled = {}
     for key, value in values.items():
         if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.5)
+            shown = shortened(key if isinstance(key, str) else shortened(key))
+            near = difflib.get_close_matches(shown.strip("'"), fields, n=1, cutoff=0.5)
             hint = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(sorted(fields))}"
-            raise ConfigError(f"{where}: unknown option '{key}'; {hint}")
+            raise ConfigError(f"{where}: unknown option {shown}; {hint}")
         filled[key] = _checked(fields[key], hints[key], value, f"{where}: option '{key}'")
     return cls(**filled)
 
@@ -51,47 +53,53 @@ def _checked(field: dataclasses.Field, hint, value, where: str):
     kind, may_be_none = option_type(hint)
     if dataclasses.is_dataclass(kind):
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{where} needs a block of keys, got {value!r}")
+            raise ConfigError(f"{where} needs a block of keys, got {shortened(value)}")
         return options_from(kind, value, where)
     if value is None and may_be_none:
         return None
-    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = float(value)
-    elif kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-4 as text
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is float and (is_number or isinstance(value, str)):  # YAML 1.1 reads 1e-4 as text
         try:
             value = float(value)
         except ValueError:
-            raise ConfigError(f"{where} needs a number, got {value!r}") from None
+            raise ConfigError(f"{where} needs a number, got {shortened(value)}") from None
+        except OverflowError:
+            raise ConfigError(f"{where} needs a finite number, got {shortened(value)}") from None
     elif type(value) is not kind:
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-        raise ConfigError(f"{where} needs {names.get(kind, kind.__name__)}, got {value!r}")
+        needed = names.get(kind, kind.__name__)
+        raise ConfigError(f"{where} needs {needed}, got {shortened(value)}")
     choices, minimum, maximum = (field.metadata.get(name) for name in ("choices", "minimum", "maximum"))
     if choices and value not in choices:
-        raise ConfigError(f"{where} must be one of {', '.join(map(str, choices))}, got {value!r}")
+        fitting = ", ".join(map(str, choices))
+        raise ConfigError(f"{where} must be one of {fitting}, got {shortened(value)}")
     if minimum is not None and not value >= minimum:
-        raise ConfigError(f"{where} must be at least {minimum}, got {value!r}")
+        raise ConfigError(f"{where} must be at least {minimum}, got {shortened(value)}")
     if maximum is not None and not value <= maximum:
-        raise ConfigError(f"{where} must be at most {maximum}, got {value!r}")
+        raise ConfigError(f"{where} must be at most {maximum}, got {shortened(value)}")
     if kind is float and not math.isfinite(value):
-        raise ConfigError(f"{where} needs a finite number, got {value!r}")
+        raise ConfigError(f"{where} needs a finite number, got {shortened(value)}")
+    if kind is int and abs(value) >= 2**63:
+        raise ConfigError(f"{where} needs a number of at most 64 bits, got {shortened(value)}")
     return value
 
 
 def read_yaml(path: Path) -> dict:
-    """The mapping in a YAML file. Raises ConfigError for a missing, unreadable or wrongly shaped file."""
-    import yaml
+    """The mapping in a YAML file, of plain values (plain_yaml.py says which).
+
+    Raises ConfigError for a missing, unreadable, too large or wrongly shaped file, with the line.
+    """
+    from dancepipe.plain_yaml import read_plain_yaml
 
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        values = read_plain_yaml(path)
     except FileNotFoundError:
         raise ConfigError(f"no configuration file at {path}; give an existing YAML file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"cannot read configuration {path}: {error.strerror or error}") from error
+    except ValueError as error:
         raise ConfigError(f"cannot read configuration {path}: {error}") from error
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if values is None:
         return {}
     if not isinstance(values, dict):

@@ -10,8 +10,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "dancepipe"
 ROOMS = [
     ("__init__", "address"),
     ("errors", "records"),
-    ("device", "whole_file", "plain_text", "plain_yaml"),
-    ("config", "lock", "json_lines"),
+    ("device", "whole_file", "plain_text", "npz_file"),
+    ("lock", "json_lines", "plain_yaml"),
+    ("config",),
     ("media",),
     ("person",),
     ("model",),

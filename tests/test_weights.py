@@ -13,6 +13,7 @@ from dancepipe.errors import OutputError, WeightsError
 from dancepipe.model.dims import EnhancerDims, FlowAttentionDims, ModelDims
 from dancepipe.model.enhancer import Enhancer
 from dancepipe.model.flow_attention import FlowAttentionNetwork
+from dancepipe.model.networks import load_networks
 from dancepipe.model.weights import WeightsInfo, load_weights, read_tensors, read_weights_info, save_weights, write_tensors
 
 DIMS = ModelDims("tiny", (64, 64), FlowAttentionDims(4), EnhancerDims(2, 4))
@@ -120,10 +121,107 @@ def test_safetensors_of_another_program(tmp_path):
         ({"format": "weights-1", "stage": 1}, "cannot read.*dims"),
         ({"format": "weights-9"}, "format 'weights-9', need 'weights-1'"),
         ([], "cannot read"),
+        (None, "None in place of its record"),
+        ({"format": ["x" * 99_999]}, "format \\['xxx"),
+        ("[" * 9000, "nested|in place"),
     ],
 )
 def test_header_of_another_version(saved, record, message):
     refused(edited(saved, lambda tensors: None, lambda _: {"dancepipe": json.dumps(record)}), message)
+
+
+def with_record(path, **changes) -> None:
+    """The same file with other values in the record of its header; `dims.nf` is inside of dims."""
+
+    def change(metadata):
+        record = json.loads(metadata["dancepipe"])
+        for name, value in changes.items():
+            *blocks, last = name.split("__")
+            block = record
+            for one in blocks:
+                block = block[one]
+            block[last] = value
+        return {"dancepipe": json.dumps(record).replace('"RAW', "").replace('WAR"', "")}
+
+    edited(path, lambda tensors: None, change)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"stage": 0}, "stage 0, need 1 or 2"),
+        ({"stage": 7}, "stage 7, need 1 or 2"),
+        ({"stage": True}, "stage True"),
+        ({"stage": "RAWNaNWAR"}, "NaN is no number"),
+        ({"step": -1}, "step -1"),
+        ({"step": 1.5}, "step 1.5"),
+        ({"step": "RAW1e400WAR"}, "the number '1e400' is too large"),
+        ({"step": "RAW" + "9" * 5000 + "WAR"}, "a number of 5000 digits"),
+        ({"version": None}, "version None"),
+        ({"version": "two\nlines"}, "version 'two.n"),
+        ({"dims": "RAW" + "[" * 9000 + "]" * 9000 + "WAR"}, "nested"),
+        ({"dims": None}, "dims is None; it must be a block"),
+        ({"dims__flow_attention": []}, r"flow_attention is \[\]; it must be a block"),
+        ({"dims__flow_attention__nf": 2000}, "nf is 2000.*at most 512"),
+        ({"dims__flow_attention__nf": "4"}, "nf is '4'"),
+        ({"dims__flow_attention__more": 1}, "flow_attention has 'more', which this version"),
+        ({"dims__size_hw": [2**40, 64]}, "size_hw is"),
+        ({"dims__preset": "a\nb"}, "preset is 'a.nb'"),
+    ],
+)
+def test_a_record_that_lies_is_refused_in_one_line(saved, changes, message):
+    with_record(saved, **changes)
+    with pytest.raises(WeightsError, match=message) as caught:
+        load_networks(saved)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
+
+
+def test_nothing_is_built_before_the_tensors_are_found_to_fit(saved, monkeypatch):
+    with_record(saved, dims__flow_attention__nf=512, dims__enhancer__n=512)  # nine gigabytes
+    devices = []
+    build = FlowAttentionNetwork.__init__
+
+    def seen(network, dims):
+        build(network, dims)
+        devices.append({parameter.device.type for parameter in network.parameters()})
+
+    monkeypatch.setattr(FlowAttentionNetwork, "__init__", seen)
+    with pytest.raises(WeightsError, match="has shape .*, need"):
+        load_networks(saved)
+    assert devices == [{"meta"}]
+
+
+def test_tensors_of_another_type_are_refused(saved):
+    whole = saved.read_bytes()
+    for kind in (torch.float16, torch.float64, torch.int32, torch.bool):
+        saved.write_bytes(whole)
+        name = "flow_attention.picture.bias"
+        refused(
+            edited(saved, lambda tensors: tensors.update({name: tensors[name].to(kind)})),
+            f"{name} is of the type [A-Z0-9]+, need F32",
+        )
+
+
+def test_a_header_of_a_hundred_megabytes_is_not_read(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes((90 << 20).to_bytes(8, "little") + b"{}" + b" " * 1000)
+    refused(path, "a header of 94371840 bytes")
+
+
+def test_a_place_that_may_not_be_looked_at_is_said(tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("root may look everywhere")
+    (tmp_path / "closed").mkdir(mode=0)
+    refused(tmp_path / "closed" / "weights.safetensors", "cannot read weights .*Permission denied")
+
+
+def test_loaded_networks_are_those_that_were_saved(saved):
+    networks = load_networks(saved)
+    both = {"flow_attention": networks.flow_attention, "enhancer": networks.enhancer}
+    assert same(values(both), values(drawn()))
+    for network in both.values():
+        assert not network.training
+        assert {parameter.device.type for parameter in network.parameters()} == {"cpu"}
 
 
 def test_other_preset_and_other_dims(saved):
@@ -135,8 +233,14 @@ def test_other_preset_and_other_dims(saved):
 def test_missing_unexpected_and_misshapen_tensors(saved):
     whole = saved.read_bytes()
     for edit, message in (
-        (lambda tensors: tensors.pop("enhancer.picture.bias"), "lacks 1 tensors of enhancer, first picture.bias"),
-        (lambda tensors: tensors.update({"enhancer.extra": torch.zeros(1)}), "unexpected 1 tensors of enhancer, first extra"),
+        (
+            lambda tensors: tensors.pop("enhancer.picture.bias"),
+            "lacks 1 tensors of enhancer, first 'picture.bias'",
+        ),
+        (
+            lambda tensors: tensors.update({"enhancer.extra": torch.zeros(1)}),
+            "unexpected 1 tensors of enhancer, first 'extra'",
+        ),
         (lambda tensors: tensors.update({"enhancer.picture.bias": torch.zeros(5)}), r"enhancer.picture.bias has shape \(5,\), need \(4,\)"),
         (lambda tensors: tensors["flow_attention.picture.bias"].fill_(float("nan")), "picture.bias has values that are not finite"),
     ):
@@ -164,6 +268,7 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(saved, monkeypatch):
 
 def test_nowhere_to_save(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    for path in (tmp_path / "absent" / "weights.safetensors", tmp_path / "file" / "weights.safetensors"):
-        with pytest.raises(OutputError, match="cannot write weights"):
-            save_weights(path, WeightsInfo(DIMS, 2, 1), drawn())
+    with pytest.raises(OutputError, match="cannot write"):
+        save_weights(tmp_path / "file" / "weights.safetensors", WeightsInfo(DIMS, 2, 1), drawn())
+    with pytest.raises(OutputError, match="cannot write"):
+        save_weights(tmp_path, WeightsInfo(DIMS, 2, 1), drawn())

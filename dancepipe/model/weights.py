@@ -5,9 +5,7 @@ written whole or not at all, and loaded only after everything in it was checked.
 """
 
 import json
-import os
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +13,15 @@ import torch
 from torch import Tensor, nn
 
 import dancepipe
-from dancepipe.errors import ConfigError, OutputError, WeightsError
+from dancepipe.errors import ConfigError, WeightsError
 from dancepipe.model.dims import ModelDims
+from dancepipe.plain_text import parse_json, plain_words, shortened
+from dancepipe.whole_file import write_bytes
 
 FORMAT = "weights-1"
 HEADER_KEY = "dancepipe"
+STAGES = (1, 2)
+_MOST_HEADER_BYTES = 4 << 20  # ours take 50 kB; safetensors itself would read 100 MB
 
 
 @dataclass(frozen=True)
@@ -46,19 +48,44 @@ def read_weights_info(path: Path | str) -> WeightsInfo:
         return _info(path, file.metadata() or {})
 
 
+def check_weights(path: Path | str, networks: Mapping[str, nn.Module]) -> WeightsInfo:
+    """Looks whether the tensors of each network are there, by the header alone. WeightsError.
+
+    networks: of the dims of the file; they may be on the meta device, which costs no memory.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        info = _info(path, file.metadata() or {})
+        for name, network in networks.items():
+            _check_header(path, file, name, network.state_dict(), info.stage)
+    return info
+
+
 def load_weights(path: Path | str, networks: Mapping[str, nn.Module], dims: ModelDims) -> WeightsInfo:
     """Fills the networks from the file, all of them or, on WeightsError, none.
 
     The file must be of these dims and hold exactly the tensors of each network asked for; networks not asked for may be there too.
     """
-    tensors, metadata = read_tensors(path)
-    info = _info(path, metadata)
-    if info.dims != dims:
-        raise WeightsError(f"{path} is of other dims: {differences(info.dims, dims)}; name the preset it was trained with")
-    states = {}
-    for name, network in networks.items():
-        states[name] = {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
-        _check(path, name, states[name], network.state_dict(), info.stage)
+    path = Path(path)
+    with _opened(path) as file:
+        info = _info(path, file.metadata() or {})
+        if info.dims != dims:
+            raise WeightsError(
+                f"{path} is of other dims: {differences(info.dims, dims)}; "
+                "name the preset it was trained with"
+            )
+        for name, network in networks.items():
+            _check_header(path, file, name, network.state_dict(), info.stage)
+        states = {
+            name: {key: _tensor(path, file, f"{name}.{key}") for key in network.state_dict()}
+            for name, network in networks.items()
+        }
+    for name, state in states.items():
+        for key, tensor in state.items():
+            if not torch.isfinite(tensor).all():
+                raise WeightsError(
+                    f"{path}: {name}.{key} has values that are not finite; use an earlier file"
+                )
     for name, network in networks.items():
         network.load_state_dict(states[name])
     return info
@@ -68,50 +95,74 @@ def write_tensors(path: Path | str, tensors: Mapping[str, Tensor], metadata: Map
     """A safetensors file, whole or absent. OutputError when it cannot be written."""
     from safetensors.torch import save
 
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, dict(metadata))
-    try:
-        with open(part, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException as error:
-        with suppress(OSError):
-            part.unlink()
-        if isinstance(error, OSError):
-            raise OutputError(f"cannot write weights {path}: {error.strerror or error}; need a writable folder with room") from error
-        raise
+    data = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_bytes(path, save(data, dict(metadata)))
 
 
 def read_tensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """All tensors (on the CPU) and the header's metadata of a safetensors file. WeightsError when it is not whole."""
-    with _opened(Path(path)) as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})
+    path = Path(path)
+    with _opened(path) as file:
+        return {name: _tensor(path, file, name) for name in file.keys()}, file.metadata() or {}
 
 
 def _opened(path: Path):
     from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
-        raise WeightsError(f"no weights at {path}; need a .safetensors file written by dancepipe train")
     try:
+        if not path.is_file():
+            raise WeightsError(
+                f"no weights at {path}; need a .safetensors file written by dancepipe train"
+            )
+        with open(path, "rb") as file:
+            header_bytes = int.from_bytes(file.read(8), "little")
+        if header_bytes > _MOST_HEADER_BYTES:
+            raise SafetensorError(f"a header of {header_bytes} bytes")
         return safe_open(path, framework="pt", device="cpu")
-    except (SafetensorError, OSError) as error:
+    except OSError as error:
+        raise WeightsError(
+            f"cannot read weights {path}: {error.strerror or plain_words(error)}; "
+            "name a file that you may read"
+        ) from error
+    except SafetensorError as error:
         what = "is not whole" if "not fully covered" in str(error) else "is no safetensors file, or only the start of one"
-        raise WeightsError(f"{path} {what} ({error}); copy it anew or train again") from error
+        raise WeightsError(
+            f"{path} {what} ({plain_words(error)}); copy it anew or train again"
+        ) from error
+
+
+def _tensor(path: Path, file, name: str) -> Tensor:
+    from safetensors import SafetensorError
+
+    try:
+        return file.get_tensor(name)
+    except (SafetensorError, AttributeError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{path}: {shortened(name)} cannot be read ({plain_words(error)}); "
+            "copy it anew or train again"
+        ) from error
 
 
 def _info(path: Path | str, metadata: Mapping[str, str]) -> WeightsInfo:
     if HEADER_KEY not in metadata:
         raise WeightsError(f"{path} is not a dancepipe weight file; need a .safetensors file written by dancepipe train")
     try:
-        record = json.loads(metadata[HEADER_KEY])
-        if record["format"] != FORMAT:
-            raise ValueError(f"format {record['format']!r}, need {FORMAT!r}")
-        return WeightsInfo(ModelDims.from_json(record["dims"]), int(record["stage"]), int(record["step"]), str(record["version"]))
-    except (KeyError, TypeError, ValueError, ConfigError) as error:
+        record = parse_json(metadata[HEADER_KEY])
+        if not isinstance(record, dict):
+            raise ValueError(f"{shortened(record)} in place of its record")
+        if record.get("format") != FORMAT:
+            raise ValueError(f"format {shortened(record.get('format'))}, need {FORMAT!r}")
+        if "dims" not in record:
+            raise ValueError("it has no dims")
+        stage, step, version = (record.get(name) for name in ("stage", "step", "version"))
+        if type(stage) is not int or stage not in STAGES:
+            raise ValueError(f"stage {shortened(stage)}, need 1 or 2")
+        if type(step) is not int or not 0 <= step < 2**63:
+            raise ValueError(f"step {shortened(step)}, need a count of steps")
+        if not isinstance(version, str) or not version.isprintable() or len(version) > 80:
+            raise ValueError(f"version {shortened(version)}, need that of a dancepipe")
+        return WeightsInfo(ModelDims.from_json(record["dims"]), stage, step, version)
+    except (ValueError, ConfigError) as error:
         raise WeightsError(f"{path} has a header this version cannot read ({error}); it needs the dancepipe that wrote it") from error
 
 
@@ -121,14 +172,30 @@ def differences(got: ModelDims, wanted: ModelDims, among: Collection[str] | None
     return "; ".join(f"{key} {has}, wanted {wants}" for key, has, wants in pairs if has != wants)
 
 
-def _check(path: Path | str, name: str, state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], stage: int) -> None:
-    if not state:
+def _check_header(path: Path, file, name: str, wanted: Mapping[str, Tensor], stage: int) -> None:
+    """Whether the file's header has these tensors of the network, and no others."""
+    prefix = f"{name}."
+    found = {key.removeprefix(prefix) for key in file.keys() if key.startswith(prefix)}
+    if not found:
         raise WeightsError(f"{path} holds no {name}: it is of stage {stage}; need weights that hold it")
-    for problem, keys in (("lacks", wanted.keys() - state.keys()), ("has unexpected", state.keys() - wanted.keys())):
+    lacking, unexpected = wanted.keys() - found, found - wanted.keys()
+    for problem, keys in (("lacks", lacking), ("has unexpected", unexpected)):
         if keys:
-            raise WeightsError(f"{path} {problem} {len(keys)} tensors of {name}, first {sorted(keys)[0]}; copy it anew or train again")
-    for key, tensor in state.items():
-        if tensor.shape != wanted[key].shape:
-            raise WeightsError(f"{path}: {name}.{key} has shape {tuple(tensor.shape)}, need {tuple(wanted[key].shape)}")
-        if not torch.isfinite(tensor).all():
-            raise WeightsError(f"{path}: {name}.{key} has values that are not finite; use an earlier file")
+            raise WeightsError(
+                f"{path} {problem} {len(keys)} tensors of {name}, first {shortened(min(keys))}; "
+                "copy it anew or train again"
+            )
+    for key, tensor in wanted.items():
+        entry = file.get_slice(prefix + key)
+        shape, kind = tuple(entry.get_shape()), str(entry.get_dtype())
+        if shape != tuple(tensor.shape):
+            raise WeightsError(
+                f"{path}: {prefix}{key} has shape {shortened(shape)}, need {tuple(tensor.shape)}"
+            )
+        if kind != _KINDS[tensor.dtype]:
+            raise WeightsError(
+                f"{path}: {prefix}{key} is of the type {kind}, need {_KINDS[tensor.dtype]}"
+            )
+
+
+_KINDS = {torch.float32: "F32", torch.int64: "I64"}  # all that our networks keep
