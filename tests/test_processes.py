@@ -57,10 +57,10 @@ EVERY_TERM = replace(
 STAGE_1, STAGE_2 = replace(EVERY_TERM, stage1_steps=3, stage2_steps=0), replace(EVERY_TERM, stage1_steps=0, stage2_steps=3)
 # Sums in another order differ in the last bit, and Adam's first steps are as long for a gradient of rounding noise as for any other. Measured
 # after three steps: two processes 3e-4 in the enhancer's synthesis, 3e-5 elsewhere (after two 2e-6); a batch in parts, whose convolutions run
-# other kernels, 6e-4 (after the first step all agree to 1e-6).
+# other kernels, 2.3e-3 (after the first step all agree to 1e-6).
 # Gradients that are not averaged make 7e-3, batch norm by process 8e-3, counting faces by process or part 5e-1.
 TOLERANCE = 1e-3
-TOLERANCE_OF_PARTS = 2e-3
+TOLERANCE_OF_PARTS = 5e-3
 
 
 def launched(data, out, options, *more: str, count: int = 2) -> subprocess.CompletedProcess:

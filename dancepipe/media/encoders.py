@@ -15,7 +15,13 @@ SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slo
 # From preset 10 up, SVT-AV1 4.1 lets whole frames repeat the one before where only parts change: not for dancing.
 SVTAV1_PRESETS = (9, 9, 8, 8, 7, 6, 5, 4, 3)
 VP9_CPU_USED = (8, 7, 6, 5, 4, 3, 2, 1, 0)
-QUIET_X265 = {"x265-params": "log-level=error"}
+# The same pictures shall make the same bytes, in every run and on any machine (docs/performance.md, "The same twice").
+# x264's AVX-512 macroblock tree takes 8 blocks at a time: where a row is no multiple of them (128 pixels) it reads past
+# the end, and what lay in memory there decides the quality of blocks. cpu-independent=1 takes the code in C instead.
+# Left alone, the number of cores chooses x264's slices and how VP9 searches; four threads outrun any renderer here.
+SAME_X264 = {"x264-params": "cpu-independent=1:threads=4:sliced-threads=0"}
+SAME_VP9 = {"threads": "4"}
+QUIET_X265 = {"x265-params": "log-level=error:info=0"}  # info=0: no text that names the cores of this machine
 NVENC_PRESETS = ("p1", "p1", "p2", "p3", "p3", "p4", "p5", "p6", "p7")
 
 
@@ -28,7 +34,11 @@ class VideoEncoder:
     most_crf: int
 
     def options(self, crf: int, preset: str) -> dict[str, str]:
-        """FFmpeg's private options of this encoder for a constant quality and a speed (one of SPEEDS)."""
+        """FFmpeg's options of this encoder for a constant quality and a speed (one of SPEEDS).
+
+        With them libx264, libx265, libsvtav1 and libvpx-vp9 make the same bytes of the same pictures, whatever the
+        number of cores and the kind of x86 processor. The encoders of NVIDIA cards were not looked at.
+        """
         if preset not in SPEEDS:
             raise OutputError(f"unknown encoder speed {preset!r}; use one of: {', '.join(SPEEDS)}")
         if not 0 <= crf <= self.most_crf:
@@ -40,12 +50,13 @@ class VideoEncoder:
         if self.name == "libvpx-vp9":
             # b=0 makes crf a quality instead of a ceiling.
             deadline = "good" if speed > 5 else "realtime"
-            return {"crf": str(crf), "b": "0", "deadline": deadline, "cpu-used": str(VP9_CPU_USED[speed]), "row-mt": "1"}
+            quality = {"crf": str(crf), "b": "0", "deadline": deadline}
+            return {**quality, "cpu-used": str(VP9_CPU_USED[speed]), "row-mt": "1", **SAME_VP9}
         if self.name.endswith("_nvenc"):
             return {"cq": str(crf), "rc": "vbr", "b": "0", "preset": NVENC_PRESETS[speed]}
         if self.name == "libx265":
             return {"crf": str(crf), "preset": preset, **QUIET_X265}
-        return {"crf": str(crf), "preset": preset}
+        return {"crf": str(crf), "preset": preset, **SAME_X264}
 
 
 ENCODERS = {

@@ -107,6 +107,7 @@ class VideoWriter:
             options["movie_timescale"] = str(self._movie_timescale())
         else:
             options["avoid_negative_ts"] = "disabled"  # or pictures move when the sound starts before 0, as AAC does
+            options["fflags"] = "+bitexact"  # or it numbers file and tracks at random
             say_rounded_times(self.path.suffix, self.frame_times_base, self._say)
         with output_errors(self.path):
             container = av.open(os.path.abspath(self._file.part), "w", format=self._muxer, options=options)

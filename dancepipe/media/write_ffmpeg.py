@@ -145,6 +145,8 @@ class FfmpegVideoWriter:
             options["movflags"] = "+faststart" if all(key in PLAIN_TAGS for key in metadata) else "+faststart+use_metadata_tags"
             options["video_track_timescale"] = self.frame_times_base.denominator
             options["movie_timescale"] = self.frame_times_base.denominator
+        else:
+            options["fflags"] = "+bitexact"  # or it numbers file and tracks at random
         for number, (key, value) in enumerate(metadata.items()):
             options[f"metadata:g:{number}"] = f"{key}={value}"
         return options
