@@ -1,4 +1,4 @@
-"""The same pictures make the same file every time and on every machine, and threads do not change what is rendered."""
+"""The same pictures make the same file every time, and threads do not change what is rendered."""
 
 import ctypes
 import hashlib
@@ -32,13 +32,16 @@ ODD_RATE = Fraction(1, 30000)
 
 @pytest.fixture
 def litter(monkeypatch):
-    """Call it with a number: whoever reads memory that nobody wrote finds another number there. Elsewhere than in
-    glibc it does nothing, and what is the same only by luck may stay unseen."""
+    """Call it with a number: whoever reads memory that nobody wrote finds another number there.
+
+    Elsewhere than in glibc it does nothing, and what is the same only by luck may stay unseen.
+    """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", lambda name, value: None)
 
     def fill(number: int) -> None:
-        mallopt(M_PERTURB, 1 + number * 37 % 255)
-        monkeypatch.setenv("MALLOC_PERTURB_", str(1 + number * 37 % 255))  # of programs that are started
+        value = 1 + number * 37 % 255
+        mallopt(M_PERTURB, value)
+        monkeypatch.setenv("MALLOC_PERTURB_", str(value))  # of programs that are started
 
     yield fill
     mallopt(M_PERTURB, 0)
@@ -54,9 +57,9 @@ def threads():
 
 @cache
 def pictures(size_wh: tuple[int, int], count: int) -> list[np.ndarray]:
-    """The sample's first frames, turning sideways: where something moves at the edges, x264 reads beyond its rows."""
-    frames = [np.asarray(Image.fromarray(frame).resize(size_wh)) for frame in dancer_frames()[:count]]
-    return [np.roll(frame, 4 * index, 1) for index, frame in enumerate(frames)]
+    """The sample's first frames, rolling sideways: movement at the edges makes x264 look there."""
+    frames = [Image.fromarray(frame).resize(size_wh) for frame in dancer_frames()[:count]]
+    return [np.roll(np.asarray(frame), 4 * index, 1) for index, frame in enumerate(frames)]
 
 
 def digest(path, size_wh=(180, 320), writer=VideoWriter, count=40, **options) -> str:
@@ -120,9 +123,9 @@ def test_one_core_makes_the_bytes_of_all_cores(tmp_path, codec):
 
 
 def test_x264_makes_the_same_bytes_on_older_processors(tmp_path, monkeypatch):
-    made = set()
+    made, ours = set(), SAME_X264["x264-params"]
     for kind in ("", ":asm=0", ":asm=sse2", ":asm=avx2"):
-        monkeypatch.setitem(SAME_X264, "x264-params", "cpu-independent=1:threads=4:sliced-threads=0" + kind)
+        monkeypatch.setitem(SAME_X264, "x264-params", ours + kind)
         made.add(digest(tmp_path / "a.mp4", count=20))
     assert len(made) == 1
 
@@ -154,14 +157,15 @@ def reference(size_px: int):
 
 
 def rendered(weights, count: int, batch: int = 1) -> np.ndarray:
-    """(count, S, S, 4): pictures and mattes of poses around that of the photo, as integers one may subtract."""
+    """int (count, S, S, 4): pictures and mattes of poses around that of the photo."""
     networks = load_networks(weights)
     photo, random = reference(networks.dims.size_hw[0]), np.random.default_rng(0)
     moves = random.normal(0, 0.03 * networks.dims.size_hw[0], (count, 18, 2))
     poses = [Pose(photo.pose.points_px + move, photo.pose.confidence) for move in moves]
     renderer = Renderer(networks, photo, "cpu", "fp32")
     parts = [renderer.render(poses[first : first + batch]) for first in range(0, count, batch)]
-    return np.concatenate([np.concatenate((made, matte[..., None]), 3) for made, matte in parts]).astype(int)
+    made, mattes = (np.concatenate(part) for part in zip(*parts))
+    return np.concatenate((made, mattes[..., None]), 3).astype(int)
 
 
 @pytest.mark.parametrize("batch", [1, 4])
@@ -177,12 +181,12 @@ def test_one_two_and_four_threads_render_the_same_pictures(tiny_weights, threads
 
 
 @pytest.mark.parametrize("number, batch", [(3, 1), (6, 1), (2, 4)])
-def test_other_numbers_of_threads_and_batches_differ_by_a_level_in_few_places(threads, number, batch):
+def test_other_threads_and_batches_change_few_pixels_by_a_level(threads, number, batch):
     threads(1)
     alone = rendered(find_weights(None), 4)
     threads(number)
     off = np.abs(rendered(find_weights(None), 4, batch) - alone)
-    # Transposed convolutions round otherwise. A pixel on the border of two limbs may change sides by it.
+    # Transposed convolutions round otherwise; by it, a pixel between two limbs may change sides.
     assert (off > 0).mean() < 5e-4 and (off > 1).mean() < 2e-5
 
 

@@ -15,13 +15,14 @@ SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slo
 # From preset 10 up, SVT-AV1 4.1 lets whole frames repeat the one before where only parts change: not for dancing.
 SVTAV1_PRESETS = (9, 9, 8, 8, 7, 6, 5, 4, 3)
 VP9_CPU_USED = (8, 7, 6, 5, 4, 3, 2, 1, 0)
-# The same pictures shall make the same bytes, in every run and on any machine (docs/performance.md, "The same twice").
-# x264's AVX-512 macroblock tree takes 8 blocks at a time: where a row is no multiple of them (128 pixels) it reads past
-# the end, and what lay in memory there decides the quality of blocks. cpu-independent=1 takes the code in C instead.
-# Left alone, the number of cores chooses x264's slices and how VP9 searches; four threads outrun any renderer here.
+# The same pictures make the same bytes in every run (docs/performance.md, "The same twice").
+# x264's AVX-512 macroblock tree takes 8 blocks at a time: where a row is no multiple of them (128
+# pixels) it reads past the end, and what lay in memory there decides the quality of blocks.
+# cpu-independent=1 takes the code in C instead. Left alone, x264's slices and VP9's search follow
+# the number of cores; four threads outrun any renderer here.
 SAME_X264 = {"x264-params": "cpu-independent=1:threads=4:sliced-threads=0"}
 SAME_VP9 = {"threads": "4"}
-QUIET_X265 = {"x265-params": "log-level=error:info=0"}  # info=0: no text that names the cores of this machine
+QUIET_X265 = {"x265-params": "log-level=error:info=0"}  # info: a text that names the cores
 NVENC_PRESETS = ("p1", "p1", "p2", "p3", "p3", "p4", "p5", "p6", "p7")
 
 
@@ -36,8 +37,8 @@ class VideoEncoder:
     def options(self, crf: int, preset: str) -> dict[str, str]:
         """FFmpeg's options of this encoder for a constant quality and a speed (one of SPEEDS).
 
-        With them libx264, libx265, libsvtav1 and libvpx-vp9 make the same bytes of the same pictures, whatever the
-        number of cores and the kind of x86 processor. The encoders of NVIDIA cards were not looked at.
+        With them libx264, libx265, libsvtav1 and libvpx-vp9 make the same bytes of the same
+        pictures, whatever the number of cores. The encoders of NVIDIA cards were not looked at.
         """
         if preset not in SPEEDS:
             raise OutputError(f"unknown encoder speed {preset!r}; use one of: {', '.join(SPEEDS)}")

@@ -110,7 +110,7 @@ def _part_colours(pixels: Tensor, own: Tensor) -> Tensor:
     seen = body * torch.where(torch.isin(part, part.new_tensor(_ARMS)), 1.0, 1 - covered)
     values = torch.cat((picture * seen[:, None], seen[:, None]), 1)  # (B, 4, H W)
     sums = values.new_zeros(len(own), 4, PARTS).scatter_add_(2, part[:, None].expand(-1, 4, -1), values)
-    # Not each for itself: the sum of a whole tensor is shared out among the threads, and so is its rounding.
+    # All in one: a sum down to a single number is shared out among the threads, its rounding too.
     totals = pixels[:, :4].flatten(2).sum(2, keepdim=True)  # (B, 4, 1)
     whole = totals[:, :3] / totals[:, 3:].clamp_min(1)  # (B, 3, 1)
     return ((sums[:, :3] + _PRIOR_PX * whole) / (sums[:, 3:] + _PRIOR_PX)).transpose(1, 2)
