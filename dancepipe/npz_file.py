@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dancepipe.plain_text import plain_words
+
 MOST_BYTES = 512 << 20
 _KINDS = "biufSU"  # numbers and plain text; objects would be unpickled
 _LONGEST_HEADER = 10_000
@@ -42,9 +44,9 @@ def read_npz(
                 raise ValueError(f"its arrays would take {size_bytes >> 20} MiB, too much")
             return {name: _array(archive, there[name], name) for name in wanted}
     except (zipfile.BadZipFile, EOFError, zlib.error, struct.error) as error:
-        raise ValueError(f"it is no whole npz file ({error})") from error
+        raise ValueError(f"it is no whole npz file ({plain_words(error)})") from error
     except (RuntimeError, NotImplementedError) as error:  # encrypted; a compression unknown here
-        raise ValueError(f"it cannot be unpacked ({error})") from error
+        raise ValueError(f"it cannot be unpacked ({plain_words(error)})") from error
 
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.ndarray:
@@ -84,7 +86,7 @@ def _header(file, name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
         shape, is_fortran = words["shape"], words["fortran_order"]
         dtype = np.dtype(words["descr"])
     except (ValueError, KeyError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
-        raise ValueError(f"the header of '{name}' is damaged ({error})") from error
+        raise ValueError(f"the header of '{name}' is damaged ({plain_words(error)})") from error
     whole = isinstance(shape, tuple) and all(type(side) is int and 0 <= side for side in shape)
     if not whole or len(shape) > 32 or type(is_fortran) is not bool:
         raise ValueError(f"the header of '{name}' is damaged")

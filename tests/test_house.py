@@ -10,8 +10,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "dancepipe"
 ROOMS = [
     ("__init__", "address"),
     ("errors", "records"),
-    ("device", "whole_file", "plain_text", "npz_file"),
-    ("lock", "json_lines", "plain_yaml"),
+    ("device", "whole_file", "plain_text"),
+    ("lock", "json_lines", "plain_yaml", "npz_file"),
     ("config",),
     ("media",),
     ("person",),

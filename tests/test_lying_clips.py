@@ -163,6 +163,25 @@ def test_damaged_bytes_are_one_line(clip, tmp_path):
     assert refused > 40
 
 
+def test_statistics_that_fit_no_column_do_not_end_the_process(clip, tmp_path):
+    """One more level in a histogram of the footer: pyarrow aborts when asked for that column."""
+    whole = clip.read_bytes()
+    length = int.from_bytes(whole[-8:-4], "little")
+    footer = whole[-8 - length : -8]
+    refused = 0
+    for place in range(len(footer)):
+        if footer[place] in (0x26, 0x36):  # a list of two or three whole numbers of 64 bits
+            changed = bytearray(footer)
+            changed[place] ^= 0x10
+            path = tmp_path / "a.parquet"
+            path.write_bytes(whole[: -8 - length] + changed + whole[-8:])
+            try:
+                list(read_columns(path, ["identity"]))
+            except DatasetError:
+                refused += 1
+    assert refused > 10
+
+
 def test_a_page_header_is_read_as_pyarrow_writes_it(clip):
     data = clip.read_bytes()
     metadata = pq.ParquetFile(clip).metadata

@@ -7,6 +7,7 @@ as pictures, keypoints as an 18 x 3 array.
 """
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dancepipe.dataset.parquet_footer import check_footer_levels
 from dancepipe.dataset.parquet_pages import check_footer, check_group
 from dancepipe.errors import BadImageError, DatasetError, OutputError
 from dancepipe.media.image import decode_picture, encode_jpeg, encode_png
@@ -188,6 +190,7 @@ def open_clip(path: Path) -> pq.ParquetFile:
         file = pq.ParquetFile(path)
         check_footer(file.metadata)
         schema = file.schema_arrow
+        _check_levels(path, file)
     except _READING_FAILS as error:
         raise DatasetError(f"cannot read {path}: {plain_words(error)}; delete it and run build-dataset again") from error
     missing = [name for name in SCHEMA.names if name not in schema.names]
@@ -287,6 +290,18 @@ def read_clip(path: Path) -> Iterator[DatasetRow]:
 # pyarrow raises all of these for damaged bytes, and Python for texts that are none.
 _READING_FAILS = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError)
 _checked: WeakKeyDictionary = WeakKeyDictionary()  # opened file -> {(group, columns)}
+
+
+_sound: set[tuple] = set()  # (file, size, time) of footers that were walked through
+
+
+def _check_levels(path: Path, file: pq.ParquetFile) -> None:
+    """Once a file: training opens the same ones again and again."""
+    stat = os.stat(path)
+    key = os.path.abspath(path), stat.st_size, stat.st_mtime_ns
+    if key not in _sound:
+        check_footer_levels(path, file.schema)
+        _sound.add(key)
 
 
 def _check_sizes(file: pq.ParquetFile, path: Path, group: int, columns: list[str] | None) -> None:

@@ -165,8 +165,12 @@ class RunLog:
 def _is_log_line(record: dict) -> bool:
     """Whether it has what resuming looks at."""
     counts = type(record.get("stage")) is int and type(record.get("step")) is int
-    numbers = (value for name, value in record.items() if name not in ("stage", "step"))
-    return counts and "seconds" in record and all(type(value) in (int, float) for value in numbers)
+    return counts and "seconds" in record and all(map(_is_number, record.values()))
+
+
+def _is_number(value: object) -> bool:
+    """That of a loss may be nan; a whole number of a million digits is none."""
+    return type(value) is float or (type(value) is int and abs(value) < 2**63)
 
 
 def _at(record: dict) -> tuple[int, int]:
