@@ -102,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     add_options(study, StudyOptions)
     study.set_defaults(run=_study)
 
+    models = command("models", help="the networks that find people: fetched if need be, and where they are")
+    models.set_defaults(run=_models)
+
     weights = command("weights", help="the weights that come with dancepipe")
     weights.set_defaults(run=_weights)
 
@@ -240,6 +243,13 @@ def _study(parsed) -> int:
 
     summary = study(parsed.real, named_folders(parsed.fake), parsed.database, options)
     print(f"{parsed.database}: {summary.votes} votes of {summary.volunteers} volunteers, {summary.finished} of them finished")
+    return 0
+
+
+def _models(parsed) -> int:
+    from dancepipe.person.models import describe_models
+
+    print(describe_models())
     return 0
 
 
