@@ -2,9 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test clean
 
-# mediapipe 0.10.14 has wheels for these only
-PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3; do \
-	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3.14 python3.10 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
 help:
@@ -13,7 +12,7 @@ help:
 	@echo "make clean  remove .venv and demo/"
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "dancepipe needs Python 3.10, 3.11 or 3.12 (found none); name one with: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }
+	@test -n "$(PYTHON)" || { echo "dancepipe needs Python 3.10 to 3.14 (found none); name one with: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 
 .venv/installed-core: pyproject.toml | $(BIN)/python
@@ -28,6 +27,7 @@ demo: .venv/installed-core
 	$(BIN)/python tools/demo.py
 
 test: .venv/installed-dev
+	$(BIN)/python -m dancepipe models
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 clean:

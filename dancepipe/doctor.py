@@ -7,7 +7,7 @@ from pathlib import Path
 from dancepipe import __version__
 from dancepipe.errors import DancepipeError, WeightsMissingError
 
-_CORE = ("torch", "torchvision", "av", "numpy", "pillow", "tqdm", "pyyaml", "pyarrow", "safetensors", "yt-dlp", "mediapipe", "protobuf", "opencv-contrib-python", "tensorboard")
+_CORE = ("torch", "torchvision", "av", "numpy", "pillow", "tqdm", "pyyaml", "pyarrow", "safetensors", "yt-dlp", "ai-edge-litert", "opencv-python-headless", "tensorboard")
 _EXTRAS = {"yolo": "ultralytics", "rembg": "rembg", "decord": "decord", "ffmpeg": "ffmpeg-python", "dancers": "numba", "metrics": "torch-fidelity"}
 
 
@@ -57,10 +57,17 @@ def _backends() -> list[str]:
         import numpy as np
 
         from dancepipe.person.finder import open_person_finder
+        from dancepipe.person.models import models_at_hand
 
-        with open_person_finder("mediapipe", "mediapipe", mode="photo") as finder:
-            finder.find(np.zeros((64, 64, 3), np.uint8))
-        lines.append("  pose and mask            mediapipe works (its weights come with the package)")
+        if models_at_hand():
+            with open_person_finder("mediapipe", "mediapipe", mode="photo") as finder:
+                finder.find(np.zeros((64, 64, 3), np.uint8))
+            lines.append("  pose and mask            mediapipe works")
+        else:
+            lines.append(
+                "  pose and mask            mediapipe's networks are not here yet: "
+                "the first use fetches them, or `dancepipe models` does"
+            )
     except Exception as error:  # a report must name whatever is wrong, of whatever kind
         lines.append(f"  pose and mask            mediapipe does NOT work: {type(error).__name__}: {error}")
     from dancepipe.media.encoders import usable_encoders

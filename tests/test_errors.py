@@ -12,7 +12,7 @@ ERRORS = [
     BadImageError("a.jpg", "no picture"),
     FetchError("https://x", "gone"),
     MissingExtraError("numba", "dancers", "rendering dancers"),
-    MissingExtraError("mediapipe", None, "finding people"),
+    MissingExtraError("ai-edge-litert", None, "finding people"),
 ]
 
 
@@ -24,4 +24,4 @@ def test_an_error_survives_pickling(error):
 
 def test_a_missing_package_is_named_as_pip_takes_it():
     assert "pip install 'dancepipe[dancers]'" in str(MissingExtraError("numba", "dancers", "rendering dancers"))
-    assert "pip install 'mediapipe==0.10.14'" in str(MissingExtraError("mediapipe==0.10.14", None, "finding people"))
+    assert "pip install 'ai-edge-litert'" in str(MissingExtraError("ai-edge-litert", None, "finding people"))

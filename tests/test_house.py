@@ -68,7 +68,7 @@ def test_no_file_of_everything():
 
 
 def test_help_is_quick_and_loads_no_torch():
-    code = "import sys; from dancepipe.cli import main\ntry: main(['animate', '--help'])\nexcept SystemExit: pass\nassert 'torch' not in sys.modules and 'mediapipe' not in sys.modules and 'cv2' not in sys.modules"
+    code = "import sys; from dancepipe.cli import main\ntry: main(['animate', '--help'])\nexcept SystemExit: pass\nassert 'torch' not in sys.modules and 'ai_edge_litert' not in sys.modules and 'cv2' not in sys.modules"
     seconds = []
     for _ in range(3):
         started = time.monotonic()
@@ -78,6 +78,6 @@ def test_help_is_quick_and_loads_no_torch():
 
 
 def test_every_command_explains_itself():
-    for command in ("build-dataset", "train", "animate", "dancers", "evaluate", "study", "doctor"):
+    for command in ("build-dataset", "train", "animate", "dancers", "evaluate", "study", "models", "doctor"):
         shown = subprocess.run([sys.executable, "-m", "dancepipe", command, "--help"], check=True, capture_output=True, text=True).stdout
         assert "usage: dancepipe " + command in shown

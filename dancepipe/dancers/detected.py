@@ -22,5 +22,5 @@ def find_person(image: np.ndarray) -> PersonFrame | None:
 
 @cache
 def _finder(process: int) -> PersonFinder:
-    """One for each process, opened at its first picture (start processes with spawn: mediapipe does not survive a fork)."""
+    """One for each process, opened at its first picture (start processes with spawn: a lock that a thread holds stays locked in a fork)."""
     return open_person_finder("mediapipe", "mediapipe", mode="photo")

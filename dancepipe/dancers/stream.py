@@ -56,7 +56,7 @@ class DancerPairs:
         self.seed, self.frame_options, self.stream, self.with_flow = seed, frame_options, stream, with_flow
         self._fabrics, self._held_out = fabrics, held_out
         self.size_hw = (frame_options.size_px, frame_options.size_px)
-        # A worker forked from a process in which the person finder has run dies of a finder of its own.
+        # A worker forked while a thread of its parent is in the person finder would wait for that thread for ever.
         self.worker_start = "spawn" if frame_options.detected_share > 0 else None
         self._people: dict[int, Person] = {}
         self._rendered: OrderedDict[tuple[int, int], list[DancerFrame]] = OrderedDict()

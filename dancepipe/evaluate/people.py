@@ -11,6 +11,7 @@ from dancepipe.evaluate.cache import FeatureCache, picture_digests
 from dancepipe.evaluate.metric_weights import sha256_of
 from dancepipe.evaluate.options import EvaluateOptions
 from dancepipe.person.finder import open_person_finder
+from dancepipe.person.models import PACKAGE, VERSION
 from dancepipe.person.pose_yolo import DEFAULT_WEIGHTS
 from dancepipe.records import Pose
 
@@ -66,13 +67,13 @@ class PeopleReader:
 
 def pose_identity(backend: str, yolo_weights: str | None) -> str:
     """Names a pose estimator with its version and weights, for protocols and caches. Two files of one name are two estimators."""
-    package = {"mediapipe": "mediapipe", "yolo": "ultralytics"}[backend]
+    package = {"mediapipe": "ai-edge-litert", "yolo": "ultralytics"}[backend]
     try:
         found = version(package)
     except PackageNotFoundError:
         found = "unknown version"
     if backend == "mediapipe":
-        return f"{backend} ({package} {found})"
+        return f"{backend} (networks of {PACKAGE} {VERSION}, {package} {found})"
     weights = Path(yolo_weights or DEFAULT_WEIGHTS).expanduser()
     digest = f" {sha256_of(weights)[:8]}" if weights.is_file() else ""  # else a published file: its name says enough
     return f"{backend} ({package} {found}, {weights.name}{digest})"

@@ -11,7 +11,7 @@ from dancepipe.records import PersonFrame
 
 POSE_BACKENDS = ("mediapipe", "yolo")
 MASK_BACKENDS = ("mediapipe", "rembg", None)
-MIN_SIDE_PX = 8  # nobody is found in less; mediapipe fails on empty pictures
+MIN_SIDE_PX = 8  # nobody is found in less
 
 
 class PoseFinder(Protocol):
@@ -92,9 +92,9 @@ def open_person_finder(
     if mode not in ("video", "photo"):
         raise ConfigError(f"unknown mode {mode!r} of a person finder: choose video or photo")
     if pose == "mediapipe":
-        from dancepipe.person.pose_mediapipe import MediapipePoseFinder
+        from dancepipe.person.pose_blazepose import BlazePoseFinder
 
-        pose_finder = MediapipePoseFinder(mode, mask=mask == "mediapipe", say=say)
+        pose_finder = BlazePoseFinder(mode, mask=mask == "mediapipe", say=say)
     else:
         from dancepipe.person.pose_yolo import YoloPoseFinder
 
@@ -107,9 +107,9 @@ def open_person_finder(
 
             segmenter = RembgSegmenter(rembg_model, device=device, say=say)
         elif mask == "mediapipe" and pose != "mediapipe":
-            from dancepipe.person.segment_mediapipe import MediapipeSegmenter
+            from dancepipe.person.segment_blazepose import BlazePoseSegmenter
 
-            segmenter = MediapipeSegmenter()
+            segmenter = BlazePoseSegmenter(say)
     except BaseException:
         pose_finder.close()
         raise

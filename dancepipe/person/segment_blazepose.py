@@ -1,18 +1,28 @@
-"""The mask of the one person with a given pose, by mediapipe's body network: for poses that come from elsewhere."""
+"""The mask of the one person with a given pose, by BlazePose's body network: for poses that come
+from elsewhere."""
+
+from collections.abc import Callable
 
 import numpy as np
 
-from dancepipe.person.mediapipe_graphs import MAX_SIDE_PX, BodyGraphs, Region
+from dancepipe.person.body_network import BodyNetwork
+from dancepipe.person.litert import Network
+from dancepipe.person.models import BODY, read_model
+from dancepipe.person.pose_blazepose import MAX_SIDE_PX
+from dancepipe.person.region import Region
 from dancepipe.person.regions import fit_within, full_mask, limit_to_person
 from dancepipe.person.skeleton import L_HIP, L_SHOULDER, NECK, R_HIP, R_SHOULDER, torso_length_px
 from dancepipe.records import PersonFrame, Pose
 
 
-class MediapipeSegmenter:
-    """segment(image, person) -> uint8 (H, W), 255 = person; all 0 when the network sees nobody at that place."""
+class BlazePoseSegmenter:
+    """segment(image, person) -> uint8 (H, W), 255 = person; all 0 when the network sees nobody at
+    that place."""
 
-    def __init__(self):
-        self._graphs = BodyGraphs(mask=True, min_presence=0.2)
+    def __init__(self, say: Callable[[str], None] = print):
+        """Fetches the network when it is nowhere: raises as models.read_model."""
+        network = Network(BODY.name, read_model(BODY, say))
+        self._bodies = BodyNetwork(network, mask=True, min_presence=0.2)
 
     def segment(self, image: np.ndarray, person: PersonFrame) -> np.ndarray:
         pose = person.pose
@@ -20,13 +30,13 @@ class MediapipeSegmenter:
         small, scale = fit_within(image, MAX_SIDE_PX)
         small_pose = pose.scaled_and_shifted(scale, (scale / 2 - 0.5, scale / 2 - 0.5))
         region = _region_of(small_pose)
-        body = None if region is None else self._graphs.read_body(small, region)
+        body = None if region is None else self._bodies.read(small, region)
         if body is None:
             return np.zeros(image.shape[:2], np.uint8)
         return limit_to_person(full_mask(body.mask, size_wh), pose)
 
     def close(self) -> None:
-        self._graphs.close()
+        self._bodies.close()
 
 
 def _region_of(pose: Pose) -> Region | None:

@@ -1,11 +1,12 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from dancepipe.person.pose_mediapipe import MediapipePoseFinder
+from dancepipe.person.pose_blazepose import BlazePoseFinder
 from dancepipe.person.skeleton import L_EAR, L_EYE, NOSE, R_EAR, R_EYE, R_SHOULDER, torso_length_px
 from figure import draw_figure, standing_pose
 
@@ -18,7 +19,7 @@ def joint_error(person, truth):
 def test_a_drawn_person_is_found_with_joints_and_mask_in_the_pictures_own_pixels():
     pose = standing_pose((500, 150), 750)  # larger than what the network reads
     image = draw_figure(pose, (900, 1000))
-    finder = MediapipePoseFinder("photo", mask=True)
+    finder = BlazePoseFinder("photo", mask=True)
     person = finder.find(image)
     finder.close()
     assert person.people_seen == 1
@@ -33,7 +34,7 @@ def test_a_drawn_person_is_found_with_joints_and_mask_in_the_pictures_own_pixels
 def test_photo_mode_is_the_same_for_every_order_of_pictures():
     first = draw_figure(standing_pose((120, 40), 250), (300, 320))
     second = draw_figure(standing_pose((200, 60), 220), (300, 320), shirt=(40, 120, 60))
-    finder = MediapipePoseFinder("photo", mask=False)
+    finder = BlazePoseFinder("photo", mask=False)
     alone = finder.find(second).pose.as_array()
     finder.find(first)
     np.testing.assert_array_equal(finder.find(second).pose.as_array(), alone)
@@ -41,14 +42,14 @@ def test_photo_mode_is_the_same_for_every_order_of_pictures():
 
 
 def test_an_empty_picture_holds_nobody_and_the_next_one_is_read():
-    finder = MediapipePoseFinder("video", mask=True)
+    finder = BlazePoseFinder("video", mask=True)
     assert finder.find(np.full((240, 320, 3), 128, np.uint8)) is None
     assert finder.find(draw_figure(standing_pose((160, 20), 200), (320, 240))) is not None
     finder.close()
 
 
 def test_the_central_person_is_followed_past_another_and_both_are_counted():
-    finder = MediapipePoseFinder("video", mask=True)
+    finder = BlazePoseFinder("video", mask=True)
     for t in range(8):
         mine = standing_pose((300 + 4 * t, 60), 260)
         other = standing_pose((490 - 8 * t, 50), 260)
@@ -62,7 +63,7 @@ def test_the_central_person_is_followed_past_another_and_both_are_counted():
 
 
 def test_the_person_is_found_again_on_the_expected_place_after_a_gap():
-    finder = MediapipePoseFinder("video", mask=False)
+    finder = BlazePoseFinder("video", mask=False)
     pose, other = standing_pose((220, 60), 240), standing_pose((480, 50), 260)
     both = draw_figure(other, (640, 360), onto=draw_figure(pose, (640, 360), shirt=(40, 120, 60)))
     alone = draw_figure(other, (640, 360))
@@ -75,7 +76,7 @@ def test_the_person_is_found_again_on_the_expected_place_after_a_gap():
 
 
 def test_a_change_of_frame_size_inside_a_clip_starts_anew():
-    finder = MediapipePoseFinder("video", mask=True)
+    finder = BlazePoseFinder("video", mask=True)
     for size_wh, top, height in (((320, 240), (100, 20), 200), ((240, 320), (120, 20), 260), ((320, 240), (220, 20), 200)):
         pose = standing_pose(top, height)
         for _ in range(2):
@@ -89,7 +90,7 @@ def test_a_fresh_finder_gives_the_same_clip_the_same_poses():
     frames = [draw_figure(standing_pose((150 + 3 * t, 20), 200), (320, 240)) for t in range(4)]
     runs = []
     for _ in range(2):
-        finder = MediapipePoseFinder("video", mask=False)
+        finder = BlazePoseFinder("video", mask=False)
         runs.append([finder.find(frame).pose.as_array() for frame in frames])
         finder.close()
     np.testing.assert_array_equal(*runs)
@@ -97,8 +98,8 @@ def test_a_fresh_finder_gives_the_same_clip_the_same_poses():
 
 @pytest.mark.parametrize(("nose_depth", "is_sure"), [(-100.0, True), (0.0, True), (60.0, False)])
 def test_a_face_on_the_far_side_of_the_head_is_kept_but_not_believed(monkeypatch, nose_depth, is_sure):
-    finder = MediapipePoseFinder("photo", mask=False)
-    read_body = finder._graphs.read_body
+    finder = BlazePoseFinder("photo", mask=False)
+    read_body = finder._bodies.read
 
     def with_depth(image, region):
         body = read_body(image, region)
@@ -106,7 +107,7 @@ def test_a_face_on_the_far_side_of_the_head_is_kept_but_not_believed(monkeypatch
         body.landmarks[0, 3] = nose_depth
         return body
 
-    monkeypatch.setattr(finder._graphs, "read_body", with_depth)
+    monkeypatch.setattr(finder._bodies, "read", with_depth)
     pose = finder.find(draw_figure(standing_pose((160, 20), 300), (320, 340))).pose
     finder.close()
     assert pose.present.all()
@@ -115,19 +116,37 @@ def test_a_face_on_the_far_side_of_the_head_is_kept_but_not_believed(monkeypatch
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_child_is_told_to_open_its_own():
-    finder = MediapipePoseFinder("photo", mask=False)
+def test_a_forked_child_finds_what_its_parent_finds():
+    finder = BlazePoseFinder("photo", mask=True)
     image = draw_figure(standing_pose((160, 20), 300), (320, 340))
+    found = finder.find(image)
+    reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            finder.find(image)
-        except RuntimeError as error:
-            os._exit(7 if "forked child" in str(error) else 8)
-        os._exit(9)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-    assert finder.find(image) is not None  # the parent's goes on
+            again = finder.find(image)
+            os.write(writing, again.pose.as_array().tobytes() + again.mask[150].tobytes())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answer:
+        assert answer.read() == found.pose.as_array().tobytes() + found.mask[150].tobytes()
+    os.waitpid(child, 0)
     finder.close()
+
+
+def test_one_thread_or_four_give_the_same_numbers():
+    images = [
+        draw_figure(standing_pose((120 + 4 * i, 20), 240 + 4 * i), (320, 300)) for i in range(12)
+    ]
+    finder = BlazePoseFinder("photo", mask=True)
+    alone = [finder.find(image) for image in images]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(finder.find, images))
+    finder.close()
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.pose.as_array(), other.pose.as_array())
+        np.testing.assert_array_equal(one.mask, other.mask)
 
 
 def test_nothing_is_written_to_stderr():
@@ -147,7 +166,7 @@ def test_real_photos_are_all_found(shared):
     photos = sorted((shared / "photos").glob("*.[jp][pn]g"))
     if not photos:
         pytest.skip("no photos in the material folder")
-    finder = MediapipePoseFinder("photo", mask=True)
+    finder = BlazePoseFinder("photo", mask=True)
     missed = [photo.name for photo in photos if finder.find(np.array(Image.open(photo).convert("RGB"))) is None]
     finder.close()
     assert missed == []
