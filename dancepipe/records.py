@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 JOINT_COUNT = 18
+HAND_POINT_COUNT = 21
 GREY = 128  # what people stand on in data sets and inside the networks, in all three channels
 
 
@@ -105,8 +106,13 @@ class PersonFrame:
     pose: Pose
     mask: np.ndarray | None  # uint8 (H, W), 255 = person; None when no mask was asked for
     people_seen: int = field(default=1)  # how many people the finder saw, this one included
+    # float32 (2, 21, 4): right and left hand, x_px, y_px, depth (px, larger = farther, 0 = wrist),
+    # presence in [0, 1], 0 for a hand that is not seen; None when no hands were asked for
+    hands: np.ndarray | None = None
 
     def __post_init__(self):
+        if self.hands is not None and self.hands.shape != (2, HAND_POINT_COUNT, 4):
+            raise ValueError(f"hands must have shape (2, {HAND_POINT_COUNT}, 4), got {self.hands.shape}")
         if self.mask is not None:
             _check_picture("mask", self.mask, None)
         if self.people_seen < 1:

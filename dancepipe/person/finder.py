@@ -1,6 +1,7 @@
 """Names of backends become objects here, once, and every backend is held to the same rules of input and output."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -51,7 +52,7 @@ class PersonFinder:
         person = self._pose_finder.find(image)
         if person is None or self._segmenter is None:
             return person
-        return PersonFrame(person.pose, self._segmenter.segment(image, person), person.people_seen)
+        return replace(person, mask=self._segmenter.segment(image, person))
 
     def close(self) -> None:
         """Frees the backends. Closing twice is allowed; find afterwards raises ValueError."""
@@ -72,6 +73,7 @@ def open_person_finder(
     pose: str = "mediapipe",
     mask: str | None = "mediapipe",
     *,
+    hands: bool = False,
     mode: str = "video",
     yolo_weights: Path | str | None = None,
     rembg_model: str = "u2net_human_seg",
@@ -79,6 +81,7 @@ def open_person_finder(
     say: Callable[[str], None] = print,
 ) -> PersonFinder:
     """pose: "mediapipe" or "yolo" (extra). mask: "mediapipe", "rembg" (extra) or None for no masks.
+    hands: read both hands too, which mediapipe alone can.
 
     mode "video" follows one person through the frames of one clip (open a finder for each clip); "photo" takes every
     picture for itself. yolo_weights: a local pose .pt file or a published name; rembg_model: a name of
@@ -91,10 +94,12 @@ def open_person_finder(
         raise ConfigError(f"unknown mask backend {mask!r}: choose from mediapipe, rembg, or none")
     if mode not in ("video", "photo"):
         raise ConfigError(f"unknown mode {mode!r} of a person finder: choose video or photo")
+    if hands and pose != "mediapipe":
+        raise ConfigError(f"the pose backend {pose} reads no hands: choose mediapipe, or leave hands out")
     if pose == "mediapipe":
         from dancepipe.person.pose_blazepose import BlazePoseFinder
 
-        pose_finder = BlazePoseFinder(mode, mask=mask == "mediapipe", say=say)
+        pose_finder = BlazePoseFinder(mode, mask=mask == "mediapipe", hands=hands, say=say)
     else:
         from dancepipe.person.pose_yolo import YoloPoseFinder
 

@@ -7,13 +7,14 @@ import numpy as np
 
 from dancepipe.person.body_network import Body, BodyNetwork
 from dancepipe.person.detect_people import PeopleDetector
+from dancepipe.person.hand_network import HandNetwork
 from dancepipe.person.litert import Network
-from dancepipe.person.models import BODY, DETECTOR, read_model
+from dancepipe.person.models import BODY, DETECTOR, HAND, HAND_REGION, ModelFile, read_model
 from dancepipe.person.region import Region
 from dancepipe.person.regions import fit_within, full_mask
 from dancepipe.person.skeleton import pose_from_blazepose
 from dancepipe.person.track import PersonFollower, Sighting
-from dancepipe.records import PersonFrame
+from dancepipe.records import HAND_POINT_COUNT, PersonFrame
 
 MAX_SIDE_PX = 640  # the networks read 224 and 256 px; more only makes the mask slower
 SURE_SCORE = 0.5  # a detection that counts as a person
@@ -29,6 +30,10 @@ MIXED_REACHES = 0.12
 PAINT_REACHES = 0.25  # half width of a painted-over person
 # The network calls a face on the back of a head fully visible; its place is a guess.
 TURNED_AWAY_CONFIDENCE = 0.3
+HANDS = ((16, 18, 20), (15, 17, 19))  # wrist, little finger, index among the landmarks; right, left
+# Behind a wrist that is less visible, the hand network sees one time in ten a hand (of all: every
+# second time), and costs as much. mediapipe's graph asks from 0.1.
+MIN_WRIST_VISIBILITY = 0.5
 
 
 class BlazePoseFinder:
@@ -39,13 +44,16 @@ class BlazePoseFinder:
     at full size. A picture of another size than the one before starts the following anew.
     """
 
-    def __init__(self, mode: str, *, mask: bool, say: Callable[[str], None] = print):
+    def __init__(
+        self, mode: str, *, mask: bool, hands: bool = False, say: Callable[[str], None] = print
+    ):
         """Fetches the networks when they are nowhere: raises as models.read_model."""
         if mode not in ("video", "photo"):
             raise ValueError(f"mode must be 'video' or 'photo', got {mode!r}")
         self._mode, self._mask = mode, mask
-        self._detector = PeopleDetector(Network(DETECTOR.name, read_model(DETECTOR, say)))
-        self._bodies = BodyNetwork(Network(BODY.name, read_model(BODY, say)), mask=mask)
+        self._detector = PeopleDetector(_open(DETECTOR, say))
+        self._bodies = BodyNetwork(_open(BODY, say), mask=mask)
+        self._hands = HandNetwork(_open(HAND_REGION, say), _open(HAND, say)) if hands else None
         self._clip: _Clip | None = None
 
     def find(self, image: np.ndarray) -> PersonFrame | None:
@@ -65,16 +73,33 @@ class BlazePoseFinder:
         landmarks[:, :2] = (landmarks[:, :2] + 0.5) * scale - 0.5
         if _is_turned_away(landmarks):
             landmarks[:7, 2] *= TURNED_AWAY_CONFIDENCE  # nose and eyes
+        hands = self._read_hands(image, landmarks) if self._hands else None
         pose = pose_from_blazepose(landmarks[:, :3], size_wh)
         if not pose.present.any():
             return None
         mask = full_mask(body.mask, size_wh) if self._mask else None
-        return PersonFrame(pose, mask, clip.people_seen)
+        return PersonFrame(pose, mask, clip.people_seen, hands)
+
+    def _read_hands(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """Both hands as PersonFrame has them, read in the picture's full size."""
+        image = np.ascontiguousarray(image)
+        hands = np.zeros((2, HAND_POINT_COUNT, 4), np.float32)
+        last_xy_px = np.array(_size_wh(image)) - 1
+        for side, points in enumerate(HANDS):
+            hand_xy_px = landmarks[list(points), :2]
+            is_inside = ((hand_xy_px >= 0) & (hand_xy_px <= last_xy_px)).all()
+            if is_inside and landmarks[points[0], 2] >= MIN_WRIST_VISIBILITY:
+                hand = self._hands.read(image, hand_xy_px)
+                if hand is not None:
+                    hands[side] = hand
+        return hands
 
     def close(self) -> None:
         """Frees the networks. Closing twice is allowed."""
         self._detector.close()
         self._bodies.close()
+        if self._hands:
+            self._hands.close()
 
 
 class _Clip:
@@ -157,6 +182,10 @@ class _Clip:
     def _count(self, sure: list[Region]) -> None:
         self.people_seen = max(len(sure), 1)
         self._has_neighbour = False
+
+
+def _open(model: ModelFile, say: Callable[[str], None]) -> Network:
+    return Network(model.name, read_model(model, say))
 
 
 def _sighting(body: Body) -> Sighting:

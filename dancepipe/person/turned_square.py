@@ -38,15 +38,14 @@ class TurnedSquare:
         or black."""
         matrix, grid = self._grid_to_picture(size_px), np.arange(size_px)
         x, y = (
-            np.add.outer(matrix[i, 1] * grid + matrix[i, 2], matrix[i, 0] * grid) for i in (0, 1)
+            np.add.outer(row[1] * grid + row[2], row[0] * grid, dtype=np.float32) for row in matrix
         )
-        maps = cv2.convertMaps(x.astype(np.float32), y.astype(np.float32), cv2.CV_16SC2)
+        maps = cv2.convertMaps(x, y, cv2.CV_16SC2)
         border = cv2.BORDER_REPLICATE if repeat_border else cv2.BORDER_CONSTANT
         return cv2.remap(image, *maps, cv2.INTER_LINEAR, borderMode=border)
 
     def spread(self, values: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
-        """float32 (n, n) over the square -> float32 (H, W) over a picture of size_wh, 0 outside the
-        square."""
+        """float32 (n, n) over the square -> float32 (H, W) over the picture, 0 outside."""
         matrix = self._grid_to_picture(values.shape[0])
         return cv2.warpAffine(
             values, matrix, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
