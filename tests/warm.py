@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LOADED = [
-    "mediapipe",
+    "ai_edge_litert.interpreter",
     "dancepipe.cli",
     "dancepipe.animate.animate",
     "dancepipe.build_dataset.build",
