@@ -219,7 +219,7 @@ def _evaluate(parsed) -> int:
     if fake:
         from dancepipe.study.pairs import named_folders
 
-        fake = named_folders(fake) if len(fake) > 1 or ("=" in fake[0] and not Path(fake[0]).is_dir()) else Path(fake[0])
+        fake = named_folders(fake) if len(fake) > 1 or ("=" in fake[0] and not os.path.isdir(fake[0])) else Path(fake[0])
     scores = evaluate(
         weights=parsed.weights, data=parsed.data, real=parsed.real, fake=fake,
         driver=parsed.driver, result=parsed.result, out=parsed.out, options=options,

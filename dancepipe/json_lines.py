@@ -1,7 +1,7 @@
 """Files of one JSON object a line, which grow while a command runs: logs, and lists of failures.
 
-A line is written in one piece; where it does not fit on the disk the file is cut back to whole lines.
-What a crash tore all the same is passed over when the file is read, and counted.
+A line is written in one piece; where it does not fit on the disk the file is cut back to whole
+lines. What a crash tore all the same is passed over when the file is read, and counted.
 """
 
 import json
@@ -16,7 +16,7 @@ _LONGEST_LINE_BYTES = 1 << 20
 
 
 def read_lines(path: Path, fits: Callable[[dict], bool]) -> tuple[list[dict], int]:
-    """The objects of the file for which fits() holds, in order, and how many lines are something else.
+    """The objects of the file for which fits() holds, in order, and the number of other lines.
 
     A file that is not there holds none. OSError when it cannot be read.
     """

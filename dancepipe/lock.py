@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dancepipe.errors import BusyError, OutputError
-from dancepipe.whole_file import make_folder, name_of_ours, remove_leftovers
+from dancepipe.whole_file import check_result, make_folder, name_of_ours, remove_leftovers
 
 _OF_FOLDER = ".dancepipe.lock"
 _OF_SHARD = ".dancepipe-shard-{index}-of-{count}.lock"
@@ -120,10 +121,29 @@ def lock_file(path: Path | str) -> Lock:
     return Lock(place, Path(path), "wait until it is done, or choose another name for the result")
 
 
+def lock_result(path: Path | str, *, overwrite: bool, inputs: Iterable[Path | str | None]) -> Lock:
+    """The file `path`, when it may be made: check_result() and lock_file() in one.
+
+    BusyError, OutputError.
+    """
+    inputs = tuple(inputs)
+    check_result(path, overwrite=overwrite, inputs=inputs)
+    lock = lock_file(path)
+    try:
+        check_result(path, overwrite=overwrite, inputs=inputs)  # whoever held it may have made it
+    except BaseException:
+        lock.release()
+        raise
+    return lock
+
+
 def lock_folder(folder: Path | str) -> Lock:
-    """The whole folder, which is made; leftovers in it and below are removed. BusyError, OutputError."""
+    """The whole folder, which is made; leftovers in it and below are removed.
+
+    BusyError, OutputError.
+    """
     folder = Path(folder)
-    is_new = not folder.exists()
+    is_new = not os.path.exists(folder)
     make_folder(folder)
     lock = Lock(folder / _OF_FOLDER, folder, "wait until it is done, or choose another folder")
     if is_new:
@@ -149,7 +169,7 @@ def lock_shard(folder: Path | str, shard: Shard) -> Lock:
     own = folder / _OF_SHARD.format(index=shard.index, count=shard.count)
     lock = Lock(own, folder, "wait until it is done, or choose another folder")
     try:
-        # Each first takes its own and then looks at the others': of two, one at least sees the other.
+        # Each takes its own and then looks at the others': of two, one at least sees the other.
         _must_be_free(folder / _OF_FOLDER, folder)
         for place in folder.glob(_OF_SHARD.format(index="*", count="*")):
             if not place.name.endswith(f"-of-{shard.count}.lock"):

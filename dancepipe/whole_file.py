@@ -1,4 +1,4 @@
-"""The one writer of files: a result is whole or absent, and nothing of the user's is touched on the way.
+"""The one writer of files: a result is whole or absent, and nothing of the user's is touched.
 
 The bytes go into a file of a short random name in the target's folder, made with O_EXCL, so that
 no file that is there can be meant. It is synced, put under its name in one step, and the folder is
@@ -39,12 +39,7 @@ class WholeFile:
         self.path, self._overwrite = Path(path), overwrite
         self._target = Path(os.path.realpath(self.path))
         self.part, self._held = None, None
-        if self._target.is_dir():
-            raise OutputError(f"cannot write {path}: it is a folder; name a file")
-        if not self._target.parent.is_dir():
-            raise OutputError(
-                f"cannot write {path}: there is no folder {self._target.parent}; make it first"
-            )
+        _check_place(self.path, self._target)
         try:
             _remove_leftovers_once(self._target.parent)
             self.part, self._held = _reserved(
@@ -62,6 +57,15 @@ class WholeFile:
             return
         self.discard()
         if isinstance(error, OSError):
+            raise self._failure(error) from error
+
+    def fill(self, data: bytes) -> None:
+        """Write all of it, and see it on the disk. OutputError."""
+        try:
+            with open(self.part, "wb") as out:
+                out.write(data)
+            _sync(self.part)
+        except OSError as error:
             raise self._failure(error) from error
 
     def publish(self) -> None:
@@ -102,7 +106,8 @@ class WholeFile:
             return
         except FileExistsError:
             pass
-        stem = os.fsencode(self._target.stem)[:200].decode("utf-8", "ignore")  # names end at 255 bytes
+        # A name has 255 bytes at most.
+        stem = os.fsencode(self._target.stem)[:200].decode("utf-8", "ignore")
         for number in range(2, 1000):
             free = self._target.with_name(f"{stem}-{number}{self._target.suffix}")
             with suppress(FileExistsError):
@@ -119,19 +124,17 @@ class WholeFile:
         )
 
 
-def write_bytes(path: Path | str, data: bytes, *, overwrite: bool = True) -> None:
-    """Put `data` under `path`, whose folder is made. OutputError."""
-    write_together({path: data}, overwrite=overwrite)
+def write_bytes(path: Path | str, data: bytes) -> None:
+    """Put `data` under `path`, in place of what is there; its folder is made. OutputError."""
+    write_together({path: data}, overwrite=True)
 
 
-def write_text(path: Path | str, text: str, *, overwrite: bool = True) -> None:
-    """Put `text` (UTF-8) under `path`, whose folder is made. OutputError."""
-    write_together({path: text}, overwrite=overwrite)
+def write_text(path: Path | str, text: str) -> None:
+    """Put `text` (UTF-8) under `path`, in place of what is there; its folder is made. OutputError."""
+    write_together({path: text}, overwrite=True)
 
 
-def write_together(
-    contents: Mapping[Path | str, bytes | str], *, overwrite: bool = True
-) -> None:
+def write_together(contents: Mapping[Path | str, bytes | str], *, overwrite: bool) -> None:
     """Several files that belong together: none appears before the bytes of all are on the disk.
 
     OutputError. Their folders are made. The last one named appears last.
@@ -141,14 +144,7 @@ def write_together(
         for path, content in contents.items():
             make_folder(Path(path).parent)
             files.append(file := WholeFile(path, overwrite=overwrite))
-            data = content.encode("utf-8") if isinstance(content, str) else content
-            try:
-                with open(file.part, "wb") as out:
-                    out.write(data)
-                    out.flush()
-                    os.fsync(out.fileno())
-            except OSError as error:
-                raise file._failure(error) from error
+            file.fill(content.encode("utf-8") if isinstance(content, str) else content)
         for file in files:
             file.publish()
     finally:
@@ -190,54 +186,66 @@ def whole_folder(path: Path) -> Iterator[Path]:
 def check_result(path: Path | str, *, overwrite: bool, inputs: Iterable[Path | str | None]) -> None:
     """Before long work: may the file `path` be made? OutputError says why not; makes nothing.
 
-    overwrite: whether one that is there may be replaced. inputs: what it is made from (None is
-    passed over); that is never replaced.
+    overwrite: whether one that is there may be replaced. inputs: the files that it is made from
+    (None is passed over); those are never replaced.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise OutputError(f"cannot write {path}: it is a folder; name a file")
-    folder = Path(os.path.realpath(path)).parent
-    if not folder.is_dir():
-        raise OutputError(f"cannot write {path}: there is no folder {folder}; make it first")
-    if not os.access(folder, os.W_OK):
+    target = Path(os.path.realpath(path))
+    _check_place(path, target)
+    if not os.access(target.parent, os.W_OK):
         raise OutputError(
-            f"cannot write {path}: the folder {folder} is read-only for you; "
+            f"cannot write {path}: the folder {target.parent} is read-only for you; "
             "choose one that you may write to"
         )
-    if not os.path.lexists(path):
+    if not os.path.exists(target):
         return
     for given in inputs:
-        if given is not None and Path(given).exists() and path.exists() and path.samefile(given):
+        if given is not None and os.path.exists(given) and os.path.samefile(target, given):
             raise OutputError(f"{path} would replace an input; choose another name for the result")
-    if path.exists() and not path.is_file():
+    if not os.path.isfile(target):
         raise OutputError(f"cannot write {path}: it is no plain file; choose another name")
-    if path.exists() and not overwrite:
+    if not overwrite:
         raise OutputError(
             f"{path} is there already; choose another name, or replace it with --overwrite"
         )
 
 
-def make_folder(folder: Path) -> None:
-    """The folder, and those above it, where they are not there yet. OutputError."""
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+def _check_place(path: Path | str, target: Path) -> None:
+    """Whether a file of that name can be in that folder. OutputError."""
+    if os.path.isdir(target):
+        raise OutputError(f"cannot write {path}: it is a folder; name a file")
+    if not os.path.isdir(target.parent):
         raise OutputError(
-            f"cannot write to {folder}: {error.strerror or error}; "
-            "choose a folder that you may write to"
+            f"cannot write {path}: there is no folder {target.parent}; make it first"
+        )
+    try:
+        os.lstat(target)
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # a name that is too long
+        raise OutputError(
+            f"cannot write {path}: {error.strerror}; choose another name for the result"
         ) from error
 
 
-def make_private_folder(folder: Path) -> None:
-    """A folder of the user's alone, such as a cache; one that is there stays as it is. OutputError."""
-    make_folder(Path(folder).parent)
-    try:
-        Path(folder).mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {folder}: {error.strerror or error}; "
-            "choose a folder that you may write to"
-        ) from error
+def make_folder(folder: Path, *, private: bool = False) -> None:
+    """The folder, and those above it, where they are not there yet. OutputError.
+
+    private: it is in the cache, and those that are made are the user's alone.
+    """
+    folder = Path(folder)
+    advice = (
+        "name another by DANCEPIPE_CACHE" if private else "choose a folder that you may write to"
+    )
+    for one in reversed((folder, *folder.parents)):
+        if os.path.isdir(one):
+            continue
+        try:
+            one.mkdir(mode=0o700 if private else 0o777, exist_ok=True)
+        except FileExistsError as error:
+            raise OutputError(f"cannot write to {folder}: {one} is a file; {advice}") from error
+        except OSError as error:
+            reason = error.strerror or error
+            raise OutputError(f"cannot write to {folder}: {reason}; {advice}") from error
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -299,7 +307,7 @@ def _new_folder(part: Path) -> int:
 
 
 def _hold(descriptor: int) -> bool:
-    """False when another process holds it. Where nothing can be held, nothing is taken away either."""
+    """False when another process holds it. Where nothing can be held, nothing is taken away."""
     if fcntl is None:
         return True
     try:
@@ -324,7 +332,7 @@ def _remove_unless_held(path: str, is_folder: bool) -> None:
         if fcntl is None:
             shutil.rmtree(path) if is_folder else os.unlink(path)
             return
-        held = os.open(path, os.O_RDONLY | os.O_NOFOLLOW if is_folder else os.O_RDWR | os.O_NOFOLLOW)
+        held = os.open(path, (os.O_RDONLY if is_folder else os.O_RDWR) | os.O_NOFOLLOW)
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(path) if is_folder else os.unlink(path)

@@ -1,8 +1,11 @@
-"""Two commands on one target: one works, the other says in one line who holds it, nothing is mixed."""
+"""Two commands on one target: one works, the other says who does, and nothing is mixed."""
 
 import json
 import os
+import signal
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -42,8 +45,9 @@ def animate(inputs: Path, out: Path, seed: int) -> list:
 
 def train(inputs: Path, out: Path, seed: int) -> list:
     return [
-        "train", "--data", inputs / "data", "--out", out / "run", "--seed", seed, "--preset", "tiny",
-        "--height-px", 32, "--width-px", 32, "--stage1-steps", 8, "--stage2-steps", 8, "--batch", 2,
+        "train", "--data", inputs / "data", "--out", out / "run", "--seed", seed,
+        "--preset", "tiny", "--height-px", 32, "--width-px", 32,
+        "--stage1-steps", 8, "--stage2-steps", 8, "--batch", 2,
         "--perceptual", "none", "--weights-adversarial", 0.1, "--device", "cpu", "--workers", 0,
         "--log-every", 1, "--sample-every", 8, "--no-held-out-pre", "--save-every", 4,
     ]  # fmt: skip
@@ -103,9 +107,9 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_one_works_and_the_other_says_who_does(inputs, tmp_path, name):
+def test_two_that_begin_at_once_mix_nothing(inputs, tmp_path, name):
+    """The other may be refused, or come when all is done already."""
     command, check = COMMANDS[name]
-    held = 0
     for number in range(PAIRS):
         out = tmp_path / str(number)
         out.mkdir()
@@ -113,15 +117,41 @@ def test_one_works_and_the_other_says_who_does(inputs, tmp_path, name):
         said = [tmp_path / f"{number}-{seed}.txt" for seed in (0, 1)]
         both = [warm.start(command(inputs, out, seed), said[seed], together) for seed in (0, 1)]
         ended = [warm.end(process, text) for process, text in zip(both, said)]
-        codes = [one.code for one in ended]
-        assert sorted(codes) == [0, 2], [one.said for one in ended]
-        winner, loser = codes.index(0), codes.index(2)
-        assert len(ended[loser].errors) == 1 and "Traceback" not in ended[loser].said
-        held += f"another dancepipe ({name}, process {both[winner].pid} on " in ended[loser].said
-        check(out, winner)
-        left = [path.name for path in out.rglob(".*")]
-        assert not left, "nothing hidden stays"
-    assert held == PAIRS, "both began at the same time, so that one must have met the other"
+        assert {one.code for one in ended} in ({0}, {0, 2}), [one.said for one in ended]
+        for one in ended:
+            assert len(one.errors) == (one.code == 2) and "Traceback" not in one.said
+        check_one_of(check, out, [seed for seed in (0, 1) if ended[seed].code == 0])
+        assert not list(out.rglob(".*")), "nothing hidden stays"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows stops no process in the middle")
+def test_one_that_is_in_the_middle_keeps_the_other_out(inputs, tmp_path, name):
+    command, check = COMMANDS[name]
+    said = [tmp_path / f"{seed}.txt" for seed in (0, 1)]
+    out = tmp_path / "out"
+    out.mkdir()
+    first = warm.start(command(inputs, out, 0), said[0])
+    deadline = time.monotonic() + 60
+    while not any(lock.stat().st_size for lock in out.rglob(".dancepipe*.lock")):
+        assert time.monotonic() < deadline and first.is_alive(), said[0].read_text()
+        time.sleep(0.002)
+    os.kill(first.pid, signal.SIGSTOP)
+    second = warm.run(command(inputs, out, 1), said[1])
+    os.kill(first.pid, signal.SIGCONT)
+    assert warm.end(first, said[0]).code == 0
+    assert second.code == 2 and len(second.errors) == 1 and "Traceback" not in second.said
+    assert f"another dancepipe ({name}, process {first.pid} on " in second.said
+    check(out, 0)
+    assert not list(out.rglob(".*")), "nothing hidden stays"
+
+
+def check_one_of(check, out: Path, seeds: list[int]) -> None:
+    """The result is whole and of one run: the only one, or the later of two."""
+    for seed in seeds[:-1]:
+        with suppress(AssertionError):
+            return check(out, seed)
+    check(out, seeds[-1])
 
 
 def test_shards_build_one_data_set_together(inputs, tmp_path):

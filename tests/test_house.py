@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "dancepipe"
 ROOMS = [
     ("__init__", "address"),
     ("errors", "records"),
-    ("device", "whole_file", "plain_text"),
+    ("device", "whole_file", "plain_text", "caches"),
     ("lock", "json_lines", "plain_yaml", "npz_file"),
     ("config",),
     ("media",),

@@ -14,6 +14,7 @@ import zipfile
 
 import pytest
 
+from dancepipe.caches import cache_folder
 from dancepipe.cli import main
 from dancepipe.errors import OutputError, WeightsError, WeightsMissingError
 from dancepipe.person import fetch_wheel, models
@@ -163,7 +164,7 @@ def test_a_folder_that_cannot_be_written_is_named(nowhere, contents, monkeypatch
     make_wheel(nowhere, contents)
     (nowhere / "file").write_text("")
     monkeypatch.setenv("DANCEPIPE_CACHE", str(nowhere / "file" / "cache"))
-    with pytest.raises(OutputError, match="cannot keep .*by DANCEPIPE_CACHE"):
+    with pytest.raises(OutputError, match="file is a file; name another by DANCEPIPE_CACHE"):
         read_model(BODY, lambda text: None)
 
 
@@ -206,9 +207,9 @@ def test_an_installed_mediapipe_of_that_version_is_used_in_place(
 def test_the_cache_folder_follows_the_users_settings(monkeypatch, tmp_path):
     monkeypatch.delenv("DANCEPIPE_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert models.models_folder() == tmp_path / "xdg" / "dancepipe" / "models"
+    assert cache_folder("models") == tmp_path / "xdg" / "dancepipe" / "models"
     monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert models.models_folder() == tmp_path / ".cache" / "dancepipe" / "models"
+    assert cache_folder("models") == tmp_path / ".cache" / "dancepipe" / "models"
     monkeypatch.setenv("DANCEPIPE_CACHE", str(tmp_path / "own"))
-    assert models.models_folder() == tmp_path / "own" / "models"
+    assert cache_folder("models") == tmp_path / "own" / "models"

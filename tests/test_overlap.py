@@ -60,13 +60,17 @@ def test_stopping_early_closes_every_stage_and_leaves_no_thread():
 
 
 def test_stages_really_overlap():
-    def slow(items):
-        for item in items:
-            time.sleep(0.02)
+    """Both producers are at the next item while the consumer still holds the one before."""
+    ahead = [threading.Event(), threading.Event()]
+
+    def passed_on(items, event):
+        for count, item in enumerate(items):
+            if count:
+                event.set()
             yield item
 
-    started = time.monotonic()
-    count = sum(1 for _ in slow(in_thread(slow(in_thread(slow(iter(range(20))), 4, "a")), 4, "b")))
-    spent = time.monotonic() - started
-    assert count == 20
-    assert spent < 20 * 0.06 * 0.75  # one after the other would take 1.2 s
+    inner = in_thread(passed_on(iter(range(20)), ahead[0]), 4, "a")
+    outer = in_thread(passed_on(inner, ahead[1]), 4, "b")
+    assert next(outer) == 0
+    assert all(event.wait(30) for event in ahead)
+    assert list(outer) == list(range(1, 20))

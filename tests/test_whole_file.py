@@ -12,10 +12,9 @@ from dancepipe.errors import OutputError
 from dancepipe.whole_file import (
     WholeFile,
     check_result,
-    make_private_folder,
+    make_folder,
     remove_leftovers,
     whole_folder,
-    write_bytes,
     write_text,
     write_together,
 )
@@ -46,7 +45,7 @@ def test_no_neighbour_is_ever_taken_for_a_temporary_file(tmp_path, suffix):
     mine = ["out.mp4" + suffix, ".out.mp4" + suffix, ".dancepipe-00000000" + suffix, "out" + suffix]
     for name in mine:
         (tmp_path / name).write_text("mine")
-    write_text(tmp_path / "out.mp4", "made", overwrite=False)
+    write_together({tmp_path / "out.mp4": "made"}, overwrite=False)
     remove_leftovers(tmp_path)
     assert names(tmp_path) == sorted([*mine, "out.mp4"])
     assert all((tmp_path / name).read_text() == "mine" for name in mine)
@@ -54,7 +53,7 @@ def test_no_neighbour_is_ever_taken_for_a_temporary_file(tmp_path, suffix):
 
 def test_a_name_as_long_as_the_system_takes(tmp_path):
     name = "d" * 251 + ".mp4"
-    write_bytes(tmp_path / name, b"made", overwrite=False)
+    write_together({tmp_path / name: b"made"}, overwrite=False)
     assert names(tmp_path) == [name] and (tmp_path / name).read_bytes() == b"made"
 
 
@@ -87,7 +86,7 @@ def test_an_existing_file_stays_unless_it_may_be_replaced(tmp_path):
     with pytest.raises(OutputError, match="is there already; choose another name, or .*--overwrite"):
         check_result(tmp_path / "out.txt", overwrite=False, inputs=())
     check_result(tmp_path / "out.txt", overwrite=True, inputs=())
-    write_text(tmp_path / "out.txt", "newer", overwrite=True)
+    write_text(tmp_path / "out.txt", "newer")
     assert (tmp_path / "out.txt").read_text() == "newer" and names(tmp_path) == ["out.txt"]
 
 
@@ -119,9 +118,11 @@ def test_an_exception_leaves_what_was_there(tmp_path):
 def test_files_that_belong_together_appear_together_or_not_at_all(tmp_path):
     (tmp_path / "in-the-way").mkdir()
     with pytest.raises(OutputError, match="it is a folder"):
-        write_together({tmp_path / "report.html": "new", tmp_path / "in-the-way": "new"})
+        both = {tmp_path / "report.html": "new", tmp_path / "in-the-way": "new"}
+        write_together(both, overwrite=True)
     assert names(tmp_path) == ["in-the-way"]
-    write_together({tmp_path / "report.html": "new", tmp_path / "scores.json": b"new"})
+    both = {tmp_path / "report.html": "new", tmp_path / "scores.json": b"new"}
+    write_together(both, overwrite=False)
     assert (tmp_path / "report.html").read_text() == (tmp_path / "scores.json").read_text() == "new"
 
 
@@ -142,6 +143,7 @@ def test_places_that_cannot_be_written_are_told_before_long_work(tmp_path):
         (tmp_path, "it is a folder"),
         (tmp_path / "nowhere" / "x", "there is no folder"),
         (tmp_path / "pipe", "no plain file"),
+        (tmp_path / ("x" * 300), "File name too long"),
     ):
         with pytest.raises(OutputError, match=message):
             check_result(place, overwrite=True, inputs=())
@@ -150,7 +152,7 @@ def test_places_that_cannot_be_written_are_told_before_long_work(tmp_path):
 def test_a_link_is_followed(tmp_path):
     (tmp_path / "disk").mkdir()
     (tmp_path / "out.txt").symlink_to(tmp_path / "disk" / "real.txt")
-    write_text(tmp_path / "out.txt", "made", overwrite=False)
+    write_together({tmp_path / "out.txt": "made"}, overwrite=False)
     assert (tmp_path / "out.txt").is_symlink()
     assert (tmp_path / "disk" / "real.txt").read_text() == "made"
 
@@ -159,14 +161,15 @@ def test_results_keep_the_umask_and_caches_are_private(tmp_path):
     before = os.umask(0o027)
     try:
         write_text(tmp_path / "result.txt", "x")
-        make_private_folder(tmp_path / "cache")
-        with WholeFile(tmp_path / "cache" / "x", overwrite=True, private=True) as file:
+        make_folder(tmp_path / "caches" / "cache", private=True)
+        with WholeFile(tmp_path / "caches" / "cache" / "x", overwrite=True, private=True) as file:
             file.part.write_text("x")
     finally:
         os.umask(before)
     assert (tmp_path / "result.txt").stat().st_mode & 0o777 == 0o640
-    assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o700
-    assert (tmp_path / "cache" / "x").stat().st_mode & 0o777 == 0o600
+    for folder in (tmp_path / "caches", tmp_path / "caches" / "cache"):
+        assert folder.stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "caches" / "cache" / "x").stat().st_mode & 0o777 == 0o600
 
 
 def test_many_writers_of_one_folder_take_nothing_from_each_other(tmp_path):

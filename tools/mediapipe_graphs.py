@@ -5,17 +5,14 @@ Needs `pip install mediapipe==0.10.14`. Both classes stand in for ours of the sa
 be used in a process that is forked later: the graphs' threads do not survive it.
 """
 
-import contextlib
 import math
 import os
-import sys
-import tempfile
 import warnings
-from collections.abc import Iterator
 
 import numpy as np
 
 from dancepipe.person.body_network import Body
+from dancepipe.person.litert import silent_stderr
 from dancepipe.person.region import Region
 
 _DETECTOR_GRAPH = """
@@ -134,17 +131,3 @@ def solution_base():
     from mediapipe.python.solutions import pose  # noqa: F401  registers the options
 
     return solution_base.SolutionBase
-
-
-@contextlib.contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Holds back what C++ code writes to file descriptor 2."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as sink:
-        os.dup2(sink.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from dancepipe.animate.reference import read_reference
 from dancepipe.animate.render import Renderer
 from dancepipe.device import pick_device
 from dancepipe.errors import WeightsError
-from dancepipe.lock import lock_file
+from dancepipe.lock import lock_result
 from dancepipe.media.encoders import encoder_for, require_usable
 from dancepipe.media.probe import probe_video
 from dancepipe.media.read import VideoReader
@@ -29,7 +28,6 @@ from dancepipe.model.networks import load_networks
 from dancepipe.model.shipped import DEFAULT, find_weights
 from dancepipe.person.finder import open_person_finder
 from dancepipe.person.smooth import smoothing_radius
-from dancepipe.whole_file import check_result
 
 SYNTHETIC_TAG = f"Synthetic media: a person in a photo animated by dancepipe {__version__}"
 _QUEUE_FRAMES = 8
@@ -73,10 +71,7 @@ def animate(
     alone. Raises BadImageError, BadVideoError, NoPersonError, WeightsError, ConfigError,
     OutputError, BusyError (another process makes `out`), MissingExtraError.
     """
-    may_be_made = partial(check_result, out, overwrite=options.overwrite, inputs=(ref, driver, weights))
-    may_be_made()
-    with lock_file(out):
-        may_be_made()  # whoever held it may have made it
+    with lock_result(out, overwrite=options.overwrite, inputs=(ref, driver, weights)):
         return _animate(Path(ref), Path(driver), Path(out), weights, options, say)
 
 

@@ -1,5 +1,6 @@
 """The stage: sources -> clips, one by one, each whole or absent, each failure written down."""
 
+import os
 import re
 import time
 from collections.abc import Callable
@@ -41,7 +42,7 @@ def build_dataset(sources: list[str], out: Path, options: BuildDatasetOptions = 
         raise ConfigError(f"shard_index {options.shard_index} must be below num_shards {options.num_shards}")
     out = Path(out)
     if options.layout != "videos":
-        if len(sources) != 1 or not Path(sources[0]).is_dir():
+        if len(sources) != 1 or not os.path.isdir(sources[0]):
             raise ConfigError(f"layout {options.layout} needs one folder, the one with its CSV files; got {', '.join(sources)}")
         found = read_public(Path(sources[0]), options.layout)
         with _locked(out, options) as lock:

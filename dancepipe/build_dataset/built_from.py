@@ -18,7 +18,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 def note_of(source: Source) -> str | None:
-    """What is kept in the clip: name, size, times and SHA-256 of each file. None: not on this disk."""
+    """What the clip keeps: name, size, times and SHA-256 of each file. None: not on this disk."""
     files = _files(source)
     if files is None:
         return None

@@ -36,9 +36,8 @@ class Ledger:
 
     def add(self, source: str, stage: str, reason: str) -> None:
         """One failure; what was added outlives this process."""
-        self._file.add(
-            {"source": public_address(source), "stage": stage, "reason": without_secrets(reason, of=source)}
-        )
+        reason = without_secrets(reason, of=source)
+        self._file.add({"source": public_address(source), "stage": stage, "reason": reason})
         self.failures += 1
 
     def __enter__(self) -> "Ledger":

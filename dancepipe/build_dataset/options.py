@@ -10,7 +10,7 @@ class BuildDatasetOptions:
     layout: str = option(
         "videos", "or the folder of a published data set with its joints and pairs, in the layout of GFLA and PATN", choices=("videos", "deepfashion", "market1501")
     )
-    size_px: int = option(256, "side of the square pictures (published data sets have sizes of their own)", minimum=32)
+    size_px: int = option(256, "side of the square pictures (published data sets have sizes of their own)", minimum=32, maximum=4096)
     fps: float = option(10.0, "pictures kept per second of video (0: every frame)", minimum=0, maximum=1000)
     pose: str = option("mediapipe", "pose backend", choices=("mediapipe", "yolo"))
     mask: str = option("mediapipe", "mask backend; full: pictures of a published data set with their background", choices=("mediapipe", "rembg", "full"))

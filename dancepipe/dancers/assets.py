@@ -135,7 +135,7 @@ def find_assets(folder: str | Path | None) -> Path:
             f"rendered dancers need an asset pack and none is named: pass --assets DIR or set {ASSETS_VARIABLE}; {MAKE_ONE}"
         )
     chosen = Path(chosen)
-    if not chosen.is_dir():
+    if not os.path.isdir(chosen):
         raise AssetsError(f"no asset pack at {chosen}: it is not a folder; {MAKE_ONE}")
     return chosen
 

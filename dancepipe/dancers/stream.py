@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import os
 from collections import OrderedDict
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -135,7 +136,7 @@ def pairs_by_recipe(data: Path, assets: str | None, seed: int, size_hw: tuple[in
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{path} is not the recipe of rendered people ({error}); --stream needs a data set of `dancepipe dancers`") from error
     fabrics = recipe.get("fabrics")
-    if fabrics and not Path(fabrics).is_dir():
+    if fabrics and not os.path.isdir(fabrics):
         raise DatasetError(f"{path} names the folder of fabrics {fabrics}, which is not there; put it there, or render a data set with other ones")
     frame_options = FrameOptions.by_recipe(
         _side_of(size_hw), samples, hard=recipe.get("hard", False), degraded=recipe.get("degraded", False),

@@ -8,11 +8,11 @@ FileMetaData, RowGroup, ColumnChunk, ColumnMetaData, SizeStatistics).
 
 from pathlib import Path
 
+from dancepipe.dataset.thrift_compact import STRUCT, Compact
+
 _MAGIC = b"PAR1"
-_FILE, _GROUP, _CHUNK, _COLUMN, _SIZES = range(5)
-_INSIDE = {(_FILE, 4): _GROUP, (_GROUP, 1): _CHUNK, (_CHUNK, 3): _COLUMN, (_COLUMN, 16): _SIZES}
-_ENCRYPTED = ((_CHUNK, 8), (_CHUNK, 9))
-_LEVELS = {(_SIZES, 2): 0, (_SIZES, 3): 1}  # histograms: how often each repetition, definition level
+_ROW_GROUPS, _COLUMNS, _META, _CRYPTO, _ENCRYPTED_META, _SIZES = 4, 1, 3, 8, 9, 16
+_LEVELS = (2, 3)  # histograms: how often each repetition level, each definition level
 
 
 def check_footer_levels(path: Path, schema) -> None:
@@ -21,7 +21,10 @@ def check_footer_levels(path: Path, schema) -> None:
     for number in range(len(schema)):
         column = schema.column(number)
         expected.append((column.max_repetition_level + 1, column.max_definition_level + 1))
-    found = _Walk(_footer(path)).groups()
+    try:
+        found = _row_groups(Compact(_footer(path)))
+    except (IndexError, RecursionError):
+        raise ValueError("its end is damaged") from None
     for number, group in enumerate(found):
         if len(group) != len(expected):
             raise ValueError(f"row group {number} has {len(group)} columns, not {len(expected)}")
@@ -42,79 +45,60 @@ def _footer(path: Path) -> bytes:
         return file.read(length)
 
 
-class _Walk:
-    """Thrift's compact protocol, passed over as fast as Python goes: once for each file opened."""
+# How many levels each histogram counts, (repetition, definition): by row group and column.
 
-    def __init__(self, data: bytes):
-        self._data, self._at = data, 0
-        self._groups: list[list[list[int]]] = []
 
-    def groups(self) -> list[list[list[int]]]:
-        """Of each column of each row group, how many repetition and definition levels it counts."""
-        try:
-            self._struct(_FILE)
-        except (IndexError, RecursionError):
-            raise ValueError("its end is damaged") from None
-        return self._groups
-
-    def _struct(self, place: int | None) -> None:
-        if place == _GROUP:
-            self._groups.append([])
-        elif place == _CHUNK:
-            self._groups[-1].append([0, 0])
-        data, number = self._data, 0
-        while head := data[self._at]:
-            self._at += 1
-            number = number + (head >> 4) if head >> 4 else self._varint()
-            if place is not None and (place, number) in _ENCRYPTED:
-                raise ValueError("it is encrypted")
-            self._value(head & 15, place, number)
-        self._at += 1
-
-    def _value(self, kind: int, place: int | None, number: int) -> None:
-        if kind in (1, 2):  # true, false
-            return
-        if kind == 3:
-            self._at += 1
-        elif kind in (4, 5, 6):
-            data = self._data
-            while data[self._at] > 127:
-                self._at += 1
-            self._at += 1
-        elif kind == 7:
-            self._at += 8
-        elif kind == 8:
-            length = self._varint()
-            self._at += length
-        elif kind in (9, 10):
-            self._list(place, number)
-        elif kind == 12:
-            self._struct(_INSIDE.get((place, number)))
+def _row_groups(walk: Compact) -> list[list[tuple[int, int]]]:
+    groups = []
+    for number, kind in walk.fields():
+        if number == _ROW_GROUPS:
+            groups += [_columns(walk) for _ in range(_structs(walk, kind))]
         else:
-            raise ValueError("its end is damaged")
+            walk.skip(kind)
+    return groups
 
-    def _list(self, place: int | None, number: int) -> None:
-        head = self._data[self._at]
-        self._at += 1
-        count, kind = head >> 4, head & 15
-        if count == 15:
-            count = self._varint()
-        if (place, number) in _LEVELS:
-            self._groups[-1][-1][_LEVELS[place, number]] = count
-        if kind in (1, 2):
-            self._at += count
-            return
-        for _ in range(count):
-            self._value(kind, place, number)
 
-    def _varint(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self._data[self._at]
-            self._at += 1
-            value |= (byte & 127) << shift
-            if byte < 128:
-                return value
-            shift += 7
-            if shift > 63:
-                raise ValueError("its end is damaged")
+def _columns(walk: Compact) -> list[tuple[int, int]]:
+    columns = []
+    for number, kind in walk.fields():
+        if number == _COLUMNS:
+            columns += [_levels_of_chunk(walk) for _ in range(_structs(walk, kind))]
+        else:
+            walk.skip(kind)
+    return columns
+
+
+def _levels_of_chunk(walk: Compact) -> tuple[int, int]:
+    levels = (0, 0)
+    for number, kind in walk.fields():
+        if number in (_CRYPTO, _ENCRYPTED_META):
+            raise ValueError("it is encrypted")
+        if number == _META and kind == STRUCT:
+            for inner, inner_kind in walk.fields():
+                if inner == _SIZES and inner_kind == STRUCT:
+                    levels = _levels(walk)
+                else:
+                    walk.skip(inner_kind)
+        else:
+            walk.skip(kind)
+    return levels
+
+
+def _levels(walk: Compact) -> tuple[int, int]:
+    counts = dict.fromkeys(_LEVELS, 0)
+    for number, kind in walk.fields():
+        if number in _LEVELS:
+            counts[number], inner = walk.list_head(kind)
+            for _ in range(counts[number]):
+                walk.skip(inner)
+        else:
+            walk.skip(kind)
+    return tuple(counts.values())
+
+
+def _structs(walk: Compact, kind: int) -> int:
+    """How many structs the list holds. ValueError when it is another list."""
+    count, inner = walk.list_head(kind)
+    if inner != STRUCT:
+        raise ValueError("its end is damaged")
+    return count

@@ -1,8 +1,7 @@
 """What a Parquet file says about its sizes, looked at before a reader believes it.
 
 A column chunk is a row of pages, each behind a header in Thrift's compact protocol (Apache Parquet
-format, parquet.thrift: PageHeader; Apache Thrift, thrift-compact-protocol.md). A header of a few
-bytes may ask for 2 GB, and a dictionary of one large value may be pointed at from every row.
+format, parquet.thrift: PageHeader). A header of a few bytes may ask for 2 GB, and a dictionary of one large value may be pointed at from every row.
 """
 
 import mmap
@@ -12,13 +11,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from dancepipe.dataset.thrift_compact import STRUCT, WHOLE, Compact
+
 MOST_GROUP_BYTES = 512 << 20  # of the wanted columns of a row group, unpacked
 MOST_PAGE_BYTES = 64 << 20
 MOST_ROWS_OF_GROUP = 100_000
 MOST_ROWS = 100_000_000
 MOST_COLUMNS = 200
 _MOST_VALUES_A_ROW = 64  # 18 joints of three numbers are 54
-_DEEPEST = 8
+# Fields of PageHeader.
+_UNPACKED, _STORED, _DATA_V1, _DICTIONARY, _DATA_V2 = 2, 3, 5, 7, 8
 _POINTS_AT_DICTIONARY = (2, 8)  # Encoding: PLAIN_DICTIONARY, RLE_DICTIONARY
 
 
@@ -112,91 +114,31 @@ def _longest_entry(chunk, stored: bytes, unpacked_bytes: int) -> int:
 
 def read_page_header(data, at: int, end: int) -> PageSizes:
     """The header of the page at `at`. ValueError when it is none, or leads beyond `end`."""
-    reader = _Compact(data, at, end)
-    fields = reader.struct(0)
-    unpacked, stored = fields.get(2), fields.get(3)
-    kinds = [fields.get(number) for number in (5, 7, 8)]
-    inside = next((kind for kind in kinds if isinstance(kind, dict)), {})
-    values = inside.get(1, 0)
-    encoding = inside.get(4 if kinds[2] else 2)
-    numbers = (unpacked, stored, values)
-    if any(type(number) is not int or number < 0 for number in numbers):
-        raise ValueError(f"byte {at}: no header of a page")
-    if reader.at + stored > end:
-        raise ValueError(f"byte {at}: a page of {stored} bytes, {end - reader.at} are there")
-    is_dictionary = isinstance(kinds[1], dict)
-    points = encoding in _POINTS_AT_DICTIONARY
-    return PageSizes(reader.at - at, stored, unpacked, values, is_dictionary, points)
-
-
-class _Compact:
-    """Just enough of Thrift's compact protocol to walk through a header."""
-
-    def __init__(self, data, at: int, end: int):
-        self._data, self.at, self._end = data, at, end
-
-    def struct(self, depth: int) -> dict:
-        """Field number -> int, dict (a struct) or None (something else)."""
-        if depth > _DEEPEST:
-            raise ValueError(f"byte {self.at}: structures in structures")
-        fields, number = {}, 0
-        while head := self._byte():
-            number = number + (head >> 4) if head >> 4 else self._zigzag()
-            fields[number] = self._value(head & 15, depth)
-        return fields
-
-    def _value(self, kind: int, depth: int):
-        if kind in (1, 2):  # true, false
-            return None
-        if kind == 3:
-            return self._byte()
-        if kind in (4, 5, 6):
-            return self._zigzag()
-        if kind == 7:
-            return self._skip(8)
-        if kind == 8:
-            return self._skip(self._varint())
-        if kind in (9, 10):
-            return self._list(depth)
-        if kind == 12:
-            return self.struct(depth + 1)
-        raise ValueError(f"byte {self.at}: no field of a page's header")
-
-    def _list(self, depth: int) -> None:
-        if depth > _DEEPEST:
-            raise ValueError(f"byte {self.at}: lists in lists")
-        head = self._byte()
-        count, kind = head >> 4, head & 15
-        if count == 15:
-            count = self._varint()
-        for _ in range(count):
-            before = self.at
-            self._skip(1) if kind in (1, 2) else self._value(kind, depth + 1)
-            if self.at == before:
-                raise ValueError(f"byte {self.at}: a list of nothing")
-
-    def _byte(self) -> int:
-        if self.at >= self._end:
-            raise ValueError(f"byte {self.at}: a page's header is cut off")
-        self.at += 1
-        return self._data[self.at - 1]
-
-    def _skip(self, count: int) -> None:
-        if not 0 <= count <= self._end - self.at:
-            raise ValueError(f"byte {self.at}: a page's header is cut off")
-        self.at += count
-
-    def _varint(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self._byte()
-            value |= (byte & 127) << shift
-            if byte < 128:
-                return value
-            shift += 7
-            if shift > 63:
-                raise ValueError(f"byte {self.at}: a number without end")
-
-    def _zigzag(self) -> int:
-        value = self._varint()
-        return (value >> 1) ^ -(value & 1)
+    walk = Compact(data, at)
+    sizes: dict[int, int] = {}
+    inside: dict[int, int] = {}
+    kind_of_page = None
+    try:
+        for number, kind in walk.fields():
+            if number in (_UNPACKED, _STORED):
+                sizes[number] = walk.whole(kind)
+            elif number in (_DATA_V1, _DICTIONARY, _DATA_V2) and kind == STRUCT:
+                kind_of_page = number
+                for inner, inner_kind in walk.fields():
+                    if inner_kind in WHOLE:
+                        inside[inner] = walk.whole(inner_kind)
+                    else:
+                        walk.skip(inner_kind)
+            else:
+                walk.skip(kind)
+    except (IndexError, RecursionError):
+        raise ValueError(f"byte {at}: the header of a page is cut off") from None
+    unpacked, stored, values = sizes.get(_UNPACKED, -1), sizes.get(_STORED, -1), inside.get(1, 0)
+    if min(unpacked, stored, values) < 0 or walk.at + stored > end:
+        raise ValueError(f"byte {at}: no header of a page that fits here")
+    encoding = inside.get(4 if kind_of_page == _DATA_V2 else 2)
+    return PageSizes(
+        walk.at - at, stored, unpacked, values,
+        is_dictionary=kind_of_page == _DICTIONARY,
+        points_at_dictionary=encoding in _POINTS_AT_DICTIONARY,
+    )  # fmt: skip

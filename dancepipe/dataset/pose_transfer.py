@@ -8,6 +8,7 @@ The 18 joints are OpenPose's, in our order (their tables name the eyes and ears 
 """
 
 import csv
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -67,7 +68,7 @@ def annotated_pictures(layout: PoseTransferLayout, folder: Path, split: str) -> 
         identity = layout.identity(name)
         if identity is None or wanted and name not in wanted:
             continue
-        (found if (pictures / name).is_file() else missing).append(AnnotatedPicture(name, pictures / name, identity, pose))
+        (found if os.path.isfile(pictures / name) else missing).append(AnnotatedPicture(name, pictures / name, identity, pose))
     if missing:
         raise DatasetError(f"{len(missing)} of {len(found) + len(missing)} pictures of {path} are not in {pictures}, first {missing[0].name}; unpack all of them")
     return sorted(found, key=lambda one: (one.identity, one.name))

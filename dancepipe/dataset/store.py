@@ -169,7 +169,7 @@ def built_from(path: Path) -> str | None:
 def clip_files(folder: Path, split: str | None = None) -> list[Path]:
     """The clip files of a data set, sorted; one split or both. Raises DatasetError when there are none."""
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise DatasetError(f"no data set at {folder}: give the folder that build-dataset wrote (it holds train/ and test/)")
     wanted = SPLITS if split is None else (split,)
     files = sorted(path for name in wanted for path in (folder / name).glob("*.parquet"))
@@ -185,7 +185,7 @@ def clip_files(folder: Path, split: str | None = None) -> list[Path]:
 def open_clip(path: Path) -> pq.ParquetFile:
     """The opened file of a clip. Raises DatasetError when it is damaged or of another schema."""
     try:
-        if not Path(path).is_file():
+        if not os.path.isfile(path):
             raise DatasetError(f"cannot read {path}: it is no plain file")
         file = pq.ParquetFile(path)
         check_footer(file.metadata)

@@ -1,7 +1,6 @@
 """What a network said about real pictures, kept between runs: one file per network, rows found by the picture's SHA-256."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,16 +9,11 @@ import numpy as np
 from dancepipe.errors import OutputError
 from dancepipe.lock import lock_file
 from dancepipe.npz_file import read_npz
-from dancepipe.whole_file import WholeFile, make_private_folder
+from dancepipe.whole_file import WholeFile, make_folder
 
 MOST_ROWS = 60_000  # 490 MB of Inception features
 _MOST_BYTES = 700 << 20
 _DIGEST_BYTES = 32
-
-
-def default_cache_folder() -> Path:
-    """The user's cache folder for features."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dancepipe" / "features"
 
 
 def picture_digests(pictures: np.ndarray) -> list[bytes]:
@@ -68,7 +62,7 @@ class FeatureCache:
             return
         own = dict(self._rows)
         try:
-            make_private_folder(self._path.parent)
+            make_folder(self._path.parent, private=True)
             with lock_file(self._path):
                 self._load()  # another run may have added to it meanwhile
                 self._rows |= own

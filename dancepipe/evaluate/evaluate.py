@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +23,10 @@ from dancepipe.evaluate.score import REAL, PictureBatch, PictureScorer
 from dancepipe.evaluate.scores import Scores, number, scores_text
 from dancepipe.evaluate.statistics import MIN_GROUPS
 from dancepipe.evaluate.video_form import score_finished_video
-from dancepipe.lock import lock_file, lock_folder
+from dancepipe.lock import lock_folder, lock_result
 from dancepipe.model.networks import load_networks
 from dancepipe.model.shipped import find_weights
-from dancepipe.whole_file import check_result, make_folder, write_together
+from dancepipe.whole_file import make_folder, write_together
 
 NETWORK = "network"
 
@@ -61,18 +60,10 @@ def evaluate(
         if Path(out).suffix.lower() in (".html", ".htm"):
             raise ConfigError(f"--out names the file of the scores (such as scores.json), got {out}; the report is written beside it as .html")
         make_folder(Path(out).parent)
-        inputs = (weights, driver, result, options.pairs, options.reference, options.yolo_weights)
-        may_be_made = [
-            partial(check_result, path, overwrite=options.overwrite, inputs=inputs)
-            for path in (out, Path(out).with_suffix(".html"))
-        ]
-        for check in may_be_made:
-            check()
+    inputs = (weights, driver, result, options.pairs, options.reference, options.yolo_weights)
     with ExitStack() as locks:
-        if out is not None:
-            locks.enter_context(lock_file(out))
-            for check in may_be_made:  # whoever held it may have made it
-                check()
+        for path in () if out is None else (Path(out), Path(out).with_suffix(".html")):
+            locks.enter_context(lock_result(path, overwrite=options.overwrite, inputs=inputs))
         if options.pictures:
             locks.enter_context(lock_folder(options.pictures))
         return _evaluate(given, weights, data, real, fake, driver, result, out, options, say)

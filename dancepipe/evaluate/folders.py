@@ -1,5 +1,6 @@
 """Two folders of pictures, matched by file name without its ending: real/a.png and fake/a.jpg are one pair."""
 
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ def count_endings(pairs: list[FolderPair]) -> dict[str, dict[str, int]]:
 
 def _pictures(folder: Path) -> dict[str, Path]:
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise DatasetError(f"no folder at {folder}; give a folder of pictures")
     files: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):

@@ -4,6 +4,7 @@ A file counts only when its SHA-256 begins as published: a metric with other wei
 """
 
 import hashlib
+import os
 import urllib.error
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def find_metric_weights(name: str, folder: Path | None, *, fetch: bool = False, 
     place = (Path(folder) if folder is not None else download_cache()) / known.file_name
     # Without the folder's name: the reason goes into scores.json, which is the same everywhere.
     where = "the folder named by --metric-weights" if folder is not None else "torch's download cache (dancepipe doctor names the folder)"
-    if not place.is_file():
+    if not os.path.isfile(place):
         if not fetch:
             raise WeightsMissingError(f"no {known.file_name} in {where}; put it there ({known.url}), or run once with --fetch")
         _download(known, place, say)

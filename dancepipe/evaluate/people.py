@@ -1,5 +1,6 @@
 """The people in pictures: joints and masks by the chosen backend. The joints of real pictures are kept between runs."""
 
+import os
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -75,5 +76,5 @@ def pose_identity(backend: str, yolo_weights: str | None) -> str:
     if backend == "mediapipe":
         return f"{backend} (networks of {PACKAGE} {VERSION}, {package} {found})"
     weights = Path(yolo_weights or DEFAULT_WEIGHTS).expanduser()
-    digest = f" {sha256_of(weights)[:8]}" if weights.is_file() else ""  # else a published file: its name says enough
+    digest = f" {sha256_of(weights)[:8]}" if os.path.isfile(weights) else ""  # else a published file: its name says enough
     return f"{backend} ({package} {found}, {weights.name}{digest})"

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dancepipe.caches import cache_folder
 from dancepipe.errors import MissingExtraError, WeightsError
 from dancepipe.evaluate.body import pose_body_scores
-from dancepipe.evaluate.cache import FeatureCache, default_cache_folder, picture_digests
+from dancepipe.evaluate.cache import FeatureCache, picture_digests
 from dancepipe.evaluate.detail import fine_detail
 from dancepipe.evaluate.distances import FEWEST_FOR_FID, Kid, fid
 from dancepipe.evaluate.examples import Example, ExampleBook
@@ -69,7 +70,7 @@ class PictureScorer:
         if "identity" in self.metrics:
             self._reidentifier = self._open(("identity",), lambda: open_reidentifier(folder, fetch=options.fetch, say=say))
         self._needs_masks, self._reads_poses = needs_masks, bool(self.metrics & {"pre", "found", "body", "identity"})
-        cache = {"auto": default_cache_folder(), "none": None}.get(options.cache, Path(options.cache))
+        cache = {"auto": cache_folder("features"), "none": None}.get(options.cache, Path(options.cache))
         self._inception_cache = FeatureCache(cache, self._inception.identity, say) if self._inception else None
         self._people = None
         if self._reads_poses or needs_masks:

@@ -157,7 +157,7 @@ def fetch(
     if rate_limit_bytes_per_second is not None:
         options["ratelimit"] = rate_limit_bytes_per_second
     if cookies is not None:
-        if not Path(cookies).is_file():
+        if not os.path.isfile(cookies):
             raise FetchError(source, f"there is no cookie file {cookies}")
         options["cookiefile"] = str(cookies)
     guard = _SizeGuard(source, max_bytes)

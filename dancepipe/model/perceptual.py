@@ -4,6 +4,7 @@ Pictures come in as the networks make them, in [-1, 1], and are normalised here
 the way the VGG weights were trained.
 """
 
+import os
 import pickle
 import socket
 import urllib.error
@@ -101,7 +102,7 @@ def download_vgg19(url: str = VGG19_URL, stall_seconds: float = STALL_SECONDS) -
 
 
 def _read_state(path: Path) -> Mapping[str, Tensor]:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise WeightsError(f"no VGG-19 weights at {path}; need torchvision's vgg19 as .pth or .safetensors")
     try:
         if path.suffix == ".safetensors":

@@ -1,6 +1,7 @@
 """The weights that come with dancepipe: which there are, where they lie, and that they are the ones we trained."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def find_weights(wanted: Path | str | None) -> Path:
     """A file, the name of shipped weights, or None for the default ones -> the file. A file wins over a name."""
     if wanted is None:
         return shipped_path(DEFAULT)
-    if not Path(wanted).exists():
+    if not os.path.exists(wanted):
         for weights in SHIPPED:
             if str(wanted) == weights.name:
                 return shipped_path(weights)

@@ -5,6 +5,7 @@ written whole or not at all, and loaded only after everything in it was checked.
 """
 
 import json
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,7 @@ def _opened(path: Path):
     from safetensors import SafetensorError, safe_open
 
     try:
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise WeightsError(
                 f"no weights at {path}; need a .safetensors file written by dancepipe train"
             )

@@ -61,7 +61,7 @@ def _open(name: str, content: bytes):
     except ImportError as error:
         raise MissingExtraError("ai-edge-litert", None, "finding people") from error
     try:
-        with _silent_stderr():
+        with silent_stderr():
             interpreter = Interpreter(model_content=content, num_threads=1)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
@@ -71,7 +71,7 @@ def _open(name: str, content: bytes):
 
 
 @contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Holds back what C++ code writes to file descriptor 2."""
     with _GREETING:
         try:

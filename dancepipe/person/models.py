@@ -8,14 +8,14 @@ version, else fetched into the cache folder. No byte is used whose SHA-256 is no
 import hashlib
 import importlib.metadata
 import os
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dancepipe.errors import OutputError, WeightsError, WeightsMissingError
+from dancepipe.caches import cache_folder
+from dancepipe.errors import WeightsError, WeightsMissingError
 from dancepipe.person.fetch_wheel import fetch_from_wheel
+from dancepipe.whole_file import WholeFile, make_folder
 
 PACKAGE, VERSION = "mediapipe", "0.10.14"  # Apache-2.0, the networks too
 
@@ -56,15 +56,6 @@ HAND = ModelFile(
 MODELS = (DETECTOR, BODY, HAND_REGION, HAND)
 
 
-def models_folder() -> Path:
-    """Where fetched files are kept: in the user's cache folder, or the one named by DANCEPIPE_CACHE."""
-    if own := os.environ.get("DANCEPIPE_CACHE"):
-        return Path(own).expanduser() / "models"
-    shared = os.environ.get("XDG_CACHE_HOME", "")
-    caches = shared if os.path.isabs(shared) else os.path.expanduser("~/.cache")
-    return Path(caches) / "dancepipe" / "models"
-
-
 def read_model(model: ModelFile, say: Callable[[str], None] = print) -> bytes:
     """The checked content of a network's file, fetched when it is nowhere; say is told of that.
 
@@ -86,7 +77,7 @@ def describe_models(say: Callable[[str], None] = print) -> str:
     if not models_at_hand():
         _fetch(say)
     lines = [
-        f"networks that find people, from {PACKAGE} {VERSION} (Apache-2.0), SHA-256 as it should be"
+        f"networks that find people, from {PACKAGE} {VERSION} (Apache-2.0), SHA-256 checked"
     ]
     for model in MODELS:
         path, content = _find(model)
@@ -111,7 +102,7 @@ def _find(model: ModelFile) -> tuple[Path, bytes] | None:
                 "or unset DANCEPIPE_MODELS"
             )
         return path, content
-    for path in (models_folder() / model.name, _installed(model)):
+    for path in (cache_folder("models") / model.name, _installed(model)):
         if (
             path is not None
             and (content := _content(path)) is not None
@@ -143,7 +134,7 @@ def _installed(model: ModelFile) -> Path | None:
 
 def _fetch(say: Callable[[str], None]) -> dict[ModelFile, bytes]:
     """All files out of the wheel, into the cache folder."""
-    folder = models_folder()
+    folder = cache_folder("models")
     say(
         f"fetching the networks that find people, once: {PACKAGE} {VERSION}, 36 MB, "
         f"of which 15 are kept in {folder}"
@@ -157,31 +148,8 @@ def _fetch(say: Callable[[str], None]) -> dict[ModelFile, bytes]:
                 f"(SHA-256 {model.sha256[:8]}... is needed); ask whoever keeps your package index, "
                 "or name a folder with the right files by DANCEPIPE_MODELS"
             )
+    make_folder(folder, private=True)
     for model, content in found.items():
-        _keep(folder / model.name, content)
+        with WholeFile(folder / model.name, overwrite=True, private=True) as file:
+            file.fill(content)
     return found
-
-
-def _keep(path: Path, content: bytes) -> None:
-    """Whole or absent, whoever else keeps the same file at the same time."""
-    part = None
-    try:
-        if not path.parent.parent.exists():
-            path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False
-        ) as file:
-            part = Path(file.name)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        if part is not None:
-            with suppress(OSError):
-                part.unlink()
-        raise OutputError(
-            f"cannot keep {path}: {error.strerror or error}; "
-            "name a folder that you may write to by DANCEPIPE_CACHE"
-        ) from error

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dancepipe.caches import cache_folder
 from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
 from dancepipe.person.skeleton import pose_from_coco
 from dancepipe.person.track import PersonFollower, Sighting
 from dancepipe.records import PersonFrame
-from dancepipe.whole_file import make_private_folder
+from dancepipe.whole_file import make_folder
 
 DEFAULT_WEIGHTS = "yolo11n-pose.pt"
 PUBLISHED_NAMES = re.compile(r"yolo(?:v8|11|26)[nsmlx]-pose(?:-p6)?\.pt")  # what Ultralytics offers for download
@@ -92,12 +93,12 @@ def _load(weights: Path | str, say: Callable[[str], None]):
     if path.suffix != ".pt":
         raise WeightsError(f"YOLO weights must be a .pt file of a pose network, got {weights}")
     published = str(weights) == path.name and PUBLISHED_NAMES.fullmatch(path.name)
-    if not path.is_file():
+    if not os.path.isfile(path):
         if not published:
             raise WeightsError(
                 f"no YOLO weights at {path}: give the path of a pose .pt file, or a published name such as {DEFAULT_WEIGHTS} to download it"
             )
-        path = _cache_folder() / path.name
+        path = cache_folder("weights") / path.name
     _prepare_environment(offline=path.is_file())
     open_picture = Image.open
     try:
@@ -141,8 +142,7 @@ def _download(path: Path, say: Callable[[str], None]) -> None:
 
     say(f"downloading {path.name} (AGPL-3.0) from Ultralytics into {path.parent}")
     try:
-        make_private_folder(path.parent.parent)
-        make_private_folder(path.parent)
+        make_folder(path.parent, private=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             arrived = Path(attempt_download_asset(str(Path(folder) / path.name)))
             if not arrived.is_file():
@@ -154,20 +154,14 @@ def _download(path: Path, say: Callable[[str], None]) -> None:
         ) from error
 
 
-def _cache_folder() -> Path:
-    cache = os.environ.get("DANCEPIPE_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dancepipe"
-    return Path(cache) / "weights"
-
-
 def _prepare_environment(offline: bool) -> None:
     """To be called before the first import of ultralytics, which reads these once."""
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")  # it would pip-install packages at run time
     os.environ.setdefault("YOLO_VERBOSE", "false")
     os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "1")
-    settings = _cache_folder().parent / "ultralytics"
+    settings = cache_folder("ultralytics")
     if "YOLO_CONFIG_DIR" not in os.environ:
-        make_private_folder(settings.parent)
-        make_private_folder(settings)
+        make_folder(settings, private=True)
         os.environ["YOLO_CONFIG_DIR"] = str(settings)
     if offline:
         os.environ.setdefault("YOLO_OFFLINE", "true")

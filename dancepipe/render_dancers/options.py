@@ -10,7 +10,7 @@ class RenderDancersOptions:
     identities: int = option(100, "how many people", minimum=1)
     frames: int = option(24, "pictures of each person", minimum=2)
     seed: int = option(0, "another seed gives other people and movements", minimum=0)
-    size_px: int = option(256, "side of the square pictures", minimum=32)
+    size_px: int = option(256, "side of the square pictures", minimum=32, maximum=4096)
     assets: str | None = option(None, "folder of the asset pack; without it the environment variable DANCEPIPE_DANCERS")
     fabrics: str | None = option(None, "folder of photographs whose patches are used as fabrics beside the computed ones")
     hard: bool = option(False, "only hard poses: raised and crossed arms, crossed legs, squats, kicks, lunges")
