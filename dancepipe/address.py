@@ -46,9 +46,7 @@ _START = rf"(?:[a-zA-Z0-9+.-]*:[/\\]{{2,}}|//+|(?i:{_WEB_SCHEMES}):[/\\]?)"
 _ADDRESS = re.compile(_START)
 _USER = re.compile(rf"({_START})([^/?#]*)@")
 # A password in which / ? or # were not encoded: what stands before them cannot be host and port.
-_BROKEN_USER = re.compile(
-    rf"({_START})([^/?#@:\[\]]+:(?!\d*(?:[/?#]|$))[^/?#@]*[/?#][^@]*)@"
-)
+_BROKEN_USER = re.compile(rf"({_START})([^/?#@:\[\]]+:(?!\d*(?:[/?#]|$))[^/?#@]*[/?#][^@]*)@")
 # One with too few slashes that was joined to a folder, and is a path by now.
 _MISTYPED_USER = re.compile(rf"(?<!\w)((?i:{_WEB_SCHEMES}):[/\\]?)[^/?#\s]{{0,300}}@")
 _INNER_USER = re.compile(r"(:[/\\]{2,})([^/?#]*)@")

@@ -1,4 +1,5 @@
-"""The command line: the library with flags. One subcommand = one function of the same name; no pixel and no tensor here."""
+"""The command line: the library with flags. One subcommand = one function of the same name; no
+pixel and no tensor here."""
 
 import argparse
 import dataclasses
@@ -10,21 +11,22 @@ from functools import partial
 from pathlib import Path
 
 from dancepipe import __version__
-from dancepipe.animate.options import AnimateOptions
-from dancepipe.build_dataset.options import BuildDatasetOptions
+from dancepipe.building.options import BuildDatasetOptions
 from dancepipe.config import merged, option_type, options_from, read_yaml
 from dancepipe.errors import ConfigError, DancepipeError
-from dancepipe.evaluate.options import EvaluateOptions
-from dancepipe.render_dancers.options import RenderDancersOptions
+from dancepipe.evaluation.options import EvaluateOptions
+from dancepipe.filming.options import RenderDancersOptions
+from dancepipe.rendering.options import AnimateOptions
 from dancepipe.study.options import StudyOptions
-from dancepipe.train.options import TrainOptions
+from dancepipe.training.options import TrainOptions
 
 USER_ERROR = 2
 INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 2 a user can mend it, 130 Ctrl-C. Bugs keep their traceback (1)."""
+    """Run one command; returns the exit code: 0 done, 2 a user can mend it, 130 Ctrl-C. Bugs
+    keep their traceback (1)."""
     parsed = _parser().parse_args(arguments)
     try:
         return parsed.run(parsed) or 0
@@ -32,7 +34,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"dancepipe: {error}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
-        print("dancepipe: interrupted; nothing half-written was left, the same command goes on from what is whole", file=sys.stderr)
+        print(
+            "dancepipe: interrupted; nothing half-written was left, the same command goes on "
+            "from what is whole",
+            file=sys.stderr,
+        )
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -40,7 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run() -> None:
-    """What the installed command and `python -m dancepipe` call: main, and the exit. SIGTERM ends a run as cleanly as Ctrl-C."""
+    """What the installed command and `python -m dancepipe` call: main, and the exit. SIGTERM
+    ends a run as cleanly as Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     code = main()
     if code == INTERRUPTED:
@@ -50,59 +57,135 @@ def run() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="dancepipe", allow_abbrev=False, description="One photo and one dance video in, a video of that person dancing out.")
+    parser = argparse.ArgumentParser(
+        prog="dancepipe",
+        allow_abbrev=False,
+        description="One photo and one dance video in, a video of that person dancing out.",
+    )
     parser.add_argument("--version", action="version", version=f"dancepipe {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     command = partial(commands.add_parser, allow_abbrev=False)
 
-    build = command("build-dataset", help="dance videos, or photos -> person-split, pose-labelled Parquet data set")
-    build.add_argument("sources", nargs="+", metavar="SOURCE", help="URL, video file, folder of videos, folder of one person's photos, or a .txt of those (one a line)")
+    build = command(
+        "build-dataset",
+        help="dance videos, or photos -> person-split, pose-labelled Parquet data set",
+    )
+    build.add_argument(
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="URL, video file, folder of videos, folder of one person's photos, or a .txt of "
+        "those (one a line)",
+    )
     build.add_argument("--out", type=Path, required=True, help="folder of the data set")
     add_options(build, BuildDatasetOptions)
     build.set_defaults(run=_build_dataset)
 
     train = command("train", help="data set -> weights")
     train.add_argument("--data", type=Path, required=True, help="folder of a data set")
-    train.add_argument("--out", type=Path, required=True, help="folder of the run: log, checkpoints, samples, weights.safetensors")
-    train.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
-    train.add_argument("--dry-run", action="store_true", help="show the resolved options and sizes, then stop")
+    train.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="folder of the run: log, checkpoints, samples, weights.safetensors",
+    )
+    train.add_argument(
+        "--resume", action="store_true", help="go on from the last checkpoint in --out"
+    )
+    train.add_argument(
+        "--dry-run", action="store_true", help="show the resolved options and sizes, then stop"
+    )
     add_options(train, TrainOptions)
     train.set_defaults(run=_train)
 
     animate = command("animate", help="reference photo + driver video -> video")
-    animate.add_argument("--ref", type=Path, required=True, help="photo of the person that shall dance")
+    animate.add_argument(
+        "--ref", type=Path, required=True, help="photo of the person that shall dance"
+    )
     animate.add_argument("--driver", type=Path, required=True, help="video of the dance")
-    animate.add_argument("--out", type=Path, required=True, help="video to write (.mp4, .mov, .mkv)")
-    animate.add_argument("--weights", type=Path, help="weights.safetensors of a training run, or a name that `dancepipe weights` lists (default: the first of those)")
+    animate.add_argument(
+        "--out", type=Path, required=True, help="video to write (.mp4, .mov, .mkv)"
+    )
+    animate.add_argument(
+        "--weights",
+        type=Path,
+        help="weights.safetensors of a training run, or a name that `dancepipe weights` lists "
+        "(default: the first of those)",
+    )
     add_options(animate, AnimateOptions)
     animate.set_defaults(run=_animate)
 
     dancers = command("dancers", help="render people with exact truth, as a data set")
     dancers.add_argument("--out", type=Path, required=True, help="folder of the data set")
     add_options(dancers, RenderDancersOptions)
-    dancers.add_argument("--size", dest="option:size_px", default=argparse.SUPPRESS, metavar="N", help="the same as --size-px")
+    dancers.add_argument(
+        "--size",
+        dest="option:size_px",
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="the same as --size-px",
+    )
     dancers.set_defaults(run=_dancers)
 
-    evaluate = command("evaluate", help="the paper's metrics, baselines beside, with intervals and a report")
-    evaluate.add_argument("--weights", type=Path, help="weights that render the test pairs of --data: a file, or a name that `dancepipe weights` lists")
-    evaluate.add_argument("--data", type=Path, help="folder of a data set; alone: the baselines on its test pairs")
+    evaluate = command(
+        "evaluate", help="the paper's metrics, baselines beside, with intervals and a report"
+    )
+    evaluate.add_argument(
+        "--weights",
+        type=Path,
+        help="weights that render the test pairs of --data: a file, or a name that `dancepipe "
+        "weights` lists",
+    )
+    evaluate.add_argument(
+        "--data", type=Path, help="folder of a data set; alone: the baselines on its test pairs"
+    )
     evaluate.add_argument("--real", type=Path, help="folder of real pictures")
-    evaluate.add_argument("--fake", action="append", metavar="[NAME=]DIR", help="folder of made pictures, matched with --real by file name; several may be named")
+    evaluate.add_argument(
+        "--fake",
+        action="append",
+        metavar="[NAME=]DIR",
+        help="folder of made pictures, matched with --real by file name; several may be named",
+    )
     evaluate.add_argument("--driver", type=Path, help="video that moved --result")
     evaluate.add_argument("--result", type=Path, help="finished video")
-    evaluate.add_argument("--out", type=Path, help="scores.json to write, with its protocol; the report lies beside it as .html")
+    evaluate.add_argument(
+        "--out",
+        type=Path,
+        help="scores.json to write, with its protocol; the report lies beside it as .html",
+    )
     add_options(evaluate, EvaluateOptions)
     evaluate.set_defaults(run=_evaluate)
 
-    study = command("study", help="which one is the real photograph? a page for volunteers, and its JND table")
+    study = command(
+        "study", help="which one is the real photograph? a page for volunteers, and its JND table"
+    )
     study.add_argument("--real", type=Path, help="folder of real pictures")
-    study.add_argument("--fake", action="append", metavar="NAME=DIR", help="a method and its folder of made pictures; may be repeated")
-    study.add_argument("--database", type=Path, default=Path("votes.sqlite"), help="SQLite file of the votes, begun or gone on with (default votes.sqlite)")
-    study.add_argument("--report", nargs="?", const=True, metavar="DATABASE", help="print the JND table of --database, or of the one named here, instead of serving the page")
+    study.add_argument(
+        "--fake",
+        action="append",
+        metavar="NAME=DIR",
+        help="a method and its folder of made pictures; may be repeated",
+    )
+    study.add_argument(
+        "--database",
+        type=Path,
+        default=Path("votes.sqlite"),
+        help="SQLite file of the votes, begun or gone on with (default votes.sqlite)",
+    )
+    study.add_argument(
+        "--report",
+        nargs="?",
+        const=True,
+        metavar="DATABASE",
+        help="print the JND table of --database, or of the one named here, instead of serving "
+        "the page",
+    )
     add_options(study, StudyOptions)
     study.set_defaults(run=_study)
 
-    models = command("models", help="the networks that find people: fetched if need be, and where they are")
+    models = command(
+        "models", help="the networks that find people: fetched if need be, and where they are"
+    )
     models.set_defaults(run=_models)
 
     weights = command("weights", help="the weights that come with dancepipe")
@@ -124,7 +207,9 @@ def add_options(parser: argparse.ArgumentParser, cls) -> None:
         if dataclasses.is_dataclass(kind):
             inner = typing.get_type_hints(kind)
             for part in dataclasses.fields(kind):
-                _add_flag(group, f"{field.name}.{part.name}", option_type(inner[part.name])[0], part)
+                _add_flag(
+                    group, f"{field.name}.{part.name}", option_type(inner[part.name])[0], part
+                )
         else:
             _add_flag(group, field.name, kind, field)
     parser.set_defaults(option_class=cls)
@@ -133,12 +218,18 @@ def add_options(parser: argparse.ArgumentParser, cls) -> None:
 def _add_flag(group, name: str, kind: type, field: dataclasses.Field) -> None:
     flag = "--" + name.replace("_", "-").replace(".", "-")
     default = field.default
-    text = field.metadata["help"].replace("%", "%%") + ("" if default is None else f" (default {default})")
+    text = field.metadata["help"].replace("%", "%%") + (
+        "" if default is None else f" (default {default})"
+    )
     settings = {"dest": f"option:{name}", "default": argparse.SUPPRESS, "help": text}
     if kind is bool:
         group.add_argument(flag, action=argparse.BooleanOptionalAction, **settings)
     else:
-        metavar = "|".join(map(str, field.metadata["choices"])) if field.metadata["choices"] else {int: "N", float: "X"}.get(kind, "TEXT")
+        metavar = (
+            "|".join(map(str, field.metadata["choices"]))
+            if field.metadata["choices"]
+            else {int: "N", float: "X"}.get(kind, "TEXT")
+        )
         group.add_argument(flag, type=str, metavar=metavar, **settings)
 
 
@@ -165,16 +256,20 @@ def _from_text(kind: type, value, name: str):
         try:
             return kind(value)
         except ValueError:
-            raise ConfigError(f"--{name.replace('_', '-')} needs {'a whole number' if kind is int else 'a number'}, got {value!r}") from None
+            raise ConfigError(
+                f"--{name.replace('_', '-')} needs "
+                f"{'a whole number' if kind is int else 'a number'}, got {value!r}"
+            ) from None
     return value
 
 
 def _build_dataset(parsed) -> int:
-    from dancepipe.build_dataset.build import build_dataset
+    from dancepipe.building.build import build_dataset
 
     summary = build_dataset(parsed.sources, parsed.out, parsed_options(parsed))
     print(
-        f"{parsed.out}: {summary.clips_written} clips written ({summary.frames_written} pictures), {summary.clips_already_there} already there, "
+        f"{parsed.out}: {summary.clips_written} clips written ({summary.frames_written} "
+        f"pictures), {summary.clips_already_there} already there, "
         f"{summary.failures} of {summary.sources} sources failed"
         + (f", see {parsed.out}/failures*.jsonl" if summary.failures else "")
         + f"; {summary.seconds:.0f} s"
@@ -184,7 +279,7 @@ def _build_dataset(parsed) -> int:
 
 def _train(parsed) -> int:
     options = parsed_options(parsed)
-    from dancepipe.train.train import train
+    from dancepipe.training.train import train
 
     train(parsed.data, parsed.out, options, resume=parsed.resume, dry_run=parsed.dry_run)
     return 0
@@ -192,7 +287,7 @@ def _train(parsed) -> int:
 
 def _animate(parsed) -> int:
     options = parsed_options(parsed)
-    from dancepipe.animate.animate import animate
+    from dancepipe.rendering.animate import animate
 
     summary = animate(parsed.ref, parsed.driver, parsed.out, parsed.weights, options)
     print(summary.text())
@@ -201,11 +296,12 @@ def _animate(parsed) -> int:
 
 def _dancers(parsed) -> int:
     options = parsed_options(parsed)
-    from dancepipe.render_dancers.render_dancers import render_dancers
+    from dancepipe.filming.render_dancers import render_dancers
 
     summary = render_dancers(parsed.out, options)
     print(
-        f"{parsed.out}: {summary.identities_written} people written ({summary.frames_written} pictures), "
+        f"{parsed.out}: {summary.identities_written} people written ({summary.frames_written} "
+        "pictures), "
         f"{summary.identities_already_there} already there; {summary.seconds:.0f} s"
     )
     return 0
@@ -213,13 +309,17 @@ def _dancers(parsed) -> int:
 
 def _evaluate(parsed) -> int:
     options = parsed_options(parsed)
-    from dancepipe.evaluate.evaluate import evaluate
+    from dancepipe.evaluation.evaluate import evaluate
 
     fake = parsed.fake
     if fake:
         from dancepipe.study.pairs import named_folders
 
-        fake = named_folders(fake) if len(fake) > 1 or ("=" in fake[0] and not os.path.isdir(fake[0])) else Path(fake[0])
+        fake = (
+            named_folders(fake)
+            if len(fake) > 1 or ("=" in fake[0] and not os.path.isdir(fake[0]))
+            else Path(fake[0])
+        )
     scores = evaluate(
         weights=parsed.weights, data=parsed.data, real=parsed.real, fake=fake,
         driver=parsed.driver, result=parsed.result, out=parsed.out, options=options,
@@ -233,7 +333,9 @@ def _study(parsed) -> int:
     if parsed.report:
         from dancepipe.study.report import study_report
 
-        print(study_report(parsed.database if parsed.report is True else Path(parsed.report)).text())
+        print(
+            study_report(parsed.database if parsed.report is True else Path(parsed.report)).text()
+        )
         return 0
     missing = [flag for flag in ("real", "fake") if not getattr(parsed, flag)]
     if missing:
@@ -242,19 +344,22 @@ def _study(parsed) -> int:
     from dancepipe.study.study import study
 
     summary = study(parsed.real, named_folders(parsed.fake), parsed.database, options)
-    print(f"{parsed.database}: {summary.votes} votes of {summary.volunteers} volunteers, {summary.finished} of them finished")
+    print(
+        f"{parsed.database}: {summary.votes} votes of {summary.volunteers} volunteers, "
+        f"{summary.finished} of them finished"
+    )
     return 0
 
 
 def _models(parsed) -> int:
-    from dancepipe.person.models import describe_models
+    from dancepipe.person.blazepose.models import describe_models
 
     print(describe_models())
     return 0
 
 
 def _weights(parsed) -> int:
-    from dancepipe.model.shipped import describe_shipped
+    from dancepipe.systems.shipped import describe_shipped
 
     print(describe_shipped())
     return 0

@@ -1,4 +1,5 @@
-"""Options: frozen dataclasses beside the functions that use them, filled from YAML files and command-line flags.
+"""Options: frozen dataclasses beside the functions that use them, filled from YAML files and
+command-line flags.
 
 An unknown key, a wrong type or a value out of range stops the run and says what would fit.
 """
@@ -12,10 +13,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dancepipe.errors import ConfigError
-from dancepipe.plain_text import shortened
+from dancepipe.files.plain_text import shortened
 
 
-def option(default, help: str, *, choices: tuple | None = None, minimum: float | None = None, maximum: float | None = None):
+def option(
+    default,
+    help: str,
+    *,
+    choices: tuple | None = None,
+    minimum: float | None = None,
+    maximum: float | None = None,
+):
     """A dataclass field with its default, its one comment, and what values fit."""
     metadata = {"help": help, "choices": choices, "minimum": minimum, "maximum": maximum}
     if dataclasses.is_dataclass(default):
@@ -43,7 +51,9 @@ def options_from(cls, values: Mapping, where: str):
         if key not in fields:
             shown = shortened(key if isinstance(key, str) else shortened(key))
             near = difflib.get_close_matches(shown.strip("'"), fields, n=1, cutoff=0.5)
-            hint = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(sorted(fields))}"
+            hint = (
+                f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(sorted(fields))}"
+            )
             raise ConfigError(f"{where}: unknown option {shown}; {hint}")
         filled[key] = _checked(fields[key], hints[key], value, f"{where}: option '{key}'")
     return cls(**filled)
@@ -69,7 +79,9 @@ def _checked(field: dataclasses.Field, hint, value, where: str):
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
         needed = names.get(kind, kind.__name__)
         raise ConfigError(f"{where} needs {needed}, got {shortened(value)}")
-    choices, minimum, maximum = (field.metadata.get(name) for name in ("choices", "minimum", "maximum"))
+    choices, minimum, maximum = (
+        field.metadata.get(name) for name in ("choices", "minimum", "maximum")
+    )
     if choices and value not in choices:
         fitting = ", ".join(map(str, choices))
         raise ConfigError(f"{where} must be one of {fitting}, got {shortened(value)}")
@@ -89,7 +101,7 @@ def read_yaml(path: Path) -> dict:
 
     Raises ConfigError for a missing, unreadable, too large or wrongly shaped file, with the line.
     """
-    from dancepipe.plain_yaml import read_plain_yaml
+    from dancepipe.files.plain_yaml import read_plain_yaml
 
     path = Path(path)
     try:

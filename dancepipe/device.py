@@ -17,9 +17,14 @@ def pick_device(name: str, *, say: Callable[[str], None] = print) -> str:
         raise ConfigError(f"unknown device '{name}'; use auto, cpu, cuda or cuda:N") from None
     if device.type == "cuda":
         if not torch.cuda.is_available():
-            raise ConfigError(f"device '{name}' was asked for, but torch sees no CUDA GPU; use --device cpu, or see dancepipe doctor")
+            raise ConfigError(
+                f"device '{name}' was asked for, but torch sees no CUDA GPU; use --device cpu, "
+                "or see dancepipe doctor"
+            )
         if (device.index or 0) >= torch.cuda.device_count():
-            raise ConfigError(f"device '{name}' was asked for, but there are {torch.cuda.device_count()} GPUs")
+            raise ConfigError(
+                f"device '{name}' was asked for, but there are {torch.cuda.device_count()} GPUs"
+            )
         say(f"device: {name} ({torch.cuda.get_device_name(device)})")
     elif device.type == "cpu":
         say(f"device: cpu ({torch.get_num_threads()} threads)")

@@ -1,4 +1,5 @@
-"""What is installed, which devices and which weights are found: one text to read and to paste into a report."""
+"""What is installed, which devices and which weights are found: one text to read and to paste
+into a report."""
 
 import importlib.metadata
 import platform
@@ -7,17 +8,59 @@ from pathlib import Path
 from dancepipe import __version__
 from dancepipe.errors import DancepipeError, WeightsMissingError
 
-_CORE = ("torch", "torchvision", "av", "numpy", "pillow", "tqdm", "pyyaml", "pyarrow", "safetensors", "yt-dlp", "ai-edge-litert", "opencv-python-headless", "tensorboard")
-_EXTRAS = {"yolo": "ultralytics", "rembg": "rembg", "decord": "decord", "ffmpeg": "ffmpeg-python", "dancers": "numba", "metrics": "torch-fidelity"}
+_CORE = (
+    "torch",
+    "torchvision",
+    "av",
+    "numpy",
+    "pillow",
+    "tqdm",
+    "pyyaml",
+    "pyarrow",
+    "safetensors",
+    "yt-dlp",
+    "ai-edge-litert",
+    "opencv-python-headless",
+    "tensorboard",
+)
+_EXTRAS = {
+    "yolo": "ultralytics",
+    "rembg": "rembg",
+    "decord": "decord",
+    "ffmpeg": "ffmpeg-python",
+    "dancers": "numba",
+    "metrics": "torch-fidelity",
+}
 
 
 def doctor(weights: Path | None = None) -> str:
     """The report as text. Never fails because something is missing: it says so."""
-    lines = [f"dancepipe {__version__}, Python {platform.python_version()}, {platform.platform()}", "", "core packages"]
+    lines = [
+        f"dancepipe {__version__}, Python {platform.python_version()}, {platform.platform()}",
+        "",
+        "core packages",
+    ]
     lines += [f"  {name:24} {_version(name) or 'MISSING: pip install dancepipe'}" for name in _CORE]
     lines += ["", "extras"]
-    lines += [f"  {extra:24} {_version(name) or f'not installed: pip install {chr(39)}dancepipe[{extra}]{chr(39)}'}" for extra, name in _EXTRAS.items()]
-    lines += ["", "devices", *_devices(), "", "backends", *_backends(), "", "weights", *_weights(weights), "", "weights of metrics", *_metric_weights()]
+    lines += [
+        f"  {extra:24} "
+        f"{_version(name) or f'not installed: pip install {chr(39)}dancepipe[{extra}]{chr(39)}'}"
+        for extra, name in _EXTRAS.items()
+    ]
+    lines += [
+        "",
+        "devices",
+        *_devices(),
+        "",
+        "backends",
+        *_backends(),
+        "",
+        "weights",
+        *_weights(weights),
+        "",
+        "weights of metrics",
+        *_metric_weights(),
+    ]
     return "\n".join(lines)
 
 
@@ -33,13 +76,21 @@ def _devices() -> list[str]:
         import torch
     except ImportError as error:
         return [f"  torch cannot be loaded: {error}"]
-    lines = [f"  cpu                      {torch.get_num_threads()} threads, bf16 {'fast' if _cpu_has_bf16() else 'slow (no hardware for it)'}"]
+    lines = [
+        f"  cpu                      {torch.get_num_threads()} threads, bf16 "
+        f"{'fast' if _cpu_has_bf16() else 'slow (no hardware for it)'}"
+    ]
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             properties = torch.cuda.get_device_properties(index)
-            lines.append(f"  cuda:{index}                   {properties.name}, {properties.total_memory / 2**30:.0f} GiB")
+            lines.append(
+                f"  cuda:{index}                   {properties.name}, "
+                f"{properties.total_memory / 2**30:.0f} GiB"
+            )
     else:
-        lines.append(f"  cuda                     none found ({'this torch is built without CUDA' if torch.version.cuda is None else 'no usable GPU or driver'})")
+        is_without = torch.version.cuda is None
+        reason = "this torch is built without CUDA" if is_without else "no usable GPU or driver"
+        lines.append(f"  cuda                     none found ({reason})")
     return lines
 
 
@@ -56,8 +107,8 @@ def _backends() -> list[str]:
     try:
         import numpy as np
 
+        from dancepipe.person.blazepose.models import models_at_hand
         from dancepipe.person.finder import open_person_finder
-        from dancepipe.person.models import models_at_hand
 
         if models_at_hand():
             with open_person_finder("mediapipe", "mediapipe", mode="photo") as finder:
@@ -69,18 +120,23 @@ def _backends() -> list[str]:
                 "the first use fetches them, or `dancepipe models` does"
             )
     except Exception as error:  # a report must name whatever is wrong, of whatever kind
-        lines.append(f"  pose and mask            mediapipe does NOT work: {type(error).__name__}: {error}")
+        lines.append(
+            f"  pose and mask            mediapipe does NOT work: {type(error).__name__}: {error}"
+        )
     from dancepipe.media.encoders import usable_encoders
     from dancepipe.media.ffmpeg_program import find_ffmpeg
 
     lines.append(f"  video encoders           {', '.join(usable_encoders())}")
-    lines.append(f"  ffmpeg program           {find_ffmpeg() or 'not found (only --writer ffmpeg and merged downloads need it)'}")
+    lines.append(
+        "  ffmpeg program           "
+        f"{find_ffmpeg() or 'not found (only --writer ffmpeg and merged downloads need it)'}"
+    )
     return lines
 
 
 def _weights(path: Path | None) -> list[str]:
-    from dancepipe.model.networks import load_networks
-    from dancepipe.model.shipped import SHIPPED, find_weights
+    from dancepipe.systems.focus_retain.networks import load_networks
+    from dancepipe.systems.shipped import SHIPPED, find_weights
 
     lines = []
     for wanted in [*(weights.name for weights in SHIPPED), *([path] if path else [])]:
@@ -92,21 +148,30 @@ def _weights(path: Path | None) -> list[str]:
         height, width = networks.dims.size_hw
         parts = "stage 1 and 2" if networks.enhancer is not None else "stage 1 only"
         if networks.dims.enlarge > 1:
-            parts += f", stage 1 at {width // networks.dims.enlarge} x {height // networks.dims.enlarge}"
+            parts += (
+                f", stage 1 at {width // networks.dims.enlarge} x {height // networks.dims.enlarge}"
+            )
         square = "" if height == width else "; not square: animate will not take them"
-        lines.append(f"  {wanted}: preset {networks.dims.preset}, {width} x {height}, {parts}{square}")
+        lines.append(
+            f"  {wanted}: preset {networks.dims.preset}, {width} x {height}, {parts}{square}"
+        )
     return lines
 
 
 def _metric_weights() -> list[str]:
-    from dancepipe.evaluate.metric_weights import KNOWN, download_cache, find_metric_weights
+    from dancepipe.evaluation.metric_weights import KNOWN, download_cache, find_metric_weights
 
-    lines = [f"  in {download_cache()} (another folder: evaluate --metric-weights; downloads: evaluate --fetch)"]
+    lines = [
+        f"  in {download_cache()} (another folder: evaluate --metric-weights; downloads: "
+        "evaluate --fetch)"
+    ]
     for name, known in KNOWN.items():
         try:
             find_metric_weights(name, None)
             words = "found"
         except DancepipeError as error:
             words = "absent" if isinstance(error, WeightsMissingError) else str(error)
-        lines.append(f"  {name:24} {words}: {known.file_name}, {known.megabytes} MB, {known.licence}")
+        lines.append(
+            f"  {name:24} {words}: {known.file_name}, {known.megabytes} MB, {known.licence}"
+        )
     return lines

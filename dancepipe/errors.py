@@ -11,7 +11,8 @@ class DancepipeError(Exception):
     """What a user can cause and mend."""
 
     def __reduce__(self):
-        # Python would call the class with the finished message alone; raised in a worker process, the error would not come back.
+        # Python would call the class with the finished message alone; raised in a worker process,
+        # the error would not come back.
         return _again, (type(self), self.args, vars(self))
 
 
@@ -64,7 +65,9 @@ class MissingExtraError(DancepipeError):
 
     def __init__(self, package: str, extra: str | None, purpose: str):
         what = f"dancepipe[{extra}]" if extra else package
-        super().__init__(f"{purpose} needs the package {package}, which is not installed: pip install '{what}'")
+        super().__init__(
+            f"{purpose} needs the package {package}, which is not installed: pip install '{what}'"
+        )
         self.package, self.extra = package, extra
 
 
@@ -93,4 +96,5 @@ class ProcessLostError(DancepipeError):
 
 
 class StudyError(DancepipeError):
-    """A study with volunteers that cannot be held or reported: folders that do not match, port in use, another study's votes."""
+    """A study with volunteers that cannot be held or reported: folders that do not match, port
+    in use, another study's votes."""

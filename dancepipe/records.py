@@ -57,12 +57,15 @@ class Frame:
     def __post_init__(self):
         _check_picture("image", self.image, 3)
         if not isinstance(self.time_seconds, Fraction):
-            raise ValueError(f"time_seconds must be a Fraction, got {type(self.time_seconds).__name__}")
+            raise ValueError(
+                f"time_seconds must be a Fraction, got {type(self.time_seconds).__name__}"
+            )
 
 
 @dataclass(frozen=True)
 class Pose:
-    """18 joints in OpenPose order (person/skeleton.py). confidence 0 = missing; its point then means nothing."""
+    """18 joints in OpenPose order (person/skeleton.py). confidence 0 = missing; its point then
+    means nothing."""
 
     points_px: np.ndarray  # float32 (18, 2): x, y; pixel centres at integers
     confidence: np.ndarray  # float32 (18,) in [0, 1]
@@ -71,7 +74,10 @@ class Pose:
         points = np.asarray(self.points_px, np.float32)
         confidence = np.asarray(self.confidence, np.float32)
         if points.shape != (JOINT_COUNT, 2) or confidence.shape != (JOINT_COUNT,):
-            raise ValueError(f"a pose has {JOINT_COUNT} joints, got points {points.shape}, confidence {confidence.shape}")
+            raise ValueError(
+                f"a pose has {JOINT_COUNT} joints, got points {points.shape}, confidence "
+                f"{confidence.shape}"
+            )
         if not np.isfinite(points).all() or not ((confidence >= 0) & (confidence <= 1)).all():
             raise ValueError("a pose needs finite points and confidences in [0, 1]")
         object.__setattr__(self, "points_px", points)
@@ -96,7 +102,10 @@ class Pose:
 
     def scaled_and_shifted(self, scale: float, shift_xy_px: tuple[float, float]) -> "Pose":
         """points * scale + shift, confidences unchanged."""
-        return Pose(self.points_px * np.float32(scale) + np.asarray(shift_xy_px, np.float32), self.confidence)
+        return Pose(
+            self.points_px * np.float32(scale) + np.asarray(shift_xy_px, np.float32),
+            self.confidence,
+        )
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,9 @@ class PersonFrame:
 
     def __post_init__(self):
         if self.hands is not None and self.hands.shape != (2, HAND_POINT_COUNT, 4):
-            raise ValueError(f"hands must have shape (2, {HAND_POINT_COUNT}, 4), got {self.hands.shape}")
+            raise ValueError(
+                f"hands must have shape (2, {HAND_POINT_COUNT}, 4), got {self.hands.shape}"
+            )
         if self.mask is not None:
             _check_picture("mask", self.mask, None)
         if self.people_seen < 1:

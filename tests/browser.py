@@ -1,4 +1,5 @@
-"""A real browser for tests: headless Chromium through chromedriver's HTTP interface (W3C WebDriver), standard library only."""
+"""A real browser for tests: headless Chromium through chromedriver's HTTP interface (W3C
+WebDriver), standard library only."""
 
 import base64
 import json
@@ -88,14 +89,21 @@ class Browser:
         """A key to whatever has the focus: a letter, or left, right, enter, tab."""
         value = KEYS.get(key, key)
         actions = [{"type": "keyDown", "value": value}, {"type": "keyUp", "value": value}]
-        self.call("POST", "actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
+        self.call(
+            "POST", "actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]}
+        )
 
     def tap(self, selector: str) -> None:
         """A finger on the middle of an element."""
         origin = {ELEMENT: self.find(selector)}
         move = {"type": "pointerMove", "origin": origin, "x": 0, "y": 0, "duration": 0}
         actions = [move, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
-        finger = {"type": "pointer", "id": "finger", "parameters": {"pointerType": "touch"}, "actions": actions}
+        finger = {
+            "type": "pointer",
+            "id": "finger",
+            "parameters": {"pointerType": "touch"},
+            "actions": actions,
+        }
         self.call("POST", "actions", {"actions": [finger]})
 
     def wait(self, condition: str, *arguments, seconds: float = 15):
@@ -106,30 +114,52 @@ class Browser:
             if value:
                 return value
             if time.monotonic() > end:
-                raise AssertionError(f"not within {seconds} s: {condition}; the page says: {self.run('return document.body.innerText')!r}")
+                raise AssertionError(
+                    f"not within {seconds} s: {condition}; the page says: "
+                    f"{self.run('return document.body.innerText')!r}"
+                )
             time.sleep(0.02)
 
     def screenshot(self, path: Path) -> None:
         Path(path).write_bytes(base64.b64decode(self.call("GET", "screenshot")))
 
     def console(self) -> list[str]:
-        """What the page complained of since the last look: blocked resources, exceptions, failed requests."""
+        """What the page complained of since the last look: blocked resources, exceptions, failed
+        requests."""
         return [entry["message"] for entry in self.call("POST", "se/log", {"type": "browser"})]
 
 
 @contextmanager
 def open_browser(folder: Path, *, phone: bool = False, size_wh: tuple[int, int] = (1280, 800)):
-    """A Browser with its own profile in `folder`; the test is skipped where Chromium or its driver is not installed."""
+    """A Browser with its own profile in `folder`; the test is skipped where Chromium or its
+    driver is not installed."""
     chromium = next((path for name in CHROMIUMS if (path := shutil.which(name))), None)
     driver = shutil.which("chromedriver")
     if chromium is None or driver is None:
-        pytest.skip(f"no {'Chromium' if chromium is None else 'chromedriver'} here (Debian: apt-get install chromium chromium-driver)")
-    flags = [*FLAGS, f"--user-data-dir={folder / 'profile'}", f"--window-size={size_wh[0]},{size_wh[1]}"]
+        pytest.skip(
+            f"no {'Chromium' if chromium is None else 'chromedriver'} here (Debian: apt-get "
+            "install chromium chromium-driver)"
+        )
+    flags = [
+        *FLAGS,
+        f"--user-data-dir={folder / 'profile'}",
+        f"--window-size={size_wh[0]},{size_wh[1]}",
+    ]
     options = {"binary": chromium, "args": flags} | ({"mobileEmulation": PHONE} if phone else {})
-    wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}}
-    process = subprocess.Popen([driver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    wanted = {
+        "capabilities": {
+            "alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        }
+    }
+    process = subprocess.Popen(
+        [driver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     try:
-        port = next(found[1] for line in process.stdout if (found := re.search(r"started successfully on port (\d+)", line)))
+        port = next(
+            found[1]
+            for line in process.stdout
+            if (found := re.search(r"started successfully on port (\d+)", line))
+        )
         base = f"http://127.0.0.1:{port}/session"
         answer = _call("POST", base, wanted)
         session = f"{base}/{answer['sessionId']}"
@@ -148,9 +178,13 @@ def open_browser(folder: Path, *, phone: bool = False, size_wh: tuple[int, int] 
 
 def _call(method: str, address: str, body: dict | None = None):
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(address, data, {"Content-Type": "application/json"}, method=method)
+    request = urllib.request.Request(
+        address, data, {"Content-Type": "application/json"}, method=method
+    )
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)["value"]
     except urllib.error.HTTPError as error:
-        raise AssertionError(f"{method} {address.rpartition('/')[2]}: {json.load(error)['value']['message']}") from None
+        raise AssertionError(
+            f"{method} {address.rpartition('/')[2]}: {json.load(error)['value']['message']}"
+        ) from None

@@ -9,14 +9,18 @@ OPEN_PICTURE = Image.open
 
 @pytest.fixture(autouse=True)
 def own_picture_reader():
-    """Importing ultralytics, as tests of its extra do, replaces Pillow's Image.open for the whole process."""
+    """Importing ultralytics, as tests of its extra do, replaces Pillow's Image.open for the
+    whole process."""
     Image.open = OPEN_PICTURE
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with real clips and photos for tests; a test that needs it is skipped where it is absent."""
-    folder = Path(os.environ.get("DANCEPIPE_SHARED") or Path(__file__).resolve().parents[1] / ".." / "shared").resolve()
+    """The folder with real clips and photos for tests; a test that needs it is skipped where it
+    is absent."""
+    folder = Path(
+        os.environ.get("DANCEPIPE_SHARED") or Path(__file__).resolve().parents[1] / ".." / "shared"
+    ).resolve()
     if not folder.is_dir():
         pytest.skip(f"no material folder at {folder} (set DANCEPIPE_SHARED)")
     return folder

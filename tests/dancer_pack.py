@@ -8,7 +8,8 @@ import pytest
 
 @pytest.fixture(scope="session")
 def dancer_pack(request) -> Path:
-    """The pack's folder: the environment variable DANCEPIPE_DANCERS, else dancers/ in the material folder; absent: skip."""
+    """The pack's folder: the environment variable DANCEPIPE_DANCERS, else dancers/ in the
+    material folder; absent: skip."""
     named = os.environ.get("DANCEPIPE_DANCERS")
     folder = Path(named) if named else request.getfixturevalue("shared") / "dancers"
     if not (folder / "MANIFEST.json").exists():

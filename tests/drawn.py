@@ -1,4 +1,5 @@
-"""Small drawn videos and photos with real codecs, for tests. The pictures say which frame they are and which way up."""
+"""Small drawn videos and photos with real codecs, for tests. The pictures say which frame they
+are and which way up."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -8,13 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-CORNERS = {(0, 0): (220, 30, 30), (0, -1): (30, 200, 30), (-1, 0): (30, 30, 220), (-1, -1): (230, 230, 230)}  # (row, column): RGB
+CORNERS = {
+    (0, 0): (220, 30, 30),
+    (0, -1): (30, 200, 30),
+    (-1, 0): (30, 30, 220),
+    (-1, -1): (230, 230, 230),
+}  # (row, column): RGB
 INDEX_BITS = 8
 
 
 def draw_picture(index: int, size_wh: tuple[int, int]) -> np.ndarray:
-    """uint8 RGB (H, W, 3): red, green, blue, white corners (top left, top right, bottom left, bottom right) and, across the
-    middle, the index as 8 dark or light cells, most significant first."""
+    """uint8 RGB (H, W, 3): red, green, blue, white corners (top left, top right, bottom left,
+    bottom right) and, across the middle, the index as 8 dark or light cells, most significant
+    first."""
     width, height = size_wh
     image = np.full((height, width, 3), 120, np.uint8)
     corner_h, corner_w = max(1, height // 4), max(1, width // 4)
@@ -33,7 +40,12 @@ def read_index(image: np.ndarray) -> int:
     """The index drawn into a picture, however it was scaled or compressed since."""
     height, width = image.shape[:2]
     middle = image[height * 7 // 16 : height * 9 // 16 + 1].mean((0, 2))
-    cells = [middle[int((bit + 0.3) * width / INDEX_BITS) : int((bit + 0.7) * width / INDEX_BITS) + 1].mean() for bit in range(INDEX_BITS)]
+    cells = [
+        middle[
+            int((bit + 0.3) * width / INDEX_BITS) : int((bit + 0.7) * width / INDEX_BITS) + 1
+        ].mean()
+        for bit in range(INDEX_BITS)
+    ]
     return sum(int(cell > 120) << (INDEX_BITS - 1 - bit) for bit, cell in enumerate(cells))
 
 
@@ -41,7 +53,10 @@ def corners_upright(image: np.ndarray, tolerance: float = 40) -> bool:
     """True when all four corners have their colours."""
     height, width = image.shape[:2]
     for (row, column), colour in CORNERS.items():
-        spot = image[height // 8 if row == 0 else -1 - height // 8, width // 8 if column == 0 else -1 - width // 8]
+        spot = image[
+            height // 8 if row == 0 else -1 - height // 8,
+            width // 8 if column == 0 else -1 - width // 8,
+        ]
         if np.abs(spot.astype(int) - colour).max() > tolerance:
             return False
     return True
@@ -69,19 +84,30 @@ def write_test_video(
 ) -> list[Fraction]:
     """A real video of drawn pictures; gives the times of its frames in seconds.
 
-    size_wh is the size as displayed: with rotation (counter-clockwise, 0 90 180 270) or sample_aspect_ratio the stored pictures
-    are turned or squeezed, so that a right reader shows them upright and square. times: for varying rates and start offsets.
+    size_wh is the size as displayed: with rotation (counter-clockwise, 0 90 180 270) or
+    sample_aspect_ratio the stored pictures are turned or squeezed, so that a right reader shows
+    them upright and square. times: for varying rates and start offsets.
     """
     rate = Fraction(rate)
     if time_base is None:
-        time_base = Fraction(1, rate.numerator * 512) if rate.denominator == 1 else Fraction(1, rate.numerator)
+        time_base = (
+            Fraction(1, rate.numerator * 512)
+            if rate.denominator == 1
+            else Fraction(1, rate.numerator)
+        )
     times = times if times is not None else [k / rate for k in range(frames)]
     stored_wh = size_wh if rotation % 180 == 0 else size_wh[::-1]
     if sample_aspect_ratio:
         stored_wh = (round(stored_wh[0] / sample_aspect_ratio), stored_wh[1])
     turned_wh = stored_wh if rotation % 180 == 0 else stored_wh[::-1]
-    movie = {"movie_timescale": str(time_base.denominator)} if str(path).endswith((".mp4", ".mov")) else {}
-    with av.open(str(path), "w", format=format, options={**movie, **(container_options or {})}) as output:
+    movie = (
+        {"movie_timescale": str(time_base.denominator)}
+        if str(path).endswith((".mp4", ".mov"))
+        else {}
+    )
+    with av.open(
+        str(path), "w", format=format, options={**movie, **(container_options or {})}
+    ) as output:
         stream = output.add_stream(codec, rate=rate, options=options or {})
         stream.width, stream.height = stored_wh
         stream.pix_fmt = pixel_format
@@ -96,7 +122,9 @@ def write_test_video(
         sound = output.add_stream(audio_codec, rate=48000) if audio else None
         for index, time_seconds in enumerate(times):
             upright = draw(index, turned_wh)
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.rot90(upright, -rotation // 90)), "rgb24")
+            frame = av.VideoFrame.from_ndarray(
+                np.ascontiguousarray(np.rot90(upright, -rotation // 90)), "rgb24"
+            )
             frame.pts, frame.time_base = round(time_seconds / time_base), time_base
             output.mux(stream.encode(frame.reformat(format=pixel_format)))
         output.mux(stream.encode(None))
@@ -111,9 +139,13 @@ def write_tone(output, sound, seconds: float) -> None:
     samples = int(seconds * 48000)
     wave = (0.2 * np.sin(np.arange(samples) * (2 * np.pi * 440 / 48000))).astype(np.float32)
     channels = len(sound.codec_context.layout.channels)
-    resampler = av.AudioResampler(sound.codec_context.format, layout, 48000, frame_size=sound.codec_context.frame_size or 1024)
+    resampler = av.AudioResampler(
+        sound.codec_context.format, layout, 48000, frame_size=sound.codec_context.frame_size or 1024
+    )
     for start in range(0, samples, 4800):
-        chunk = av.AudioFrame.from_ndarray(np.ascontiguousarray(np.tile(wave[start : start + 4800], (channels, 1))), "fltp", layout)
+        chunk = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(np.tile(wave[start : start + 4800], (channels, 1))), "fltp", layout
+        )
         chunk.sample_rate, chunk.pts, chunk.time_base = 48000, start, Fraction(1, 48000)
         for frame in resampler.resample(chunk):
             output.mux(sound.encode(frame))
@@ -129,7 +161,9 @@ def write_test_sound(path: Path, codec: str = "aac", seconds: float = 0.5) -> No
         write_tone(output, output.add_stream(codec, rate=48000), seconds)
 
 
-def write_test_photo(path: Path, size_wh: tuple[int, int] = (80, 60), index: int = 5, **save_options) -> np.ndarray:
+def write_test_photo(
+    path: Path, size_wh: tuple[int, int] = (80, 60), index: int = 5, **save_options
+) -> np.ndarray:
     """A picture file of draw_picture(); gives the array."""
     image = draw_picture(index, size_wh)
     Image.fromarray(image).save(path, **save_options)

@@ -214,7 +214,7 @@ def _write_configs(folder: Path) -> list[str]:
 
 def _read_config(path: Path) -> None:
     from dancepipe.config import merged, options_from, read_yaml
-    from dancepipe.train.options import TrainOptions
+    from dancepipe.training.options import TrainOptions
 
     options_from(TrainOptions, merged(read_yaml(path), {"seed": 1}), str(path))
 
@@ -231,8 +231,8 @@ def _write_lists(folder: Path) -> list[str]:
 
 
 def _read_list(path: Path) -> None:
-    from dancepipe.build_dataset.build import clip_path
-    from dancepipe.build_dataset.sources import read_sources, split_of
+    from dancepipe.building.build import clip_path
+    from dancepipe.building.sources import read_sources, split_of
 
     found, _ = read_sources([str(path / "list.txt")], say=quiet)
     for source in found:
@@ -241,8 +241,8 @@ def _read_list(path: Path) -> None:
 
 
 def _write_scores(folder: Path) -> list[str]:
-    from dancepipe.evaluate.scores import Scores, scores_text
-    from dancepipe.evaluate.statistics import Estimate
+    from dancepipe.evaluation.scores import Scores, scores_text
+    from dancepipe.evaluation.statistics import Estimate
 
     methods = {
         "network": {
@@ -261,9 +261,9 @@ def _write_scores(folder: Path) -> list[str]:
 
 
 def _read_scores(path: Path) -> None:
-    from dancepipe.evaluate.measures import MEASURES
-    from dancepipe.evaluate.scores import read_scores, shown
-    from dancepipe.evaluate.statistics import Estimate
+    from dancepipe.evaluation.measures import MEASURES
+    from dancepipe.evaluation.scores import read_scores, shown
+    from dancepipe.evaluation.statistics import Estimate
 
     record = read_scores(path)
     for values in record["methods"].values():
@@ -278,7 +278,7 @@ def _read_scores(path: Path) -> None:
 
 @cache
 def _dims():
-    from dancepipe.model.dims import EnhancerDims, FlowAttentionDims, ModelDims
+    from dancepipe.systems.focus_retain.dims import EnhancerDims, FlowAttentionDims, ModelDims
 
     return ModelDims("tiny", (32, 32), FlowAttentionDims(2, prior="limbs"), EnhancerDims(1, 2))
 
@@ -287,8 +287,8 @@ def _dims():
 def _networks() -> dict:
     import torch
 
-    from dancepipe.model.enhancer import Enhancer
-    from dancepipe.model.flow_attention import FlowAttentionNetwork
+    from dancepipe.systems.focus_retain.enhancer import Enhancer
+    from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
@@ -300,7 +300,7 @@ def _networks() -> dict:
 
 
 def _write_weights(folder: Path) -> list[str]:
-    from dancepipe.model.weights import WeightsInfo, save_weights
+    from dancepipe.systems.weights import WeightsInfo, save_weights
 
     networks = _networks()
     save_weights(folder / "both.safetensors", WeightsInfo(_dims(), 2, 10), networks)
@@ -310,20 +310,20 @@ def _write_weights(folder: Path) -> list[str]:
 
 
 def _read_weights(path: Path) -> None:
-    from dancepipe.model.networks import load_networks
+    from dancepipe.systems.focus_retain.networks import load_networks
 
     load_networks(path)
 
 
 def _run_options():
-    from dancepipe.train.options import TrainOptions
+    from dancepipe.training.options import TrainOptions
 
     return TrainOptions(preset="tiny", height_px=32, width_px=32, stage1_steps=4, perceptual="none")
 
 
 def _write_run(folder: Path) -> list[str]:
-    from dancepipe.train.checkpoint import Position, save_checkpoint
-    from dancepipe.train.run_folder import RunLog, open_run_folder
+    from dancepipe.training.checkpoint import Position, save_checkpoint
+    from dancepipe.training.run_folder import RunLog, open_run_folder
 
     run = folder / "run"
     description = {"data": "data", "facts": {"fingerprint": "a"}, "options": {"batch": 2}}
@@ -351,8 +351,8 @@ def _trained():
 
 
 def _read_run(path: Path) -> None:
-    from dancepipe.train.checkpoint import checkpoints, load_checkpoint, read_position
-    from dancepipe.train.run_folder import RunLog, open_run_folder
+    from dancepipe.training.checkpoint import checkpoints, load_checkpoint, read_position
+    from dancepipe.training.run_folder import RunLog, open_run_folder
 
     description = {"data": "data", "facts": {"fingerprint": "a"}}
     open_run_folder(path, _run_options(), description, resume=True, say=quiet)
@@ -371,7 +371,7 @@ def _write_data(folder: Path) -> list[str]:
     """Two people of six pictures a split, with the exact flow of the first."""
     from figure import draw_figure, standing_pose
 
-    from dancepipe.dataset.store import ClipWriter, DatasetRow
+    from dancepipe.data.store import ClipWriter, DatasetRow
 
     data = folder / "data"
     for split in ("train", "test"):
@@ -407,9 +407,9 @@ def _write_data(folder: Path) -> list[str]:
 
 
 def _read_data(path: Path) -> None:
-    from dancepipe.dataset.pairs import PairSource, collate
-    from dancepipe.dataset.store import built_from, clip_files, read_clip
-    from dancepipe.evaluate.pair_list import HeldOut, drawn_pairs
+    from dancepipe.data.pairs import PairSource, collate
+    from dancepipe.data.store import built_from, clip_files, read_clip
+    from dancepipe.evaluation.pair_list import HeldOut, drawn_pairs
 
     source = PairSource(path, "train", (32, 32), seed=0)
     collate([source[number] for number in range(6)])
@@ -423,16 +423,16 @@ def _read_data(path: Path) -> None:
 
 
 def _read_flow_of_data(path: Path) -> None:
-    from dancepipe.dataset.pairs import PairSource, collate
+    from dancepipe.data.pairs import PairSource, collate
 
     source = PairSource(path, "train", (16, 16), seed=0, with_flow=True)
     collate([source[number] for number in range(12)])
 
 
 def _write_notes(folder: Path) -> list[str]:
-    from dancepipe.build_dataset.ledger import Ledger
-    from dancepipe.build_dataset.options import BuildDatasetOptions
-    from dancepipe.dataset.recipe import hold_to_recipe
+    from dancepipe.building.ledger import Ledger
+    from dancepipe.building.options import BuildDatasetOptions
+    from dancepipe.data.recipe import hold_to_recipe
 
     notes = folder / "notes"
     hold_to_recipe(notes, BuildDatasetOptions(), apart_from=("device",))
@@ -443,9 +443,9 @@ def _write_notes(folder: Path) -> list[str]:
 
 
 def _read_notes(path: Path) -> None:
-    from dancepipe.build_dataset.ledger import Ledger
-    from dancepipe.build_dataset.options import BuildDatasetOptions
-    from dancepipe.dataset.recipe import hold_to_recipe
+    from dancepipe.building.ledger import Ledger
+    from dancepipe.building.options import BuildDatasetOptions
+    from dancepipe.data.recipe import hold_to_recipe
 
     with Ledger(path / "failures.jsonl", {"a.mp4"}, quiet) as ledger:
         ledger.add("a.mp4", "fetch", "still not")
@@ -453,7 +453,7 @@ def _read_notes(path: Path) -> None:
 
 
 def _write_features(folder: Path) -> list[str]:
-    from dancepipe.evaluate.cache import FeatureCache, picture_digests
+    from dancepipe.evaluation.cache import FeatureCache, picture_digests
 
     cache = FeatureCache(folder / "features", "a network", quiet)
     pictures = np.arange(4 * 12, dtype=np.uint8).reshape(4, 2, 2, 3)
@@ -463,7 +463,7 @@ def _write_features(folder: Path) -> list[str]:
 
 
 def _read_features(path: Path) -> None:
-    from dancepipe.evaluate.cache import FeatureCache, picture_digests
+    from dancepipe.evaluation.cache import FeatureCache, picture_digests
 
     cache = FeatureCache(path, "a network", quiet)
     pictures = np.arange(5 * 12, dtype=np.uint8).reshape(5, 2, 2, 3)
@@ -488,7 +488,7 @@ def _write_pairs(folder: Path) -> list[str]:
 def _held_out():
     import tempfile
 
-    from dancepipe.evaluate.pair_list import HeldOut
+    from dancepipe.evaluation.pair_list import HeldOut
 
     folder = Path(tempfile.mkdtemp())
     try:
@@ -499,7 +499,7 @@ def _held_out():
 
 
 def _read_pairs(path: Path) -> None:
-    from dancepipe.evaluate.pair_list import read_pairs
+    from dancepipe.evaluation.pair_list import read_pairs
 
     read_pairs(path / "pairs.csv", _held_out())
 
@@ -528,8 +528,8 @@ def _write_published(folder: Path) -> list[str]:
 
 
 def _read_published(path: Path) -> None:
-    from dancepipe.build_dataset.public import LAYOUTS, read_public
-    from dancepipe.dataset.pose_transfer import annotated_width, read_name_pairs
+    from dancepipe.building.public import LAYOUTS, read_public
+    from dancepipe.data.pose_transfer import annotated_width, read_name_pairs
 
     layout = {"market": "market1501", "fashion": "deepfashion"}[path.name]
     for pictures in read_public(path, layout).values():
@@ -590,7 +590,7 @@ def _sign(pack: Path) -> None:
 
 
 def _read_pack(path: Path) -> None:
-    from dancepipe.dancers.assets import _load_checked, load_assets
+    from dancepipe.synthetic.assets import _load_checked, load_assets
 
     _load_checked.cache_clear()
     _sign(path)
@@ -598,7 +598,7 @@ def _read_pack(path: Path) -> None:
 
 
 def _read_manifest(path: Path) -> None:
-    from dancepipe.dancers.assets import _load_checked, load_assets
+    from dancepipe.synthetic.assets import _load_checked, load_assets
 
     _load_checked.cache_clear()
     load_assets(path)

@@ -13,7 +13,6 @@ import selectors
 import shutil
 import subprocess
 import sys
-import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass

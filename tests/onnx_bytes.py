@@ -4,12 +4,17 @@
 def onnx_node(operation: str, source: str, result: str, **axes: tuple[int, ...]) -> bytes:
     """One operation; axes: attributes that are lists of whole numbers."""
     attributes = b"".join(
-        _bytes(5, _bytes(1, name) + b"".join(_number(8, value) for value in values) + _number(20, 7)) for name, values in axes.items()
+        _bytes(
+            5, _bytes(1, name) + b"".join(_number(8, value) for value in values) + _number(20, 7)
+        )
+        for name, values in axes.items()
     )
     return _bytes(1, source) + _bytes(2, result) + _bytes(4, operation) + attributes
 
 
-def onnx_model(nodes: list[bytes], inputs: dict[str, tuple[int, ...]], outputs: dict[str, tuple[int, ...]]) -> bytes:
+def onnx_model(
+    nodes: list[bytes], inputs: dict[str, tuple[int, ...]], outputs: dict[str, tuple[int, ...]]
+) -> bytes:
     """The file. inputs, outputs: name -> shape, floats."""
     graph = b"".join(_bytes(1, node) for node in nodes) + _bytes(2, "g")
     for field, tensors in ((11, inputs), (12, outputs)):

@@ -5,25 +5,38 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dancepipe.person.draw import heat_maps, joint_map
-from dancepipe.person.skeleton import JOINTS, LIMBS
+from dancepipe.pose.draw import heat_maps, joint_map
+from dancepipe.pose.skeleton import JOINTS, LIMBS
 
 # In picture heights; x from the middle, y from the top.
 _STANDING = {
-    "nose": (0, 0.14), "neck": (0, 0.27),
-    "right_shoulder": (-0.13, 0.27), "right_elbow": (-0.2, 0.42), "right_wrist": (-0.2, 0.57),
-    "left_shoulder": (0.13, 0.27), "left_elbow": (0.2, 0.42), "left_wrist": (0.2, 0.57),
-    "right_hip": (-0.07, 0.55), "right_knee": (-0.08, 0.75), "right_ankle": (-0.08, 0.93),
-    "left_hip": (0.07, 0.55), "left_knee": (0.08, 0.75), "left_ankle": (0.08, 0.93),
-    "right_eye": (-0.03, 0.11), "left_eye": (0.03, 0.11), "right_ear": (-0.06, 0.13), "left_ear": (0.06, 0.13),
-}  # fmt: skip
+    "nose": (0, 0.14),
+    "neck": (0, 0.27),
+    "right_shoulder": (-0.13, 0.27),
+    "right_elbow": (-0.2, 0.42),
+    "right_wrist": (-0.2, 0.57),
+    "left_shoulder": (0.13, 0.27),
+    "left_elbow": (0.2, 0.42),
+    "left_wrist": (0.2, 0.57),
+    "right_hip": (-0.07, 0.55),
+    "right_knee": (-0.08, 0.75),
+    "right_ankle": (-0.08, 0.93),
+    "left_hip": (0.07, 0.55),
+    "left_knee": (0.08, 0.75),
+    "left_ankle": (0.08, 0.93),
+    "right_eye": (-0.03, 0.11),
+    "left_eye": (0.03, 0.11),
+    "right_ear": (-0.06, 0.13),
+    "left_ear": (0.06, 0.13),
+}
 _FOLLOWS = {"elbow": "shoulder", "wrist": "elbow", "knee": "hip", "ankle": "knee"}
 _HEAD = ("nose", "eye", "ear")
 
 
 @dataclass(frozen=True)
 class PuppetPairs:
-    """What a training batch holds. Pictures (B, 3, S, S) in [-1, 1], mask (B, 1, S, S), joints (B, 18, 3) of the target."""
+    """What a training batch holds. Pictures (B, 3, S, S) in [-1, 1], mask (B, 1, S, S), joints
+    (B, 18, 3) of the target."""
 
     I_r: Tensor
     S_r: Tensor
@@ -44,8 +57,14 @@ def puppet_pairs(count: int, side_px: int, seed: int = 0) -> PuppetPairs:
     random = torch.Generator().manual_seed(seed)
     colours = torch.rand(count, 5, 3, generator=random) * 2 - 1
     reference, target = _poses(count, side_px, random), _poses(count, side_px, random)
-    (I_r, _), (I_t, mask) = _pictures(reference, colours, side_px), _pictures(target, colours, side_px)
-    (S_r, J_r), (S_t, J_t) = ((heat_maps(joints, side_px, side_px), joint_map(joints, side_px, side_px)) for joints in (reference, target))
+    (I_r, _), (I_t, mask) = (
+        _pictures(reference, colours, side_px),
+        _pictures(target, colours, side_px),
+    )
+    (S_r, J_r), (S_t, J_t) = (
+        (heat_maps(joints, side_px, side_px), joint_map(joints, side_px, side_px))
+        for joints in (reference, target)
+    )
     return PuppetPairs(I_r, S_r, S_t, J_r, J_t, I_t, mask, target)
 
 
@@ -66,10 +85,16 @@ def _pictures(joints: Tensor, colours: Tensor, side_px: int) -> tuple[Tensor, Te
     """Every limb a capsule of its part's colour, drawn over those before it."""
     y, x = torch.meshgrid(torch.arange(float(side_px)), torch.arange(float(side_px)), indexing="ij")
     pixels = torch.stack((x, y), -1)  # (S, S, 2)
-    picture, mask = torch.zeros(len(joints), 3, side_px, side_px), torch.zeros(len(joints), 1, side_px, side_px)
+    picture, mask = (
+        torch.zeros(len(joints), 3, side_px, side_px),
+        torch.zeros(len(joints), 1, side_px, side_px),
+    )
     for a, b in LIMBS:
         start, end = joints[:, a, None, None, :2], joints[:, b, None, None, :2]
-        along = (((pixels - start) * (end - start)).sum(-1) / (end - start).square().sum(-1).clamp_min(1e-6)).clamp(0, 1)
+        along = (
+            ((pixels - start) * (end - start)).sum(-1)
+            / (end - start).square().sum(-1).clamp_min(1e-6)
+        ).clamp(0, 1)
         distance = (pixels - start - along[..., None] * (end - start)).norm(dim=-1)
         cover = (side_px / 20 + 0.5 - distance).clamp(0, 1)[:, None]  # (B, 1, S, S)
         picture = picture * (1 - cover) + colours[:, _part(JOINTS[b]), :, None, None] * cover

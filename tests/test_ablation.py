@@ -1,4 +1,5 @@
-"""tools/ablation.py in small: shared stages equal trained ones, a second call does nothing, the table says what was done."""
+"""tools/ablation.py in small: shared stages equal trained ones, a second call does nothing, the
+table says what was done."""
 
 import json
 import sys
@@ -16,11 +17,18 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 import ablation as tool
 
 from dancepipe.errors import ConfigError
-from dancepipe.evaluate.options import EvaluateOptions
-from dancepipe.train.train import train
+from dancepipe.evaluation.options import EvaluateOptions
+from dancepipe.training.train import train
 
 BASE = replace(QUICK, stage1_steps=3, stage2_steps=2, sample_every=100, save_every=100)
-SCORING = EvaluateOptions(metrics="l1,ssim,hf,pre,found", pairs_per_person=2, min_pose_change=0.1, bootstrap=50, device="cpu", cache="none")
+SCORING = EvaluateOptions(
+    metrics="l1,ssim,hf,pre,found",
+    pairs_per_person=2,
+    min_pose_change=0.1,
+    bootstrap=50,
+    device="cpu",
+    cache="none",
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +51,31 @@ def row(text: str, title: str) -> str:
 def test_every_arm_is_trained_scored_and_in_the_table(done):
     out, text = done
     for arm in tool.ARMS:
-        assert (out / arm.name / "weights.safetensors").exists() and (out / arm.name / "scores.html").exists()
-        l1 = json.loads((out / arm.name / "scores.json").read_text())["methods"]["network"]["l1_box"]["value"]
+        assert (out / arm.name / "weights.safetensors").exists() and (
+            out / arm.name / "scores.html"
+        ).exists()
+        l1 = json.loads((out / arm.name / "scores.json").read_text())["methods"]["network"][
+            "l1_box"
+        ]["value"]
         assert f"{l1:.4f} [" in row(text, arm.title)
-    for line in ("copy", "limb-warp", "real", "Full (paper)", "GFLA (paper)", "w/o Face Loss (paper)"):
+    for line in (
+        "copy",
+        "limb-warp",
+        "real",
+        "Full (paper)",
+        "GFLA (paper)",
+        "w/o Face Loss (paper)",
+    ):
         assert row(text, line)
-    assert "10 pairs of 5 held-out people at 32 x 32" in text and "FID" in text and "correctness term" in text
-    assert "Full: 3 steps of stage 1, 2 of stage 2" in text and "w/o Face Loss: 3 steps of stage 1 (those of full), 2 of stage 2" in text
+    assert (
+        "10 pairs of 5 held-out people at 32 x 32" in text
+        and "FID" in text
+        and "correctness term" in text
+    )
+    assert (
+        "Full: 3 steps of stage 1, 2 of stage 2" in text
+        and "w/o Face Loss: 3 steps of stage 1 (those of full), 2 of stage 2" in text
+    )
     assert (out / "table.txt").read_text() == text + "\n"
     picture = np.asarray(Image.open(out / "pictures.jpg"))
     assert picture.shape == (14 + 5 * 160, (3 + len(tool.ARMS)) * 160, 3)
@@ -58,7 +84,9 @@ def test_every_arm_is_trained_scored_and_in_the_table(done):
 def test_baselines_are_scored_once_and_all_arms_on_the_same_pairs(done):
     out, _ = done
     records = [json.loads((out / arm.name / "scores.json").read_text()) for arm in tool.ARMS]
-    assert [list(record["methods"]) for record in records] == [["network", "copy", "limb-warp", "real"]] + [["network", "real"]] * (len(records) - 1)
+    assert [list(record["methods"]) for record in records] == [
+        ["network", "copy", "limb-warp", "real"]
+    ] + [["network", "real"]] * (len(records) - 1)
     assert len({record["protocol"]["data_sha256"] for record in records}) == 1
     assert len({record["protocol"]["weights_sha256"] for record in records}) == len(records)
 
@@ -75,7 +103,11 @@ def test_a_shared_stage_1_gives_the_weights_of_a_run_of_its_own(done, data, tmp_
 
 def test_a_second_call_does_nothing_and_another_plan_is_refused(done, data):
     out, text = done
-    files = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.suffix in (".safetensors", ".json", ".jsonl")}
+    files = {
+        path: path.stat().st_mtime_ns
+        for path in out.rglob("*")
+        if path.suffix in (".safetensors", ".json", ".jsonl")
+    }
     assert tool.ablation(data, out, BASE, scoring=SCORING, say=quiet) == text
     assert files == {path: path.stat().st_mtime_ns for path in files}
     with pytest.raises(ConfigError, match="holds an ablation with other options; give the same"):
@@ -84,7 +116,9 @@ def test_a_second_call_does_nothing_and_another_plan_is_refused(done, data):
 
 def test_a_stopped_arm_goes_on(data, tmp_path, monkeypatch):
     arms = tool.ARMS[:1]
-    straight = tool.ablation(data, tmp_path / "straight", BASE, arms=arms, scoring=SCORING, say=quiet)
+    straight = tool.ablation(
+        data, tmp_path / "straight", BASE, arms=arms, scoring=SCORING, say=quiet
+    )
 
     class Killed(Exception):
         pass
@@ -93,7 +127,13 @@ def test_a_stopped_arm_goes_on(data, tmp_path, monkeypatch):
         raise Killed
 
     monkeypatch.setattr(tool, "evaluate", killed)
-    monkeypatch.setattr(tool, "train", lambda data, out, options, **rest: train(data, out, replace(options, stop_after=1e-3), **rest))
+    monkeypatch.setattr(
+        tool,
+        "train",
+        lambda data, out, options, **rest: train(
+            data, out, replace(options, stop_after=1e-3), **rest
+        ),
+    )
     with pytest.raises(Killed):  # stopped after a step: there are no weights to score yet
         tool.ablation(data, tmp_path / "stopped", BASE, arms=arms, scoring=SCORING, say=quiet)
     monkeypatch.undo()
@@ -104,29 +144,50 @@ def test_a_stopped_arm_goes_on(data, tmp_path, monkeypatch):
 
 
 def test_seconds_scale_the_steps_of_all_arms_alike(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(tool, "_pace", lambda data, out, options, trained, say: {stage: 0.5 * stage for stage, count in trained.items() if count})
+    monkeypatch.setattr(
+        tool,
+        "_pace",
+        lambda data, out, options, trained, say: {
+            stage: 0.5 * stage for stage, count in trained.items() if count
+        },
+    )
     arms = tuple(arm for arm in tool.ARMS if arm.name in ("full", "no_face", "gfla"))
-    options = {arm.name: tool.arm_options(arm, replace(BASE, stage1_steps=200, stage2_steps=100)) for arm in arms}
+    options = {
+        arm.name: tool.arm_options(arm, replace(BASE, stage1_steps=200, stage2_steps=100))
+        for arm in arms
+    }
     steps = tool._steps(data, tmp_path, arms, options, 80.0, quiet)
-    # Named: full 200 x .5 + 100 x 1, no_face 100 x 1 (stage 1 is shared), gfla 200 x .5: 400 s, of which 80 are a fifth.
+    # Named: full 200 x .5 + 100 x 1, no_face 100 x 1 (stage 1 is shared), gfla 200 x .5: 400 s, of
+    # which 80 are a fifth.
     both = {"stage1_steps": 40, "stage2_steps": 20}
     assert steps == {"full": both, "no_face": both, "gfla": {"stage1_steps": 40, "stage2_steps": 0}}
 
 
 def test_the_pace_is_measured_by_training(data, tmp_path):
     pace = tool._pace(data, tmp_path / "pace", BASE, {1: 3, 2: 2}, quiet)
-    assert set(pace) == {1, 2} and all(0.001 < seconds < 60 for seconds in pace.values()) and not (tmp_path / "pace").exists()
+    assert (
+        set(pace) == {1, 2}
+        and all(0.001 < seconds < 60 for seconds in pace.values())
+        and not (tmp_path / "pace").exists()
+    )
 
 
 def test_with_prior_the_papers_arms_have_it_and_gfla_does_not():
     options = {arm.name: tool.arm_options(arm, BASE, with_prior=True) for arm in tool.ARMS}
-    assert options["full"] == options["prior"] and options["no_enhancer"] == options["prior_no_enhancer"]
+    assert (
+        options["full"] == options["prior"]
+        and options["no_enhancer"] == options["prior_no_enhancer"]
+    )
     assert options["no_attention"] == replace(options["prior"], attention_module=False)
-    assert options["gfla"].prior == "none" and options["gfla"] == tool.arm_options(tool.ARMS[4], BASE)
+    assert options["gfla"].prior == "none" and options["gfla"] == tool.arm_options(
+        tool.ARMS[4], BASE
+    )
 
 
 def test_bad_arms_are_named(data, tmp_path, capsys):
-    assert tool.main(["--data", str(data), "--out", str(tmp_path / "x"), "--arms", "full,gflaa"]) == 2
+    assert (
+        tool.main(["--data", str(data), "--out", str(tmp_path / "x"), "--arms", "full,gflaa"]) == 2
+    )
     assert "unknown arms gflaa; known are full, no_enhancer" in capsys.readouterr().err
     assert tool.main(["--data", str(data), "--out", str(tmp_path / "x"), "--arms", "no_face"]) == 2
     assert "share the first stage of full; add it" in capsys.readouterr().err

@@ -1,4 +1,5 @@
-"""animate: every frame of the driver comes out with its time and the audio untouched, whatever the driver; bad input changes nothing."""
+"""animate: every frame of the driver comes out with its time and the audio untouched, whatever
+the driver; bad input changes nothing."""
 
 import os
 import signal
@@ -14,10 +15,17 @@ import pytest
 from drawn import write_test_photo, write_test_sound
 from people import SAMPLES, SIZE_WH, write_dance, write_untrained_weights
 
-from dancepipe.animate.animate import SYNTHETIC_TAG, animate
-from dancepipe.animate.options import AnimateOptions
-from dancepipe.errors import BadImageError, BadVideoError, ConfigError, NoPersonError, OutputError, WeightsError
+from dancepipe.errors import (
+    BadImageError,
+    BadVideoError,
+    ConfigError,
+    NoPersonError,
+    OutputError,
+    WeightsError,
+)
 from dancepipe.media.read import VideoReader
+from dancepipe.rendering.animate import SYNTHETIC_TAG, animate
+from dancepipe.rendering.options import AnimateOptions
 
 REFERENCE = SAMPLES / "reference.png"
 CPU = AnimateOptions(device="cpu")
@@ -40,7 +48,11 @@ def video_times(path) -> list[Fraction]:
 def audio_packets(path) -> list[tuple[Fraction, bytes]]:
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
-        return [(packet.pts * stream.time_base, bytes(packet)) for packet in container.demux(stream) if packet.size]
+        return [
+            (packet.pts * stream.time_base, bytes(packet))
+            for packet in container.demux(stream)
+            if packet.size
+        ]
 
 
 def pictures(path) -> np.ndarray:
@@ -53,7 +65,11 @@ DRIVERS = {
     "30 fps": {},
     "29.97 fps": {"rate": Fraction(30000, 1001)},
     "varying rate": {"frames": 12, "times": VARYING, "time_base": Fraction(1, 600)},
-    "late start": {"frames": 12, "times": [Fraction(3, 4) + Fraction(n, 25) for n in range(12)], "time_base": Fraction(1, 12800)},
+    "late start": {
+        "frames": 12,
+        "times": [Fraction(3, 4) + Fraction(n, 25) for n in range(12)],
+        "time_base": Fraction(1, 12800),
+    },
     "odd size": {"size_wh": (225, 321), "pixel_format": "yuv444p"},
     "rotated": {"rotation": 90},
     "squeezed pixels": {"sample_aspect_ratio": Fraction(4, 3), "size_wh": (240, 320)},
@@ -83,7 +99,13 @@ def test_batches_change_nothing_and_neither_does_running_again(tmp_path, weights
     write_dance(tmp_path / "driver.mp4", frames=10)
     results = []
     for batch in (1, 1, 4):
-        animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", weights, replace(AGAIN, batch=batch, crf=0))
+        animate(
+            REFERENCE,
+            tmp_path / "driver.mp4",
+            tmp_path / "out.mp4",
+            weights,
+            replace(AGAIN, batch=batch, crf=0),
+        )
         results.append(pictures(tmp_path / "out.mp4").astype(int))
     assert np.array_equal(results[0], results[1])
     assert np.abs(results[0] - results[2]).max() <= 2  # other batch sizes may round otherwise
@@ -91,7 +113,13 @@ def test_batches_change_nothing_and_neither_does_running_again(tmp_path, weights
 
 def test_frames_without_a_person_hold_the_last_pose_and_are_counted(tmp_path, weights):
     write_dance(tmp_path / "driver.mp4", frames=20, empty=(0, 1, 9, 10, 11))
-    summary = animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", weights, AnimateOptions(device="cpu", crf=0))
+    summary = animate(
+        REFERENCE,
+        tmp_path / "driver.mp4",
+        tmp_path / "out.mp4",
+        weights,
+        AnimateOptions(device="cpu", crf=0),
+    )
     assert summary.frames_out == 20 and 3 <= summary.frames_held <= 6
     assert "frames without a person held the last pose" in summary.text()
     made = pictures(tmp_path / "out.mp4").astype(int)
@@ -108,8 +136,13 @@ def test_backgrounds(tmp_path, weights):
         corners[name] = pictures(out)[3][:8, :8].mean((0, 1))
     assert np.abs(corners["white"] - 255).max() < 3 and np.abs(corners["black"]).max() < 3
     assert np.abs(corners["#20c040"] - (0x20, 0xC0, 0x40)).max() < 5
-    assert np.abs(corners["driver"] - pictures(tmp_path / "driver.mp4")[3][:8, :8].mean((0, 1))).max() < 5
-    assert corners["reference"].min() > 150 and np.ptp(corners["reference"]) < 30  # the light wall of the photo
+    assert (
+        np.abs(corners["driver"] - pictures(tmp_path / "driver.mp4")[3][:8, :8].mean((0, 1))).max()
+        < 5
+    )
+    assert (
+        corners["reference"].min() > 150 and np.ptp(corners["reference"]) < 30
+    )  # the light wall of the photo
 
 
 def test_stage_1_weights_and_a_smaller_result(tmp_path):
@@ -139,7 +172,10 @@ BAD_DRIVERS = {
     "missing": (lambda path: None, "no such file"),
     "folder": (lambda path: path.mkdir(), "folder"),
     "empty": (lambda path: path.write_bytes(b""), "empty|0 bytes"),
-    "text": (lambda path: path.write_text("not a video at all\n" * 100), "not a video|no video|Invalid data|no known"),
+    "text": (
+        lambda path: path.write_text("not a video at all\n" * 100),
+        "not a video|no video|Invalid data|no known",
+    ),
     "audio only": (lambda path: write_test_sound(path), "no video|only audio|sound"),
 }
 
@@ -176,7 +212,10 @@ def test_bad_references_and_people_who_are_not_there(tmp_path, weights):
 def test_weights_that_are_absent_damaged_or_no_weights(tmp_path, weights):
     write_dance(tmp_path / "driver.mp4", frames=6)
     (tmp_path / "cut.safetensors").write_bytes(weights.read_bytes()[:5000])
-    for path, message in ((tmp_path / "no.safetensors", "no weights at"), (tmp_path / "cut.safetensors", "cut.safetensors")):
+    for path, message in (
+        (tmp_path / "no.safetensors", "no weights at"),
+        (tmp_path / "cut.safetensors", "cut.safetensors"),
+    ):
         with pytest.raises(WeightsError, match=message):
             animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", path, CPU)
 
@@ -184,14 +223,24 @@ def test_weights_that_are_absent_damaged_or_no_weights(tmp_path, weights):
 def test_without_weights_the_shipped_ones_are_used_and_named(tmp_path):
     write_dance(tmp_path / "driver.mp4", frames=4)
     said = []
-    summary = animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", None, CPU, say=said.append)
-    assert summary.frames_out == 4 and any("weights: live-256, which come with dancepipe" in line for line in said)
+    summary = animate(
+        REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", None, CPU, say=said.append
+    )
+    assert summary.frames_out == 4 and any(
+        "weights: live-256, which come with dancepipe" in line for line in said
+    )
 
 
 def test_options_that_do_not_fit(tmp_path, weights):
     write_dance(tmp_path / "driver.mp4", frames=6)
     with pytest.raises(ConfigError, match="background 'nocolour' is neither"):
-        animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", weights, AnimateOptions(device="cpu", background="nocolour"))
+        animate(
+            REFERENCE,
+            tmp_path / "driver.mp4",
+            tmp_path / "out.mp4",
+            weights,
+            AnimateOptions(device="cpu", background="nocolour"),
+        )
     with pytest.raises(OutputError, match="there is no folder .*nowhere"):
         animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "nowhere" / "out.mp4", weights, CPU)
     for name, options, message in (
@@ -200,7 +249,13 @@ def test_options_that_do_not_fit(tmp_path, weights):
         ("out.mp4", {"crf": 60}, "crf 60 does not fit libx264"),
     ):
         with pytest.raises(OutputError, match=message):
-            animate(REFERENCE, tmp_path / "no-driver.mp4", tmp_path / name, weights, AnimateOptions(device="cpu", **options))
+            animate(
+                REFERENCE,
+                tmp_path / "no-driver.mp4",
+                tmp_path / name,
+                weights,
+                AnimateOptions(device="cpu", **options),
+            )
     for options in (CPU, AGAIN):
         with pytest.raises(OutputError, match="would replace an input"):
             animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "driver.mp4", weights, options)
@@ -234,8 +289,25 @@ def test_a_result_that_is_there_is_replaced_on_request_alone(tmp_path, weights):
 
 def start(tmp_path, weights, frames: int) -> subprocess.Popen:
     write_dance(tmp_path / "driver.mp4", frames=frames)
-    command = [sys.executable, "-m", "dancepipe", "animate", "--ref", str(REFERENCE), "--driver", str(tmp_path / "driver.mp4")]
-    command += ["--weights", str(weights), "--out", str(tmp_path / "out.mp4"), "--device", "cpu", "--overwrite"]
+    command = [
+        sys.executable,
+        "-m",
+        "dancepipe",
+        "animate",
+        "--ref",
+        str(REFERENCE),
+        "--driver",
+        str(tmp_path / "driver.mp4"),
+    ]
+    command += [
+        "--weights",
+        str(weights),
+        "--out",
+        str(tmp_path / "out.mp4"),
+        "--device",
+        "cpu",
+        "--overwrite",
+    ]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -244,7 +316,9 @@ def test_ctrl_c_leaves_nothing_half_written_and_an_older_result_alone(tmp_path, 
     (tmp_path / "out.mp4").write_bytes(b"an older result")
     process = start(tmp_path, weights, 110)
     deadline = time.monotonic() + 90
-    while len(list(tmp_path.iterdir())) < 3 and process.poll() is None and time.monotonic() < deadline:
+    while (
+        len(list(tmp_path.iterdir())) < 3 and process.poll() is None and time.monotonic() < deadline
+    ):
         time.sleep(0.01)
     assert process.poll() is None
     process.send_signal(stop)

@@ -15,9 +15,9 @@ from people import SAMPLES, write_dance, write_untrained_weights
 from test_pair_list import write_people
 from test_store import write
 
-from dancepipe.dataset.store import clip_files, read_clip
-from dancepipe.evaluate.scores import read_scores
-from dancepipe.model.weights import read_tensors
+from dancepipe.data.store import clip_files, read_clip
+from dancepipe.evaluation.scores import read_scores
+from dancepipe.systems.weights import read_tensors
 
 PAIRS = int(os.environ.get("DANCEPIPE_PAIRS", 5))  # of each command
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from dancepipe.train.average import WeightAverage
+from dancepipe.training.average import WeightAverage
 
 
 def test_the_average_is_the_written_out_one():

@@ -1,4 +1,5 @@
-"""tools/bench_train.py compares two ways of doing the same: the same picture and the same step, to rounding. How fast is the bench's own question."""
+"""tools/bench_train.py compares two ways of doing the same: the same picture and the same step,
+to rounding. How fast is the bench's own question."""
 
 import sys
 from dataclasses import replace
@@ -12,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
 import bench_train as tool
 
-from dancepipe.model.dims import PRESETS
-from dancepipe.train.stages import Stage1
+from dancepipe.systems.focus_retain.dims import PRESETS
+from dancepipe.training.stages import Stage1
 
 
 @pytest.fixture
@@ -24,13 +25,17 @@ def ways():
         torch.manual_seed(0)
         stages.append(Stage1(dims, QUICK, None, ALONE))
     tool.make_naive(stages[0])
-    return tool.Way(stages[0], tool.in_format(pair, torch.contiguous_format), is_naive=True), tool.Way(stages[1], tool.in_format(pair, torch.channels_last))
+    return tool.Way(
+        stages[0], tool.in_format(pair, torch.contiguous_format), is_naive=True
+    ), tool.Way(stages[1], tool.in_format(pair, torch.channels_last))
 
 
 def test_both_ways_make_the_same_picture_and_step(ways):
     literal, fast = ways
     with torch.inference_mode():
-        torch.testing.assert_close(literal.frame(literal.encode()), fast.frame(fast.encode()), rtol=0, atol=1e-4)
+        torch.testing.assert_close(
+            literal.frame(literal.encode()), fast.frame(fast.encode()), rtol=0, atol=1e-4
+        )
     assert literal.encode() is None, "the naive way encodes the reference for every frame"
     for _ in range(2):
         assert literal.step() == pytest.approx(fast.step(), rel=1e-4)
@@ -40,7 +45,11 @@ def test_the_naive_way_runs_the_definition_in_nchw(ways, monkeypatch):
     literal, fast = ways
     calls = []
     definition = tool.literal_local_attention
-    monkeypatch.setattr(tool, "literal_local_attention", lambda *arguments: calls.append(1) or definition(*arguments))
+    monkeypatch.setattr(
+        tool,
+        "literal_local_attention",
+        lambda *arguments: calls.append(1) or definition(*arguments),
+    )
     fast.frame(None)
     assert not calls
     literal.frame(None)

@@ -1,10 +1,11 @@
-"""The norm of stage 1 is instance norm, in value and in every gradient, in every memory format and precision."""
+"""The norm of stage 1 is instance norm, in value and in every gradient, in every memory format
+and precision."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from dancepipe.model.blocks import PictureNorm, normalised
+from dancepipe.nn.blocks import PictureNorm, normalised
 
 FORMATS = [torch.contiguous_format, torch.channels_last]
 
@@ -16,7 +17,9 @@ def literal(x, weight=None, bias=None):
 
 def case(batch: int, dtype=torch.float64):
     random = torch.Generator().manual_seed(batch)
-    x, upstream = (torch.randn(batch, 5, 6, 7, generator=random, dtype=torch.float64) for _ in range(2))
+    x, upstream = (
+        torch.randn(batch, 5, 6, 7, generator=random, dtype=torch.float64) for _ in range(2)
+    )
     weight, bias = (torch.randn(5, generator=random, dtype=torch.float64) for _ in range(2))
     return [(3 * x + 10).to(dtype), upstream.to(dtype), weight.to(dtype), bias.to(dtype)]
 
@@ -53,4 +56,6 @@ def test_it_is_so_in_the_precisions_of_training_and_keeps_the_format(dtype, tole
 
 def test_a_large_level_costs_no_precision():
     x = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(PictureNorm(3)(x + 1000), PictureNorm(3)((x + 1000).double()).float(), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        PictureNorm(3)(x + 1000), PictureNorm(3)((x + 1000).double()).float(), rtol=1e-3, atol=1e-3
+    )

@@ -1,12 +1,18 @@
-"""Proportions: a body scaled as a whole changes its height and no bone; a longer shin changes bones."""
+"""Proportions: a body scaled as a whole changes its height and no bone; a longer shin changes
+bones."""
 
 import numpy as np
 import pytest
 from figure import standing_pose
 
-from dancepipe.evaluate.body import height_ratio, pose_body_scores, pose_bone_error, proportions_error
-from dancepipe.person.retarget import BodyProportions
-from dancepipe.person.skeleton import L_ANKLE, L_KNEE, R_ANKLE, R_KNEE
+from dancepipe.evaluation.body import (
+    height_ratio,
+    pose_body_scores,
+    pose_bone_error,
+    proportions_error,
+)
+from dancepipe.pose.retarget import BodyProportions
+from dancepipe.pose.skeleton import L_ANKLE, L_KNEE, R_ANKLE, R_KNEE
 from dancepipe.records import Pose
 
 TARGET = standing_pose((100, 20), 180)
@@ -14,7 +20,9 @@ TARGET = standing_pose((100, 20), 180)
 
 def test_the_same_body_is_itself():
     scores = pose_body_scores([TARGET], [TARGET])
-    assert scores["bone_error"][0] == pytest.approx(0, abs=1e-6) and scores["height_ratio"][0] == pytest.approx(1)
+    assert scores["bone_error"][0] == pytest.approx(0, abs=1e-6) and scores["height_ratio"][
+        0
+    ] == pytest.approx(1)
 
 
 def test_a_larger_body_is_caught_by_height_alone():
@@ -31,7 +39,9 @@ def test_longer_shins_are_caught_by_bones():
     points = TARGET.points_px.copy()
     for knee, ankle in ((R_KNEE, R_ANKLE), (L_KNEE, L_ANKLE)):
         points[ankle] = points[knee] + 1.5 * (points[ankle] - points[knee])
-    assert pose_bone_error(Pose(points, TARGET.confidence), TARGET) == pytest.approx(2 * np.log(1.5) / 13, abs=1e-4)
+    assert pose_bone_error(Pose(points, TARGET.confidence), TARGET) == pytest.approx(
+        2 * np.log(1.5) / 13, abs=1e-4
+    )
 
 
 def test_nobody_has_no_numbers():

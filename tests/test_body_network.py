@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from people import dancer_frames
 
-from dancepipe.person.body_network import BodyNetwork, refine
-from dancepipe.person.litert import Network
-from dancepipe.person.models import BODY, read_model
-from dancepipe.person.region import Region
+from dancepipe.person.blazepose.body_network import BodyNetwork, refine
+from dancepipe.person.blazepose.litert import Network
+from dancepipe.person.blazepose.models import BODY, read_model
+from dancepipe.person.blazepose.region import Region
 
 REGIONS = {  # frame -> where the detector sees the dancer
     0: Region((141.42526, 155.92516), (140.49911, 34.13813)),

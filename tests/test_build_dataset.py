@@ -1,4 +1,5 @@
-"""build-dataset: clips are whole or absent, failures are written down and do not stop the run, reruns cost nothing."""
+"""build-dataset: clips are whole or absent, failures are written down and do not stop the run,
+reruns cost nothing."""
 
 import http.server
 import json
@@ -18,11 +19,11 @@ import pytest
 from drawn import write_test_sound, write_test_video
 from people import write_dance
 
-from dancepipe.build_dataset.build import build_dataset, clip_path
-from dancepipe.build_dataset.ledger import Ledger
-from dancepipe.build_dataset.options import BuildDatasetOptions
-from dancepipe.build_dataset.sources import Source, read_sources, shard_of, split_of
-from dancepipe.dataset.store import clip_files, read_clip
+from dancepipe.building.build import build_dataset, clip_path
+from dancepipe.building.ledger import Ledger
+from dancepipe.building.options import BuildDatasetOptions
+from dancepipe.building.sources import Source, read_sources, shard_of, split_of
+from dancepipe.data.store import clip_files, read_clip
 from dancepipe.errors import ConfigError, OutputError
 from dancepipe.media.read import VideoReader
 from dancepipe.person.crop import pose_from_box
@@ -54,7 +55,10 @@ def test_every_frame_with_a_person_is_a_row_with_its_time_and_place(built):
     assert (summary.clips_written, summary.failures) == (1, 0)
     rows = list(read_clip(clip_files(folder / "data")[0]))
     assert summary.frames_written == len(rows)
-    assert set(range(14)) - {5} - {row.frame_index for row in rows} <= {0, 6}  # a tracker may need a frame to find someone
+    assert set(range(14)) - {5} - {row.frame_index for row in rows} <= {
+        0,
+        6,
+    }  # a tracker may need a frame to find someone
     with VideoReader(folder / "dance.mp4") as video:
         frames = {frame.index: frame for frame in video}
     for row in rows:
@@ -64,7 +68,10 @@ def test_every_frame_with_a_person_is_a_row_with_its_time_and_place(built):
         x0, y0, x1, y1 = row.box_xyxy_px
         assert x1 - x0 == pytest.approx(y1 - y0, rel=1e-3)
         in_frame = pose_from_box(row.pose, row.box_xyxy_px, 64)
-        assert in_frame.points_px[row.pose.present, 1].min() > 0 and in_frame.points_px[row.pose.present, 1].max() < frame.image.shape[0]
+        assert (
+            in_frame.points_px[row.pose.present, 1].min() > 0
+            and in_frame.points_px[row.pose.present, 1].max() < frame.image.shape[0]
+        )
 
 
 def test_the_background_is_gone_and_the_person_is_not(built):
@@ -81,7 +88,9 @@ def test_the_background_is_gone_and_the_person_is_not(built):
 
 def test_the_person_keeps_one_scale(built):
     folder, _, _ = built
-    sides = [row.box_xyxy_px[2] - row.box_xyxy_px[0] for row in read_clip(clip_files(folder / "data")[0])]
+    sides = [
+        row.box_xyxy_px[2] - row.box_xyxy_px[0] for row in read_clip(clip_files(folder / "data")[0])
+    ]
     assert max(sides) / min(sides) < 1.1
 
 
@@ -90,12 +99,20 @@ def test_a_second_run_writes_nothing(built):
     path = clip_files(folder / "data")[0]
     before = path.stat().st_mtime_ns
     summary = build_dataset([str(folder / "dance.mp4")], folder / "data", SMALL, say=quiet)
-    assert (summary.clips_written, summary.clips_already_there) == (0, 1) and path.stat().st_mtime_ns == before
+    assert (summary.clips_written, summary.clips_already_there) == (
+        0,
+        1,
+    ) and path.stat().st_mtime_ns == before
 
 
 def test_fewer_pictures_a_second(built, tmp_path):
     folder, _, _ = built
-    build_dataset([str(folder / "dance.mp4")], tmp_path / "data", BuildDatasetOptions(size_px=64, fps=10, min_frames=2, test_share=0.0), say=quiet)
+    build_dataset(
+        [str(folder / "dance.mp4")],
+        tmp_path / "data",
+        BuildDatasetOptions(size_px=64, fps=10, min_frames=2, test_share=0.0),
+        say=quiet,
+    )
     kept = [row.frame_index for row in read_clip(clip_files(tmp_path / "data")[0])]
     assert kept == [0, 3, 6, 9, 12]
 
@@ -106,14 +123,24 @@ def test_failures_are_written_down_with_stage_and_reason_and_the_run_goes_on(tmp
     write_test_sound(tmp_path / "sound.mp4")
     (tmp_path / "text.mp4").write_text("not a video\n" * 50)
     (tmp_path / "empty.mp4").write_bytes(b"")
-    (tmp_path / "list.txt").write_text("# dances\nnobody.mp4\nsound.mp4\ntext.mp4\nempty.mp4\nmissing.mp4\nfile:///etc/passwd\ngood.mp4\n")
+    (tmp_path / "list.txt").write_text(
+        "# dances\nnobody.mp4\nsound.mp4\ntext.mp4\nempty.mp4\nmissing.mp4\nfile:///etc/passwd\ngood.mp4\n"
+    )
     said = []
     summary = build_dataset([str(tmp_path / "list.txt")], tmp_path / "data", SMALL, say=said.append)
     assert (summary.sources, summary.clips_written, summary.failures) == (7, 1, 6)
-    ledger = {line["source"].rsplit("/", 1)[-1]: line for line in map(json.loads, (tmp_path / "data" / "failures.jsonl").read_text().splitlines())}
+    ledger = {
+        line["source"].rsplit("/", 1)[-1]: line
+        for line in map(json.loads, (tmp_path / "data" / "failures.jsonl").read_text().splitlines())
+    }
     assert {name: line["stage"] for name, line in ledger.items()} == {
-        "missing.mp4": "fetch", "passwd": "fetch", "nobody.mp4": "label", "sound.mp4": "fetch", "text.mp4": "fetch", "empty.mp4": "fetch",
-    }  # fmt: skip
+        "missing.mp4": "fetch",
+        "passwd": "fetch",
+        "nobody.mp4": "label",
+        "sound.mp4": "fetch",
+        "text.mp4": "fetch",
+        "empty.mp4": "fetch",
+    }
     assert "0 of 8 frames (8 without a person" in ledger["nobody.mp4"]["reason"]
     assert "file:// is not fetched" in ledger["passwd"]["reason"]
     assert len(clip_files(tmp_path / "data")) == 1 and not list(tmp_path.rglob("*.part"))
@@ -137,7 +164,9 @@ def test_a_clip_from_the_web(tmp_path):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         url = f"http://127.0.0.1:{server.server_port}/dance.mp4"
-        summary = build_dataset([url, url.replace("dance", "gone")], tmp_path / "data", SMALL, say=quiet)
+        summary = build_dataset(
+            [url, url.replace("dance", "gone")], tmp_path / "data", SMALL, say=quiet
+        )
     finally:
         server.shutdown()
         server.server_close()
@@ -148,9 +177,13 @@ def test_a_clip_from_the_web(tmp_path):
 def test_named_people_share_an_identity_and_a_split(tmp_path):
     for name in ("a.mp4", "b.mp4", "c.mp4"):
         (tmp_path / name).write_bytes(name.encode())
-    (tmp_path / "list.txt").write_text("a.mp4\tann  # a comment\nb.mp4\tann\nc.mp4\na.mp4\tann\nb.mp4\tbob\n")
+    (tmp_path / "list.txt").write_text(
+        "a.mp4\tann  # a comment\nb.mp4\tann\nc.mp4\na.mp4\tann\nb.mp4\tbob\n"
+    )
     sources, failures = read_sources([str(tmp_path / "list.txt")], say=quiet)
-    assert [source.identity for source in sources][:2] == ["ann", "ann"] and sources[2].identity == sources[2].key
+    assert [source.identity for source in sources][:2] == ["ann", "ann"] and sources[
+        2
+    ].identity == sources[2].key
     assert len(failures) == 1 and "named twice, as ann and as bob" in str(failures[0])
     paths = {clip_path(tmp_path, source, 0.5).parent for source in sources[:2]}
     assert len(paths) == 1
@@ -161,13 +194,17 @@ def test_the_split_takes_its_share_and_never_moves(tmp_path):
     share = sum(split_of(name, 0.1) == "test" for name in names) / len(names)
     assert 0.08 < share < 0.12
     assert all(split_of(name, 0.0) == "train" for name in names)
-    assert {name for name in names if split_of(name, 0.1) == "test"} <= {name for name in names if split_of(name, 0.2) == "test"}
+    assert {name for name in names if split_of(name, 0.1) == "test"} <= {
+        name for name in names if split_of(name, 0.2) == "test"
+    }
 
 
 def test_shards_cover_everything_once():
     sources = [Source(f"https://example.org/{number}", str(number)) for number in range(100)]
     shards = [[source for source in sources if shard_of(source, 4) == index] for index in range(4)]
-    assert sorted(source.location for shard in shards for source in shard) == sorted(source.location for source in sources)
+    assert sorted(source.location for shard in shards for source in shard) == sorted(
+        source.location for source in sources
+    )
     assert all(10 < len(shard) < 40 for shard in shards)
 
 
@@ -179,7 +216,12 @@ def test_refusals(tmp_path):
     summary = build_dataset([str(tmp_path / "folder")], tmp_path / "data", SMALL, say=quiet)
     assert summary.failures == summary.sources == 1
     with pytest.raises(ConfigError, match="shard_index 3 must be below num_shards 2"):
-        build_dataset(["x.mp4"], tmp_path / "data", BuildDatasetOptions(num_shards=2, shard_index=3), say=quiet)
+        build_dataset(
+            ["x.mp4"],
+            tmp_path / "data",
+            BuildDatasetOptions(num_shards=2, shard_index=3),
+            say=quiet,
+        )
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="choose a folder"):
         build_dataset(["x.mp4"], tmp_path / "file", SMALL, say=quiet)
@@ -189,15 +231,27 @@ def test_one_data_set_has_one_recipe_and_a_person_one_split(built, tmp_path):
     folder, _, _ = built
     shutil.copytree(folder / "data", tmp_path / "data")
     with pytest.raises(ConfigError, match="was built with other options: size_px was 64, now 32"):
-        build_dataset([str(folder / "dance.mp4")], tmp_path / "data", BuildDatasetOptions(**{**vars(SMALL), "size_px": 32}), say=quiet)
+        build_dataset(
+            [str(folder / "dance.mp4")],
+            tmp_path / "data",
+            BuildDatasetOptions(**{**vars(SMALL), "size_px": 32}),
+            say=quiet,
+        )
     with pytest.raises(ConfigError, match="test_share was 0.0, now 1.0"):
-        build_dataset([str(folder / "dance.mp4")], tmp_path / "data", BuildDatasetOptions(**{**vars(SMALL), "test_share": 1.0}), say=quiet)
+        build_dataset(
+            [str(folder / "dance.mp4")],
+            tmp_path / "data",
+            BuildDatasetOptions(**{**vars(SMALL), "test_share": 1.0}),
+            say=quiet,
+        )
     clip = clip_files(tmp_path / "data")[0]
     (tmp_path / "data" / "test").mkdir()
     clip.rename(tmp_path / "data" / "test" / clip.name)
     said = []
     build_dataset([str(folder / "dance.mp4")], tmp_path / "data", SMALL, say=said.append)
-    assert [path.parent.name for path in clip_files(tmp_path / "data")] == ["train"] and any("now in the train split" in line for line in said)
+    assert [path.parent.name for path in clip_files(tmp_path / "data")] == ["train"] and any(
+        "now in the train split" in line for line in said
+    )
 
 
 def test_old_failures_stay(tmp_path):
@@ -273,7 +327,9 @@ def test_a_folder_that_is_removed_in_the_middle_is_an_error(tmp_path, what):
     with pytest.raises(OutputError, match="removed"):
         build_dataset(sources, tmp_path / "data", SMALL, say=remove)
     again = build_dataset(sources, tmp_path / "data", SMALL, say=quiet)
-    assert len(clip_files(tmp_path / "data")) == again.clips_written + again.clips_already_there == 2
+    assert (
+        len(clip_files(tmp_path / "data")) == again.clips_written + again.clips_already_there == 2
+    )
 
 
 def test_an_address_leaves_no_secret_anywhere(tmp_path, capsys):
@@ -293,7 +349,10 @@ def test_an_address_leaves_no_secret_anywhere(tmp_path, capsys):
         server.server_close()
     assert (summary.clips_written, summary.failures) == (1, 3)
     row = next(read_clip(clip_files(tmp_path / "data")[0]))
-    assert row.source == f"http://127.0.0.1:{server.server_port}/dance.mp4?token=***&X-Amz-Signature=***&v=3"
+    assert (
+        row.source
+        == f"http://127.0.0.1:{server.server_port}/dance.mp4?token=***&X-Amz-Signature=***&v=3"
+    )
     shown = "".join(capsys.readouterr()).encode()
     written = [path for path in (tmp_path / "data").rglob("*")]
     names = "".join(map(str, written)).encode()
@@ -315,10 +374,12 @@ def test_many_failures_cost_little(tmp_path):
 
 
 def test_rates_that_do_not_divide_are_met_on_average():
-    from dancepipe.build_dataset.label import tick_of
+    from dancepipe.building.label import tick_of
 
     for frame_rate, fps in ((25, 10), (30, 24), (Fraction(30000, 1001), 10), (60, 7)):
-        ticks = [tick_of(Fraction(index) / frame_rate, fps) for index in range(int(frame_rate * 20))]
+        ticks = [
+            tick_of(Fraction(index) / frame_rate, fps) for index in range(int(frame_rate * 20))
+        ]
         kept = 1 + sum(now != before for before, now in zip(ticks, ticks[1:]))
         assert abs(kept - 20 * fps) <= 1
 
@@ -326,11 +387,24 @@ def test_rates_that_do_not_divide_are_met_on_average():
 def test_sigkill_in_the_middle_then_the_same_command_completes(tmp_path):
     for name in ("one", "two"):
         write_dance(tmp_path / f"{name}.mp4", frames=24, first=10 if name == "two" else 0)
-    command = [sys.executable, "-m", "dancepipe", "build-dataset", str(tmp_path / "one.mp4"), str(tmp_path / "two.mp4"), "--out", str(tmp_path / "data")]
+    command = [
+        sys.executable,
+        "-m",
+        "dancepipe",
+        "build-dataset",
+        str(tmp_path / "one.mp4"),
+        str(tmp_path / "two.mp4"),
+        "--out",
+        str(tmp_path / "data"),
+    ]
     command += ["--size-px", "64", "--fps", "0", "--test-share", "0"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 90
-    while not list(tmp_path.glob("data/train/*.parquet")) and process.poll() is None and time.monotonic() < deadline:
+    while (
+        not list(tmp_path.glob("data/train/*.parquet"))
+        and process.poll() is None
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -338,4 +412,6 @@ def test_sigkill_in_the_middle_then_the_same_command_completes(tmp_path):
     assert whole and all(list(read_clip(path)) for path, _ in whole)
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and "already there" in done.stdout
-    assert len(clip_files(tmp_path / "data")) == 2 and all(path.read_bytes() == data for path, data in whole)
+    assert len(clip_files(tmp_path / "data")) == 2 and all(
+        path.read_bytes() == data for path, data in whole
+    )

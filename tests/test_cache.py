@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dancepipe.evaluate.cache import FeatureCache, picture_digests
+from dancepipe.evaluation.cache import FeatureCache, picture_digests
 
 PICTURES = np.arange(4 * 5 * 6 * 3, dtype=np.uint8).reshape(4, 5, 6, 3)
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import torch
 from test_train import QUICK, data  # noqa: F401
 
-from dancepipe.model.flow_attention_module import FlowAttentionBlock
-from dancepipe.train import collapse
-from dancepipe.train.collapse import CollapseWatch
-from dancepipe.train.train import train
+from dancepipe.systems.focus_retain.flow_attention_module import FlowAttentionBlock
+from dancepipe.training import collapse
+from dancepipe.training.collapse import CollapseWatch
+from dancepipe.training.train import train
 
 
 def A_max(peak: float) -> float:
@@ -29,7 +29,13 @@ def test_it_is_told_once_for_each_level():
     assert said == []
     watch.look(100, {"A_8_max": A_max(9), "A_4_max": A_max(9)})
     watch.look(150, {"A_8_max": A_max(9), "A_4_max": A_max(9)})
-    assert len(said) == 1 and "at step 100" in said[0] and "H/8" in said[0] and "100% of its mass on one of 16 positions" in said[0] and "--attention gate" in said[0]
+    assert (
+        len(said) == 1
+        and "at step 100" in said[0]
+        and "H/8" in said[0]
+        and "100% of its mass on one of 16 positions" in said[0]
+        and "--attention gate" in said[0]
+    )
     watch.look(200, {"A_4_max": 64.0})
     assert len(said) == 2 and "H/4" in said[1] and "64 positions" in said[1]
 
@@ -41,8 +47,10 @@ def test_a_network_without_the_module_or_with_a_gate_has_nothing_to_tell():
     assert said == []
 
 
-def test_training_tells(data, tmp_path, monkeypatch):  # noqa: F811
+def test_training_tells(data, tmp_path, monkeypatch):
     monkeypatch.setattr(collapse, "NEARLY_ALL", 0.0)
     said = []
-    train(data, tmp_path / "run", replace(QUICK, attention="spatial", stage2_steps=0), say=said.append)
+    train(
+        data, tmp_path / "run", replace(QUICK, attention="spatial", stage2_steps=0), say=said.append
+    )
     assert sum("it has collapsed" in line for line in said) == 2, "once for each level"

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from dancepipe.animate.background import covering, painted_out, resized
-from dancepipe.animate.composite import paste, premultiplied
 from dancepipe.person.crop import crop_square
 from dancepipe.person.cutout import on_grey
 from dancepipe.records import GREY
+from dancepipe.rendering.background import covering, painted_out, resized
+from dancepipe.rendering.composite import paste, premultiplied
 
 
 def person(size_px=128, colour=(200, 40, 90)):
@@ -41,11 +41,16 @@ def test_a_matte_at_the_canvas_border_leaves_no_line():
     assert frame[:40].min() > 100 and (frame[:16] == 255).all()
 
 
-@pytest.mark.parametrize("box", [(10.5, 20.5, 138.5, 148.5), (10.2, 20.9, 266.2, 276.9), (30.25, 40.75, 94.25, 104.75)])
+@pytest.mark.parametrize(
+    "box", [(10.5, 20.5, 138.5, 148.5), (10.2, 20.9, 266.2, 276.9), (30.25, 40.75, 94.25, 104.75)]
+)
 def test_pasting_undoes_cropping(box):
-    """A smooth picture cropped by crop_square and pasted back lies where it was, at any scale and fraction of a pixel."""
+    """A smooth picture cropped by crop_square and pasted back lies where it was, at any scale
+    and fraction of a pixel."""
     y, x = np.mgrid[:300, :300]
-    scene = np.stack([128 + 80 * np.sin(x / 17), 128 + 80 * np.cos(y / 23), 128 + 60 * np.sin((x + y) / 31)], -1).astype(np.uint8)
+    scene = np.stack(
+        [128 + 80 * np.sin(x / 17), 128 + 80 * np.cos(y / 23), 128 + 60 * np.sin((x + y) / 31)], -1
+    ).astype(np.uint8)
     crop = crop_square(scene, box, 128, fill=GREY)
     frame = np.zeros_like(scene)
     paste(frame, premultiplied(crop, np.full((128, 128), 255, np.uint8)), box)
@@ -74,12 +79,16 @@ def test_painting_out_removes_the_person_and_keeps_the_place():
     filled = painted_out(picture, mask).astype(int)
     assert np.abs(filled[mask > 0] - place[mask > 0]).mean() < 15
     assert np.array_equal(filled[:, :80], place[:, :80])
-    assert np.array_equal(painted_out(picture, None), picture) and np.array_equal(painted_out(picture, np.zeros_like(mask)), picture)
+    assert np.array_equal(painted_out(picture, None), picture) and np.array_equal(
+        painted_out(picture, np.zeros_like(mask)), picture
+    )
 
 
 def test_covering_fills_the_frame_without_distortion():
     y, x = np.mgrid[:100, :200]
-    circle = np.where(np.hypot(x - 100, y - 50)[..., None] < 15, 255, 0).astype(np.uint8).repeat(3, 2)
+    circle = (
+        np.where(np.hypot(x - 100, y - 50)[..., None] < 15, 255, 0).astype(np.uint8).repeat(3, 2)
+    )
     covered = covering(circle, (90, 160))
     assert covered.shape == (160, 90, 3)
     rows, columns = (np.flatnonzero((covered[..., 0] > 127).any(axis)) for axis in (1, 0))

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from dancepipe.animate.options import AnimateOptions
-from dancepipe.build_dataset.options import BuildDatasetOptions
+from dancepipe.building.options import BuildDatasetOptions
 from dancepipe.cli import _parser, parsed_options
 from dancepipe.config import merged, option, options_from, read_yaml
 from dancepipe.errors import ConfigError
-from dancepipe.train.options import TrainOptions
+from dancepipe.rendering.options import AnimateOptions
+from dancepipe.training.options import TrainOptions
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").rglob("*.yaml"))
 
@@ -138,9 +138,18 @@ def test_plain_values_are_read_as_ever(tmp_path):
         "h: 'it''s'\ni: |\n  two\n  lines\nj: {k: [1, -2.5, off]}\nl:\n", encoding="utf-8"
     )  # fmt: skip
     assert read_yaml(path) == {
-        "a": "1e-4", "b": 1.5e-4, "c": 31, "d": True, "e": None, "f": "2020-13-45",
-        "g": "2020-01-02", "h": "it's", "i": "two\nlines\n", "j": {"k": [1, -2.5, False]}, "l": None,
-    }  # fmt: skip
+        "a": "1e-4",
+        "b": 1.5e-4,
+        "c": 31,
+        "d": True,
+        "e": None,
+        "f": "2020-13-45",
+        "g": "2020-01-02",
+        "h": "it's",
+        "i": "two\nlines\n",
+        "j": {"k": [1, -2.5, False]},
+        "l": None,
+    }
 
 
 def test_missing_file_and_empty_file(tmp_path):
@@ -154,14 +163,31 @@ def test_missing_file_and_empty_file(tmp_path):
 def test_shipped_configurations_fit_and_say_only_what_differs(path):
     values = read_yaml(path)
     options_from(TrainOptions, values, path.name)
-    same = [key for key, value in values.items() if key != "preset" and value == getattr(TrainOptions(), key)]
+    same = [
+        key
+        for key, value in values.items()
+        if key != "preset" and value == getattr(TrainOptions(), key)
+    ]
     assert not same, f"{path.name} repeats defaults: {same}"
 
 
 def test_flags_win_over_the_file(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text("batch: 4\nseed: 7\nweights: {flow_image: 1.0}\n")
-    line = ["train", "--data", "d", "--out", "o", "--config", str(path), "--batch", "2", "--weights-matte", "0.5", "--no-mirror"]
+    line = [
+        "train",
+        "--data",
+        "d",
+        "--out",
+        "o",
+        "--config",
+        str(path),
+        "--batch",
+        "2",
+        "--weights-matte",
+        "0.5",
+        "--no-mirror",
+    ]
     options = parsed_options(_parser().parse_args(line))
     assert (options.batch, options.seed, options.mirror) == (2, 7, False)
     assert (options.weights.flow_image, options.weights.matte) == (1.0, 0.5)

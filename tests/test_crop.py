@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from figure import draw_figure, standing_pose
 
 from dancepipe.person.crop import body_bounds, crop_square, person_box, pose_from_box, pose_in_box
-from dancepipe.person.skeleton import L_ANKLE, R_ANKLE
+from dancepipe.pose.skeleton import L_ANKLE, R_ANKLE
 from dancepipe.records import Pose
-from figure import draw_figure, standing_pose
 
 
 def spot_picture(x, y, size_wh=(90, 70), sigma=2.5):

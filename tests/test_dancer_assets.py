@@ -1,4 +1,5 @@
-"""The asset pack: an absent, incomplete or damaged one is named as such; a whole one loads and is consistent."""
+"""The asset pack: an absent, incomplete or damaged one is named as such; a whole one loads and
+is consistent."""
 
 import hashlib
 import json
@@ -12,7 +13,14 @@ from dancer_pack import dancer_pack  # noqa: F401
 
 pytest.importorskip("numba")
 
-from dancepipe.dancers.assets import ASSETS_VARIABLE, REQUIRED_FILES, AssetsError, check_pack, find_assets, load_assets
+from dancepipe.synthetic.assets import (
+    ASSETS_VARIABLE,
+    REQUIRED_FILES,
+    AssetsError,
+    check_pack,
+    find_assets,
+    load_assets,
+)
 
 
 def write_pack(folder: Path) -> Path:
@@ -23,7 +31,13 @@ def write_pack(folder: Path) -> Path:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
         entries.append(
-            {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "source": "drawn", "licence": "CC0-1.0"}
+            {
+                "path": path,
+                "bytes": len(content),
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "source": "drawn",
+                "licence": "CC0-1.0",
+            }
         )
     (folder / "MANIFEST.json").write_text(json.dumps(entries))
     return folder
@@ -48,7 +62,11 @@ def test_missing_parts_are_named(tmp_path):
     (tmp_path / "targets.npz").unlink()
     with pytest.raises(AssetsError, match="incomplete asset pack.*targets.npz cannot be read"):
         check_pack(tmp_path)
-    entries = [entry for entry in json.loads((tmp_path / "MANIFEST.json").read_text()) if entry["path"] != "body.npz"]
+    entries = [
+        entry
+        for entry in json.loads((tmp_path / "MANIFEST.json").read_text())
+        if entry["path"] != "body.npz"
+    ]
     (tmp_path / "MANIFEST.json").write_text(json.dumps(entries))
     with pytest.raises(AssetsError, match="does not name body.npz"):
         check_pack(tmp_path)
@@ -61,7 +79,10 @@ def test_missing_parts_are_named(tmp_path):
 
 
 def test_without_a_pack_the_message_says_where_to_get_one(monkeypatch, tmp_path):
-    wanted = "to make one, fetch github.com/makehumancommunity/makehuman .*-assets .*papagina/Auto_Conditioned_RNN_motion.*build_dancers_pack"
+    wanted = (
+        "to make one, fetch github.com/makehumancommunity/makehuman .*-assets "
+        ".*papagina/Auto_Conditioned_RNN_motion.*build_dancers_pack"
+    )
     monkeypatch.delenv(ASSETS_VARIABLE, raising=False)
     with pytest.raises(AssetsError, match=f"--assets DIR or set {ASSETS_VARIABLE}; {wanted}"):
         find_assets(None)
@@ -75,7 +96,11 @@ def test_without_a_pack_the_message_says_where_to_get_one(monkeypatch, tmp_path)
 def test_the_real_pack_is_consistent(dancer_pack, tmp_path):
     assets = load_assets(dancer_pack)
     body = assets.body
-    assert body.triangles.max() < len(body.points_dm) and len(body.bones) == 24 and len(assets.clips) > 10
+    assert (
+        body.triangles.max() < len(body.points_dm)
+        and len(body.bones) == 24
+        and len(assets.clips) > 10
+    )
     np.testing.assert_allclose(body.skin_weight.sum(1), 1, atol=1e-5)
     for kind, wanted in (("hair", 10), ("clothes", 19), ("eyebrows", 12), ("eyes", 1)):
         assert len(assets.proxies[kind]) >= wanted

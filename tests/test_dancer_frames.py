@@ -1,4 +1,5 @@
-"""Rendered dancers against their own truth: the same seed gives the same bytes, joints, mask, parts and flow agree."""
+"""Rendered dancers against their own truth: the same seed gives the same bytes, joints, mask,
+parts and flow agree."""
 
 import numpy as np
 import pytest
@@ -6,20 +7,20 @@ from dancer_pack import dancer_pack  # noqa: F401
 
 pytest.importorskip("numba")
 
-from dancepipe.dancers.assets import load_assets
-from dancepipe.dancers.camera import Camera, make_light
-from dancepipe.dancers.figure import LABELS
-from dancepipe.dancers.flow import exact_flow, part_labels
-from dancepipe.dancers.frames import FrameOptions, dancer_frames, frames_of_person
-from dancepipe.dancers.joints import SEEN
-from dancepipe.dancers.person import draw_person
-from dancepipe.dancers.poses import draw_hard_posture, posture_from_angles, standing
-from dancepipe.dancers.posture import pose_bones
-from dancepipe.dancers.render import render_figure
-from dancepipe.dancers.shots import outline_points
-from dancepipe.person import skeleton
 from dancepipe.person.cutout import on_grey
+from dancepipe.pose import skeleton
 from dancepipe.records import GREY, PersonFrame, Pose
+from dancepipe.synthetic.assets import load_assets
+from dancepipe.synthetic.camera import Camera, make_light
+from dancepipe.synthetic.figure import LABELS
+from dancepipe.synthetic.flow import exact_flow, part_labels
+from dancepipe.synthetic.frames import FrameOptions, dancer_frames, frames_of_person
+from dancepipe.synthetic.joints import SEEN
+from dancepipe.synthetic.person import draw_person
+from dancepipe.synthetic.poses import draw_hard_posture, posture_from_angles, standing
+from dancepipe.synthetic.posture import pose_bones
+from dancepipe.synthetic.render import render_figure
+from dancepipe.synthetic.shots import outline_points
 
 PEOPLE, FRAMES = 4, 6
 OPTIONS = FrameOptions(size_px=128)
@@ -37,7 +38,10 @@ def people(assets):
 
 @pytest.fixture(scope="module")
 def dances(assets, people):
-    return [list(frames_of_person(assets, person, 3, number, FRAMES, OPTIONS)) for number, person in enumerate(people)]
+    return [
+        list(frames_of_person(assets, person, 3, number, FRAMES, OPTIONS))
+        for number, person in enumerate(people)
+    ]
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_another_person(assets, dances):
@@ -70,7 +74,11 @@ def test_seen_joints_lie_on_the_person(dances):
             assert outside[y, x] <= 1.5, skeleton.JOINTS[joint]
             checked += 1
     assert checked > 10 * PEOPLE * FRAMES / 2
-    assert all(((frame.pose.confidence == 1) == (frame.visibility == SEEN)).all() for dance in dances for frame in dance)
+    assert all(
+        ((frame.pose.confidence == 1) == (frame.visibility == SEEN)).all()
+        for dance in dances
+        for frame in dance
+    )
 
 
 def test_left_is_left_in_a_frontal_view(assets, people):
@@ -78,7 +86,7 @@ def test_left_is_left_in_a_frontal_view(assets, people):
     bones = pose_bones(person.rig, posture_from_angles(assets, standing(np.random.default_rng(0))))
     camera = front_camera(assets, bones)
     view = render_figure(person.figure, bones, camera, make_light(0.4, 0.7, 0.7, 0.6))
-    from dancepipe.dancers.joints import find_joints
+    from dancepipe.synthetic.joints import find_joints
 
     pose, visibility = find_joints(person.figure, person.landmarks, view)
     x, y = pose.points_px.T
@@ -89,24 +97,39 @@ def test_left_is_left_in_a_frontal_view(assets, people):
         (skeleton.R_EYE, skeleton.L_EYE),
     ):
         assert x[right] < x[left]
-    assert y[skeleton.NOSE] < y[skeleton.NECK] < y[skeleton.R_HIP] < y[skeleton.R_KNEE] < y[skeleton.R_ANKLE]
-    assert (visibility[[skeleton.NOSE, skeleton.R_EYE, skeleton.L_EYE]] == SEEN).all() or person.hair.style.startswith("bob")
+    assert (
+        y[skeleton.NOSE]
+        < y[skeleton.NECK]
+        < y[skeleton.R_HIP]
+        < y[skeleton.R_KNEE]
+        < y[skeleton.R_ANKLE]
+    )
+    assert (
+        visibility[[skeleton.NOSE, skeleton.R_EYE, skeleton.L_EYE]] == SEEN
+    ).all() or person.hair.style.startswith("bob")
 
 
 def front_camera(assets, bones, size_px: int = 128) -> Camera:
-    from dancepipe.dancers.camera import aim_camera
+    from dancepipe.synthetic.camera import aim_camera
 
     points = outline_points(assets, bones)
-    return aim_camera((points.max(0) + points.min(0)) / 2, 0.0, 0.05, 40, size_px * 40 / 20, (size_px, size_px))
+    return aim_camera(
+        (points.max(0) + points.min(0)) / 2, 0.0, 0.05, 40, size_px * 40 / 20, (size_px, size_px)
+    )
 
 
 def test_everyone_is_dressed(assets, people):
-    """From the front, the trunk between chest and hips shows cloth above and below, in every posture."""
+    """From the front, the trunk between chest and hips shows cloth above and below, in every
+    posture."""
     upper, lower = LABELS.index("upper_clothes"), LABELS.index("lower_clothes")
     for number, person in enumerate(people):
         for turn in range(3):
-            bones = pose_bones(person.rig, draw_hard_posture(np.random.default_rng((number, turn)), assets))
-            view = render_figure(person.figure, bones, front_camera(assets, bones), make_light(0.4, 0.7, 0.7, 0.6))
+            bones = pose_bones(
+                person.rig, draw_hard_posture(np.random.default_rng((number, turn)), assets)
+            )
+            view = render_figure(
+                person.figure, bones, front_camera(assets, bones), make_light(0.4, 0.7, 0.7, 0.6)
+            )
             counts = np.bincount(part_labels(person.figure, view).ravel(), minlength=len(LABELS))
             clothed, bare = counts[upper] + counts[lower], counts[LABELS.index("torso_skin")]
             assert counts[upper] > 0 and counts[lower] > 0 and bare < 0.35 * clothed
@@ -135,7 +158,11 @@ def test_flow_there_and_back_returns(people, dances):
             there, seen_there = exact_flow(person.figure, first.view, second.view)
             back, seen_back = exact_flow(person.figure, second.view, first.view)
             ys, xs = np.nonzero(seen_there)
-            to = np.rint(np.stack([xs, ys], 1) + there[ys, xs]).astype(int).clip(0, OPTIONS.size_px - 1)
+            to = (
+                np.rint(np.stack([xs, ys], 1) + there[ys, xs])
+                .astype(int)
+                .clip(0, OPTIONS.size_px - 1)
+            )
             both = seen_back[to[:, 1], to[:, 0]]
             # The nearest pixel centre is up to 0.7 px off, which surfaces seen at a slant stretch.
             away = there[ys, xs] + back[to[:, 1], to[:, 0]]
@@ -154,18 +181,33 @@ def test_warping_by_the_exact_flow_reproduces_the_target(assets, people):
     for number, person in enumerate(people):
         views = []
         for turn in range(2):
-            bones = pose_bones(person.rig, posture_from_angles(assets, standing(np.random.default_rng((number, turn)))))
-            views.append(render_figure(person.figure, bones, front_camera(assets, bones, 256), light, samples=3))
+            bones = pose_bones(
+                person.rig,
+                posture_from_angles(assets, standing(np.random.default_rng((number, turn)))),
+            )
+            views.append(
+                render_figure(
+                    person.figure, bones, front_camera(assets, bones, 256), light, samples=3
+                )
+            )
         reference, target = views
         flow, visible = exact_flow(person.figure, target, reference)
         rows, columns = np.indices(visible.shape)
         at = [rows + flow[..., 1], columns + flow[..., 0]]
         warped = np.stack(
-            [map_coordinates(reference.over(np.full(3, GREY))[..., channel].astype(float), at, order=1) for channel in range(3)], -1
+            [
+                map_coordinates(
+                    reference.over(np.full(3, GREY))[..., channel].astype(float), at, order=1
+                )
+                for channel in range(3)
+            ],
+            -1,
         )
         wanted = target.over(np.full(3, GREY)).astype(float)
         losses.append(np.abs(warped - wanted)[visible].mean() / 255)
-        copies.append(np.abs(reference.over(np.full(3, GREY)).astype(float) - wanted)[visible].mean() / 255)
+        copies.append(
+            np.abs(reference.over(np.full(3, GREY)).astype(float) - wanted)[visible].mean() / 255
+        )
         assert visible.sum() > 0.5 * (target.alpha == 255).sum()
     assert np.mean(losses) < 0.03 and np.mean(losses) < 0.5 * np.mean(copies)
 
@@ -183,20 +225,30 @@ def test_degraded_frames_keep_their_truth(assets, people, dances):
 
 
 @pytest.mark.parametrize("degraded", [False, True])
-def test_a_share_of_the_pictures_is_labelled_by_the_finder_and_the_rest_is_as_without(assets, people, degraded):
-    """The finder here says what no render says, and finds nobody in every third picture that it is shown."""
+def test_a_share_of_the_pictures_is_labelled_by_the_finder_and_the_rest_is_as_without(
+    assets, people, degraded
+):
+    """The finder here says what no render says, and finds nobody in every third picture that it
+    is shown."""
     shown = []
 
     def find(picture):
         shown.append(picture)
         if len(shown) % 3 == 0:
             return None
-        return PersonFrame(Pose(np.full((18, 2), 7), np.full(18, 0.9)), np.full(picture.shape[:2], len(shown), np.uint8))
+        return PersonFrame(
+            Pose(np.full((18, 2), 7), np.full(18, 0.9)),
+            np.full(picture.shape[:2], len(shown), np.uint8),
+        )
 
     settings = {"size_px": 64, "degraded": degraded}
     plain = list(frames_of_person(assets, people[1], 3, 1, 40, FrameOptions(**settings), find))
     assert not shown and not any(frame.detected for frame in plain)
-    mixed = list(frames_of_person(assets, people[1], 3, 1, 40, FrameOptions(**settings, detected_share=0.5), find))
+    mixed = list(
+        frames_of_person(
+            assets, people[1], 3, 1, 40, FrameOptions(**settings, detected_share=0.5), find
+        )
+    )
     assert 10 < len(shown) < 30
     assert sum(frame.detected for frame in mixed) == len(shown) - len(shown) // 3
     found = iter([number for number in range(1, len(shown) + 1) if number % 3])
@@ -213,7 +265,8 @@ def test_a_share_of_the_pictures_is_labelled_by_the_finder_and_the_rest_is_as_wi
 
 
 def test_the_finder_is_shown_the_dancer_before_a_room_and_is_a_little_off(assets, people):
-    """The default finder: joints and mask near the truth, and not the truth; fringes of the room where the mask is too wide."""
+    """The default finder: joints and mask near the truth, and not the truth; fringes of the room
+    where the mask is too wide."""
     options = FrameOptions(size_px=192, detected_share=1.0)
     frames = list(frames_of_person(assets, people[0], 3, 0, 8, options))
     found = [frame for frame in frames if frame.detected]
@@ -224,4 +277,6 @@ def test_the_finder_is_shown_the_dancer_before_a_room_and_is_a_little_off(assets
         assert 0 < np.median(off) < 8
         mask, exact = frame.mask > 127, frame.view.alpha > 127
         assert 0.8 < (mask & exact).sum() / (mask | exact).sum() < 1
-    assert any((frame.image[(frame.view.alpha == 0) & (frame.mask > 200)] != GREY).any() for frame in found)
+    assert any(
+        (frame.image[(frame.view.alpha == 0) & (frame.mask > 200)] != GREY).any() for frame in found
+    )

@@ -5,8 +5,16 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from dancepipe.dancers.degrade import Degradation, compress_video, degrade_mask, degrade_picture, degrade_pose, draw_degradation, jpeg_round_trip
 from dancepipe.records import Pose
+from dancepipe.synthetic.degrade import (
+    Degradation,
+    compress_video,
+    degrade_mask,
+    degrade_picture,
+    degrade_pose,
+    draw_degradation,
+    jpeg_round_trip,
+)
 
 
 def drawn_picture(seed: int = 0) -> np.ndarray:
@@ -32,7 +40,10 @@ def test_noise_has_about_the_strength_asked_for():
 
 def test_poorer_jpeg_is_further_off():
     picture = drawn_picture()
-    errors = [np.abs(jpeg_round_trip(picture, quality).astype(float) - picture).mean() for quality in (95, 60, 15)]
+    errors = [
+        np.abs(jpeg_round_trip(picture, quality).astype(float) - picture).mean()
+        for quality in (95, 60, 15)
+    ]
     assert errors[0] < errors[1] < errors[2]
 
 
@@ -48,7 +59,8 @@ def test_a_straying_mask_stays_near_the_outline():
 
 
 def test_reported_joints_scatter_as_measured_on_real_videos():
-    """Seen joints: median 1.1 to 1.6 px of 128, 90 % within 4; hidden ones further; only elbows and wrists are missed."""
+    """Seen joints: median 1.1 to 1.6 px of 128, 90 % within 4; hidden ones further; only elbows
+    and wrists are missed."""
     confidence = np.tile([1.0, 0.5], 9).astype(np.float32)
     pose = Pose(np.random.default_rng(0).uniform(20, 100, (18, 2)), confidence)
     rng = np.random.default_rng(1)
@@ -63,12 +75,19 @@ def test_reported_joints_scatter_as_measured_on_real_videos():
 @pytest.mark.parametrize("size_hw", [(64, 64), (63, 65), (32, 32)])
 def test_video_compression_keeps_count_size_and_look(size_hw):
     frames = [np.roll(drawn_picture(3), 2 * shift, 1) for shift in range(5)]
-    frames = [np.ascontiguousarray(np.pad(frame, ((0, 2), (0, 2), (0, 0)), mode="edge")[: size_hw[0], : size_hw[1]]) for frame in frames]
+    frames = [
+        np.ascontiguousarray(
+            np.pad(frame, ((0, 2), (0, 2), (0, 0)), mode="edge")[: size_hw[0], : size_hw[1]]
+        )
+        for frame in frames
+    ]
     errors = []
     for crf in (12, 42):
         decoded = compress_video(frames, crf)
         assert [frame.shape for frame in decoded] == [(*size_hw, 3)] * 5
-        errors.append(np.mean([np.abs(a.astype(float) - b).mean() for a, b in zip(frames, decoded)]))
+        errors.append(
+            np.mean([np.abs(a.astype(float) - b).mean() for a, b in zip(frames, decoded)])
+        )
     assert errors[0] < 6 and errors[0] < errors[1]
 
 
@@ -85,7 +104,10 @@ def test_video_compression_is_the_same_at_every_call():
             frames.append((frame + random.normal(0, 6, frame.shape)).clip(0, 255).astype(np.uint8))
         seen = set()
         for call in range(24):
-            held = [random.integers(0, 255, random.integers(1, 200_000), dtype=np.uint8) for _ in range(20)]  # other memory at every call
+            held = [
+                random.integers(0, 255, random.integers(1, 200_000), dtype=np.uint8)
+                for _ in range(20)
+            ]  # other memory at every call
             del held
             seen.add(np.stack(compress_video(frames, 24)).tobytes())
         assert len(seen) == 1, side
@@ -95,4 +117,6 @@ def test_recordings_are_videos_or_single_pictures():
     drawn = [draw_degradation(np.random.default_rng(seed), 256) for seed in range(60)]
     videos = [one for one in drawn if one.video_crf is not None]
     assert 15 < len(videos) < 45
-    assert all(one.jpeg_quality == 100 for one in videos) and all(one.jpeg_quality < 100 for one in drawn if one.video_crf is None)
+    assert all(one.jpeg_quality == 100 for one in videos) and all(
+        one.jpeg_quality < 100 for one in drawn if one.video_crf is None
+    )

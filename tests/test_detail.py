@@ -1,10 +1,11 @@
-"""Fine detail falls with blur, counts inside the mask alone, and does not take the outline for detail."""
+"""Fine detail falls with blur, counts inside the mask alone, and does not take the outline for
+detail."""
 
 import numpy as np
 import torch
 from PIL import Image, ImageFilter
 
-from dancepipe.evaluate.detail import fine_detail
+from dancepipe.evaluation.detail import fine_detail
 
 
 def noisy(side: int = 64) -> np.ndarray:
@@ -20,7 +21,10 @@ FULL = np.full((64, 64), 255, np.uint8)
 
 def test_blur_takes_detail_away():
     sharp = noisy()
-    blurred = [np.array(Image.fromarray(sharp).filter(ImageFilter.GaussianBlur(radius))) for radius in (1, 2)]
+    blurred = [
+        np.array(Image.fromarray(sharp).filter(ImageFilter.GaussianBlur(radius)))
+        for radius in (1, 2)
+    ]
     values = [hf(picture, FULL) for picture in (sharp, *blurred)]
     assert values[0] > 3 * values[1] > 6 * values[2] > 0
 

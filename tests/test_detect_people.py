@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from people import dancer_frames
 
-from dancepipe.person.detect_people import PeopleDetector, anchors, merge
-from dancepipe.person.litert import Network
-from dancepipe.person.models import DETECTOR, read_model
+from dancepipe.person.blazepose.detect_people import PeopleDetector, anchors, merge
+from dancepipe.person.blazepose.litert import Network
+from dancepipe.person.blazepose.models import DETECTOR, read_model
 
 
 @pytest.fixture(scope="module")

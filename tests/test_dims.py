@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from dancepipe.errors import ConfigError
-from dancepipe.model.dims import PRESETS, EnhancerDims, FlowAttentionDims, ModelDims
+from dancepipe.systems.focus_retain.dims import PRESETS, EnhancerDims, FlowAttentionDims, ModelDims
 
 
 def test_presets_are_named_and_survive_json():
@@ -15,19 +15,33 @@ def test_presets_are_named_and_survive_json():
         assert dims.preset == name
         assert ModelDims.from_json(json.loads(json.dumps(dims.as_json()))) == dims
     old = PRESETS["base"].as_json()
-    del old["enlarge"], old["flow_attention"]["attention_module"], old["flow_attention"]["window_4"]  # files from before there was a choice
+    del (
+        old["enlarge"],
+        old["flow_attention"]["attention_module"],
+        old["flow_attention"]["window_4"],
+    )  # files from before there was a choice
     assert ModelDims.from_json(old) == PRESETS["base"] and PRESETS["base"].coarse_hw == (256, 256)
     assert replace(PRESETS["base"], size_hw=(512, 256), enlarge=2).coarse_hw == (256, 128)
     assert PRESETS["paper"].flow_attention.nf == PRESETS["base"].flow_attention.nf == 64
-    assert (PRESETS["live"].flow_attention.nf, PRESETS["live"].enhancer.n, PRESETS["live"].enhancer.h) == (16, 8, 32)
+    assert (
+        PRESETS["live"].flow_attention.nf,
+        PRESETS["live"].enhancer.n,
+        PRESETS["live"].enhancer.h,
+    ) == (16, 8, 32)
 
 
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: replace(PRESETS["base"], size_hw=(256, 250)), r"size_hw is \(256, 250\).*multiples of 16"),
+        (
+            lambda: replace(PRESETS["base"], size_hw=(256, 250)),
+            r"size_hw is \(256, 250\).*multiples of 16",
+        ),
         (lambda: replace(PRESETS["base"], size_hw=(16, 64)), "at least 32"),
-        (lambda: replace(PRESETS["base"], size_hw=(272, 256), enlarge=2), r"size_hw is \(272, 256\).*multiples of 32, at least 64"),
+        (
+            lambda: replace(PRESETS["base"], size_hw=(272, 256), enlarge=2),
+            r"size_hw is \(272, 256\).*multiples of 32, at least 64",
+        ),
         (lambda: replace(PRESETS["base"], enlarge=3), "enlarge is 3; choose one of 1, 2"),
         (lambda: FlowAttentionDims(nf=15), "nf is 15"),
         (lambda: FlowAttentionDims(nf=200_000), "nf is 200000; .*at most 512"),

@@ -2,7 +2,7 @@
 
 import torch
 
-from dancepipe.model.discriminator import face_discriminator, image_discriminator
+from dancepipe.nn.discriminator import face_discriminator, image_discriminator
 
 
 def test_scores_per_patch():

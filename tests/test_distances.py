@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dancepipe.evaluate.distances import Kid, fid, kid
+from dancepipe.evaluation.distances import Kid, fid, kid
 
 
 def gaussians(count: int, size: int = 6, seed: int = 0):
@@ -21,7 +21,9 @@ def with_moments(mean: np.ndarray, covariance: np.ndarray, count: int) -> torch.
     return torch.from_numpy(rows @ np.linalg.cholesky(covariance).T + mean)
 
 
-@pytest.mark.parametrize("count", [5, 40], ids=["fewer rows than features", "more rows than features"])
+@pytest.mark.parametrize(
+    "count", [5, 40], ids=["fewer rows than features", "more rows than features"]
+)
 def test_equal_sets_have_no_distance(count):
     features = gaussians(count, size=12)
     assert fid(features, features) == pytest.approx(0, abs=1e-6)
@@ -40,7 +42,9 @@ def test_fid_is_that_of_the_matrix_root():
     linalg = pytest.importorskip("scipy.linalg")
     first, second = gaussians(80, seed=1), gaussians(70, seed=2)
     c_1, c_2 = (np.cov(one.numpy(), rowvar=False) for one in (first, second))
-    wanted = float(((first.mean(0) - second.mean(0)) ** 2).sum()) + np.trace(c_1 + c_2 - 2 * linalg.sqrtm(c_1 @ c_2).real)
+    wanted = float(((first.mean(0) - second.mean(0)) ** 2).sum()) + np.trace(
+        c_1 + c_2 - 2 * linalg.sqrtm(c_1 @ c_2).real
+    )
     assert fid(first, second) == pytest.approx(wanted, rel=1e-8)
 
 
@@ -48,7 +52,9 @@ def test_both_ways_of_the_root_agree():
     """Few rows take singular values of products of rows, many take D x D roots."""
     first, second = gaussians(30, size=29, seed=3), gaussians(30, size=29, seed=4)
     few = fid(first, second)
-    padded = [torch.nn.functional.pad(one, (0, 5)) for one in (first, second)]  # more features than rows, the same Gaussians
+    padded = [
+        torch.nn.functional.pad(one, (0, 5)) for one in (first, second)
+    ]  # more features than rows, the same Gaussians
     assert fid(*padded) == pytest.approx(few, rel=1e-6)
 
 
@@ -65,8 +71,12 @@ def test_kid_is_its_definition():
     def kernel(a, b):
         return float((a @ b / len(a) + 1) ** 3)
 
-    own = np.mean([kernel(a, b) for i, a in enumerate(first) for j, b in enumerate(first) if i != j])
-    other = np.mean([kernel(a, b) for i, a in enumerate(second) for j, b in enumerate(second) if i != j])
+    own = np.mean(
+        [kernel(a, b) for i, a in enumerate(first) for j, b in enumerate(first) if i != j]
+    )
+    other = np.mean(
+        [kernel(a, b) for i, a in enumerate(second) for j, b in enumerate(second) if i != j]
+    )
     cross = np.mean([kernel(a, b) for a in first for b in second])
     assert kid(first, second) == pytest.approx(own + other - 2 * cross, rel=1e-9)
 
@@ -75,7 +85,9 @@ def test_kid_of_one_distribution_is_nothing_on_average():
     random = torch.Generator().manual_seed(0)
     values = [kid(*torch.randn(2, 60, 5, generator=random, dtype=torch.float64)) for _ in range(30)]
     assert abs(np.mean(values)) < 3 * np.std(values) / 30**0.5
-    assert kid(torch.randn(60, 5, generator=random), torch.randn(60, 5, generator=random) + 1) > 5 * np.std(values)
+    assert kid(
+        torch.randn(60, 5, generator=random), torch.randn(60, 5, generator=random) + 1
+    ) > 5 * np.std(values)
 
 
 def test_kernels_serve_all_resamples():

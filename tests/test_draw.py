@@ -3,10 +3,10 @@ import colorsys
 import numpy as np
 import pytest
 import torch
-
-from dancepipe.person.draw import heat_maps, joint_map
-from dancepipe.person.skeleton import L_WRIST, LIMBS, NECK, R_SHOULDER
 from figure import standing_pose
+
+from dancepipe.pose.draw import heat_maps, joint_map
+from dancepipe.pose.skeleton import L_WRIST, LIMBS, NECK, R_SHOULDER
 
 
 def some_joints(count=2):
@@ -24,7 +24,11 @@ def test_heat_maps_equal_the_literal_gaussian():
     for b in range(2):
         for k in range(18):
             kx, ky, confidence = joints[b, k].tolist()
-            literal = np.exp(-((x - kx) ** 2 + (y - ky) ** 2) / (2 * sigma**2)) if confidence > 0 else np.zeros((48, 64))
+            literal = (
+                np.exp(-((x - kx) ** 2 + (y - ky) ** 2) / (2 * sigma**2))
+                if confidence > 0
+                else np.zeros((48, 64))
+            )
             np.testing.assert_allclose(maps[b, k].numpy(), literal, atol=2e-6)
 
 
@@ -46,7 +50,9 @@ def literal_joint_map(joints, height, width):
             continue
         a, b = joints[first, :2].astype(float), joints[second, :2].astype(float)
         along = b - a
-        t = np.clip(((x - a[0]) * along[0] + (y - a[1]) * along[1]) / max((along**2).sum(), 1e-12), 0, 1)
+        t = np.clip(
+            ((x - a[0]) * along[0] + (y - a[1]) * along[1]) / max((along**2).sum(), 1e-12), 0, 1
+        )
         distance = np.hypot(x - a[0] - t * along[0], y - a[1] - t * along[1])
         cover = np.clip(0.008 * height + 0.5 - distance, 0, 1)[..., None]
         drawing = drawing * (1 - cover) + np.array(colorsys.hsv_to_rgb(i / 17, 1, 1)) * cover
@@ -60,7 +66,9 @@ def test_joint_map_equals_the_literal_painter_also_beyond_the_border(height, wid
     drawn = joint_map(joints, height, width)
     assert drawn.shape == (3, 3, height, width)
     for b in range(3):
-        np.testing.assert_allclose(drawn[b].numpy(), literal_joint_map(joints[b].numpy(), height, width), atol=1e-4)
+        np.testing.assert_allclose(
+            drawn[b].numpy(), literal_joint_map(joints[b].numpy(), height, width), atol=1e-4
+        )
 
 
 def test_a_limb_with_a_missing_end_is_left_out_and_nobody_gives_black():

@@ -1,18 +1,21 @@
-"""Stage 2 uses all it is given, at test it does not depend on the batch, and training it leaves stage 1 as it was."""
+"""Stage 2 uses all it is given, at test it does not depend on the batch, and training it leaves
+stage 1 as it was."""
 
 import copy
 
 import pytest
 import torch
 
-from dancepipe.model.dims import EnhancerDims, FlowAttentionDims
-from dancepipe.model.enhancer import Enhancer
-from dancepipe.model.flow_attention import FlowAttentionNetwork
+from dancepipe.systems.focus_retain.dims import EnhancerDims, FlowAttentionDims
+from dancepipe.systems.focus_retain.enhancer import Enhancer
+from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
 
 
 def inputs(batch=2, seed=0, size_hw=(48, 32)):
     random = torch.Generator().manual_seed(seed)
-    coarse, matte_logits, J_t = (torch.randn(batch, channels, *size_hw, generator=random) for channels in (3, 1, 3))
+    coarse, matte_logits, J_t = (
+        torch.randn(batch, channels, *size_hw, generator=random) for channels in (3, 1, 3)
+    )
     return coarse.tanh(), matte_logits, J_t.sigmoid()
 
 
@@ -51,15 +54,26 @@ def test_with_instance_norm_gradients_of_pictures_one_by_one_add_up():
     parameters = list(enhancer.parameters())
     whole = [one.double() for one in inputs(batch=3)]
     together = torch.autograd.grad(enhancer(*whole).final.square().sum(), parameters)
-    alone = [torch.autograd.grad(enhancer(*(one[i : i + 1] for one in whole)).final.square().sum(), parameters) for i in range(3)]
+    alone = [
+        torch.autograd.grad(
+            enhancer(*(one[i : i + 1] for one in whole)).final.square().sum(), parameters
+        )
+        for i in range(3)
+    ]
     for grads, expected in zip(zip(*alone), together):
         torch.testing.assert_close(sum(grads), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_training_it_leaves_stage_1_bit_identical():
     torch.manual_seed(0)
-    stage_1, enhancer = FlowAttentionNetwork(FlowAttentionDims(8)).eval().requires_grad_(False), Enhancer(EnhancerDims(4, 8))
-    before, enhancer_before = copy.deepcopy(stage_1.state_dict()), copy.deepcopy(enhancer.state_dict())
+    stage_1, enhancer = (
+        FlowAttentionNetwork(FlowAttentionDims(8)).eval().requires_grad_(False),
+        Enhancer(EnhancerDims(4, 8)),
+    )
+    before, enhancer_before = (
+        copy.deepcopy(stage_1.state_dict()),
+        copy.deepcopy(enhancer.state_dict()),
+    )
     optimiser = torch.optim.Adam(enhancer.parameters(), 1e-3)
     I_r, S_r, S_t, J_r, J_t = (torch.rand(2, channels, 32, 32) for channels in (3, 18, 18, 3, 3))
     for _ in range(2):
@@ -71,7 +85,11 @@ def test_training_it_leaves_stage_1_bit_identical():
         loss.backward()
         optimiser.step()
     assert all(torch.equal(tensor, before[name]) for name, tensor in stage_1.state_dict().items())
-    still = [name for name, tensor in enhancer.state_dict().items() if torch.equal(tensor, enhancer_before[name])]
+    still = [
+        name
+        for name, tensor in enhancer.state_dict().items()
+        if torch.equal(tensor, enhancer_before[name])
+    ]
     assert still == []  # weights and running statistics alike
 
 

@@ -4,7 +4,13 @@ import pickle
 
 import pytest
 
-from dancepipe.errors import BadImageError, BadVideoError, ConfigError, FetchError, MissingExtraError
+from dancepipe.errors import (
+    BadImageError,
+    BadVideoError,
+    ConfigError,
+    FetchError,
+    MissingExtraError,
+)
 
 ERRORS = [
     ConfigError("one line"),
@@ -23,5 +29,9 @@ def test_an_error_survives_pickling(error):
 
 
 def test_a_missing_package_is_named_as_pip_takes_it():
-    assert "pip install 'dancepipe[dancers]'" in str(MissingExtraError("numba", "dancers", "rendering dancers"))
-    assert "pip install 'ai-edge-litert'" in str(MissingExtraError("ai-edge-litert", None, "finding people"))
+    assert "pip install 'dancepipe[dancers]'" in str(
+        MissingExtraError("numba", "dancers", "rendering dancers")
+    )
+    assert "pip install 'ai-edge-litert'" in str(
+        MissingExtraError("ai-edge-litert", None, "finding people")
+    )

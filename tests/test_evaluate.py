@@ -1,4 +1,5 @@
-"""evaluate, all three forms: identical is perfect, the same files give the same file, absent weights are said, bad input is named."""
+"""evaluate, all three forms: identical is perfect, the same files give the same file, absent
+weights are said, bad input is named."""
 
 import json
 import re
@@ -12,9 +13,9 @@ from PIL import Image, ImageFilter
 from test_pair_list import write_people
 
 from dancepipe.errors import BadVideoError, ConfigError, DatasetError, OutputError, WeightsError
-from dancepipe.evaluate.evaluate import evaluate
-from dancepipe.evaluate.options import PICTURE_METRICS, VIDEO_METRICS, EvaluateOptions
-from dancepipe.evaluate.scores import read_scores
+from dancepipe.evaluation.evaluate import evaluate
+from dancepipe.evaluation.options import PICTURE_METRICS, VIDEO_METRICS, EvaluateOptions
+from dancepipe.evaluation.scores import read_scores
 from dancepipe.media.image import save_png
 
 PIXELS = "l1,psnr,ssim,hf"
@@ -44,23 +45,36 @@ def folders(tmp_path):
     for index, frame in enumerate(dancer_frames()[0:160:32]):
         for folder in ("real", "blurred"):
             (tmp_path / folder).mkdir(exist_ok=True)
-            picture = frame if folder == "real" else np.array(Image.fromarray(frame).filter(ImageFilter.GaussianBlur(3)))
+            picture = (
+                frame
+                if folder == "real"
+                else np.array(Image.fromarray(frame).filter(ImageFilter.GaussianBlur(3)))
+            )
             save_png(tmp_path / folder / f"{index:02}.png", picture)
     return tmp_path
 
 
 def test_pairs_without_weights_score_the_baselines(data, tmp_path):
-    scores = evaluate(data=data, out=tmp_path / "scores.json", options=options(tmp_path, metrics=PIXELS, pairs_per_person=3))
+    scores = evaluate(
+        data=data,
+        out=tmp_path / "scores.json",
+        options=options(tmp_path, metrics=PIXELS, pairs_per_person=3),
+    )
     assert list(scores.methods) == ["copy", "limb-warp", "real"]
     copy, warp = scores.methods["copy"], scores.methods["limb-warp"]
-    assert warp["l1_mask"].value < copy["l1_mask"].value and warp["ssim_box"].value > copy["ssim_box"].value
+    assert (
+        warp["l1_mask"].value < copy["l1_mask"].value
+        and warp["ssim_box"].value > copy["ssim_box"].value
+    )
     assert copy["l1"].low < copy["l1"].value < copy["l1"].high and copy["l1"].count == 18
     difference = scores.differences["copy - limb-warp"]["l1"]
     assert difference.value == pytest.approx(copy["l1"].value - warp["l1"].value)
     assert "limb-warp" in scores.text() and "ssim_box +" in scores.text()
     lines = scores.text().split("paired differences")[1].splitlines()
     assert lines[1].split() == ["copy", "-", "limb-warp"]
-    assert difference.low > 0 and next(line for line in lines if line.startswith("l1 -")).endswith("*"), "clear of 0"
+    assert difference.low > 0 and next(line for line in lines if line.startswith("l1 -")).endswith(
+        "*"
+    ), "clear of 0"
 
 
 def test_the_same_files_give_the_same_file(data, tmp_path):
@@ -68,8 +82,15 @@ def test_the_same_files_give_the_same_file(data, tmp_path):
     for name, batch in (("a", 4), ("b", 4), ("c", 5)):
         chosen = options(tmp_path, metrics=PIXELS, pairs_per_person=2, batch=batch)
         scores = evaluate(data=data, out=tmp_path / name / "scores.json", options=chosen)
-        texts.append([(tmp_path / name / file).read_bytes() for file in ("scores.json", "scores.html")])
-        values.append([scores.protocol["data_sha256"], *(one.value for values in scores.methods.values() for one in values.values())])
+        texts.append(
+            [(tmp_path / name / file).read_bytes() for file in ("scores.json", "scores.html")]
+        )
+        values.append(
+            [
+                scores.protocol["data_sha256"],
+                *(one.value for values in scores.methods.values() for one in values.values()),
+            ]
+        )
     assert texts[0] == texts[1]
     assert values[0][0] == values[2][0] and values[0][1:] == pytest.approx(values[2][1:], rel=1e-5)
 
@@ -82,11 +103,17 @@ def test_weights_are_rendered_and_the_protocol_says_with_what(data, tmp_path):
     )  # fmt: skip
     assert list(scores.methods) == ["network", "copy"]
     record = read_scores(tmp_path / "scores.json")
-    assert record["protocol"]["size_hw"] == [32, 32] and record["protocol"]["options"]["seed"] == 3 and record["protocol"]["people"] == 6
+    assert (
+        record["protocol"]["size_hw"] == [32, 32]
+        and record["protocol"]["options"]["seed"] == 3
+        and record["protocol"]["people"] == 6
+    )
     assert re.fullmatch("[0-9a-f]{64}", record["protocol"]["weights_sha256"]) and re.fullmatch(
         "[0-9a-f]{64}", record["protocol"]["data_sha256"]
     )
-    assert record["items"][0]["methods"]["network"]["l1"] > 0 and record["items"][0]["target_clip"].startswith("clip")
+    assert record["items"][0]["methods"]["network"]["l1"] > 0 and record["items"][0][
+        "target_clip"
+    ].startswith("clip")
     assert str(tmp_path) not in (tmp_path / "scores.json").read_text()
 
 
@@ -94,20 +121,36 @@ def test_the_pictures_of_the_pairs_score_as_folders_what_they_scored_as_pairs(da
     album = tmp_path / "album"
     chosen = options(tmp_path, metrics="l1,psnr,ssim", pairs_per_person=2)
     scores = evaluate(data=data, options=replace(chosen, pictures=str(album)))
-    assert {folder.name: len(list(folder.iterdir())) for folder in album.iterdir()} == {"real": 12, "copy": 12, "limb-warp": 12}
+    assert {folder.name: len(list(folder.iterdir())) for folder in album.iterdir()} == {
+        "real": 12,
+        "copy": 12,
+        "limb-warp": 12,
+    }
     again = evaluate(
-        real=album / "real", fake={name: album / name for name in ("copy", "limb-warp")}, options=replace(chosen, identity="_(person[0-9])$")
+        real=album / "real",
+        fake={name: album / name for name in ("copy", "limb-warp")},
+        options=replace(chosen, identity="_(person[0-9])$"),
     )
     for method in ("copy", "limb-warp"):
-        assert again.methods[method]["ssim"] == scores.methods[method]["ssim"], "the same pictures of the same people"
+        assert again.methods[method]["ssim"] == scores.methods[method]["ssim"], (
+            "the same pictures of the same people"
+        )
     with pytest.raises(OutputError, match="not an empty folder"):
         evaluate(data=data, options=replace(chosen, pictures=str(album)))
 
 
 def test_named_pairs_give_exactly_these(data, tmp_path):
-    (tmp_path / "test.csv").write_text("reference_clip,reference_frame,target_clip,target_frame\nclip3,0,clip3,25\nclip1,5,clip1,5\n")
-    scores = evaluate(data=data, options=options(tmp_path, metrics="l1", pairs=str(tmp_path / "test.csv"), baselines="copy"))
-    assert [(item["target_clip"], item["target_frame"]) for item in scores.items] == [("clip3", 25), ("clip1", 5)]
+    (tmp_path / "test.csv").write_text(
+        "reference_clip,reference_frame,target_clip,target_frame\nclip3,0,clip3,25\nclip1,5,clip1,5\n"
+    )
+    scores = evaluate(
+        data=data,
+        options=options(tmp_path, metrics="l1", pairs=str(tmp_path / "test.csv"), baselines="copy"),
+    )
+    assert [(item["target_clip"], item["target_frame"]) for item in scores.items] == [
+        ("clip3", 25),
+        ("clip1", 5),
+    ]
     assert scores.items[1]["methods"]["copy"]["l1"] == 0
     assert any("too few people for intervals" in note for note in scores.notes)
 
@@ -137,7 +180,11 @@ def test_identical_folders_are_perfect_and_blur_is_not(folders):
     }
     for name, value in wanted.items():
         assert same[name].value == pytest.approx(value, abs=1e-5), name
-    assert blurred["hf_ratio"].value < 0.3 and blurred["pre"].value > 0 and blurred["ssim_mask"].value < 0.9
+    assert (
+        blurred["hf_ratio"].value < 0.3
+        and blurred["pre"].value > 0
+        and blurred["ssim_mask"].value < 0.9
+    )
     assert scores.differences["same - blurred"]["ssim_mask"].low > 0
     page = (folders / "out" / "scores.html").read_text()
     assert (
@@ -157,20 +204,38 @@ def test_network_metrics_with_weights_and_the_cache(folders, monkeypatch):
     both = {"same": folders / "real", "blurred": folders / "blurred"}
     scores = evaluate(real=folders / "real", fake=both, options=chosen)
     same, blurred = scores.methods["same"], scores.methods["blurred"]
-    assert same["fid"].value == pytest.approx(0, abs=1e-3) and same["lpips"].value == 0 and same["mask_lpips"].value == 0
-    assert blurred["fid"].value > 0.01 and blurred["lpips"].value > 0 and blurred["fid"].low is not None
+    assert (
+        same["fid"].value == pytest.approx(0, abs=1e-3)
+        and same["lpips"].value == 0
+        and same["mask_lpips"].value == 0
+    )
+    assert (
+        blurred["fid"].value > 0.01
+        and blurred["lpips"].value > 0
+        and blurred["fid"].low is not None
+    )
     assert "only 5 pictures" in same["fid"].mark and "only 5 pictures" in scores.text()
 
-    from dancepipe.evaluate.features import Inception
+    from dancepipe.evaluation.features import Inception
 
     looked_at = []
     whole = Inception.__call__
-    monkeypatch.setattr(Inception, "__call__", lambda self, pictures: (looked_at.append(len(pictures)), whole(self, pictures))[1])
-    again = evaluate(real=folders / "real", fake={"blurred": folders / "blurred"}, options=options(folders, metrics="kid,fid"))
+    monkeypatch.setattr(
+        Inception,
+        "__call__",
+        lambda self, pictures: (looked_at.append(len(pictures)), whole(self, pictures))[1],
+    )
+    again = evaluate(
+        real=folders / "real",
+        fake={"blurred": folders / "blurred"},
+        options=options(folders, metrics="kid,fid"),
+    )
     assert sum(looked_at) == 5  # the made pictures only
     assert again.methods["blurred"]["kid"].value == pytest.approx(blurred["kid"].value, rel=1e-6)
     assert "fid" not in again.methods["blurred"]  # without small
-    assert again.not_available["fid"] == "5 pictures; FID needs 2048 (--small gives it anyway, marked)"
+    assert (
+        again.not_available["fid"] == "5 pictures; FID needs 2048 (--small gives it anyway, marked)"
+    )
 
 
 def test_without_a_person_nothing_is_said_of_one(folders, monkeypatch):
@@ -179,15 +244,23 @@ def test_without_a_person_nothing_is_said_of_one(folders, monkeypatch):
     write_random_alexnet(folders / "weights", monkeypatch)
     for path in [*(folders / "real").iterdir(), *(folders / "blurred").iterdir()]:
         save_png(path, np.random.default_rng(0).integers(100, 110, (96, 96, 3), dtype=np.uint8))
-    scores = evaluate(real=folders / "real", fake=folders / "blurred", options=options(folders, metrics="l1,mask-lpips,hf,pre,found"))
+    scores = evaluate(
+        real=folders / "real",
+        fake=folders / "blurred",
+        options=options(folders, metrics="l1,mask-lpips,hf,pre,found"),
+    )
     fake = scores.methods["fake"]
     assert fake["l1"].value == 0 and fake["found"].value == 0
-    assert all(np.isnan(fake[name].value) for name in ("l1_mask", "l1_box", "mask_lpips", "hf", "pre"))
+    assert all(
+        np.isnan(fake[name].value) for name in ("l1_mask", "l1_box", "mask_lpips", "hf", "pre")
+    )
 
 
 @pytest.mark.parametrize("metric", ["pre", "found", "body", "hf", "l1"])
 def test_every_metric_can_be_asked_for_alone(folders, metric):
-    scores = evaluate(real=folders / "real", fake=folders / "blurred", options=options(folders, metrics=metric))
+    scores = evaluate(
+        real=folders / "real", fake=folders / "blurred", options=options(folders, metrics=metric)
+    )
     assert set(scores.methods["fake"]) == set(PICTURE_METRICS[metric]) and not scores.not_available
 
 
@@ -199,11 +272,26 @@ def test_identity_is_the_likeness_of_people(folders, monkeypatch):
             (folders / folder).mkdir(exist_ok=True)
             picture = np.asarray(Image.open(folders / "real" / f"{index:02}.png"))
             is_lost = folder == "lost" and index == 2
-            save_png(folders / folder / f"{index:02}.png", np.full_like(picture, 180) if is_lost else picture[..., ::-1].copy() if folder == "recoloured" else picture)
+            save_png(
+                folders / folder / f"{index:02}.png",
+                np.full_like(picture, 180)
+                if is_lost
+                else picture[..., ::-1].copy()
+                if folder == "recoloured"
+                else picture,
+            )
     fakes = {name: folders / name for name in ("real", "recoloured", "lost")}
-    scores = evaluate(real=folders / "real", fake={"same": fakes.pop("real")} | fakes, options=options(folders, metrics="identity"))
+    scores = evaluate(
+        real=folders / "real",
+        fake={"same": fakes.pop("real")} | fakes,
+        options=options(folders, metrics="identity"),
+    )
     found = {name: values["identity"].value for name, values in scores.methods.items()}
-    assert found["same"] == pytest.approx(1, abs=1e-6) and found["lost"] == pytest.approx(4 / 5, abs=1e-6) and found["recoloured"] < 0.9
+    assert (
+        found["same"] == pytest.approx(1, abs=1e-6)
+        and found["lost"] == pytest.approx(4 / 5, abs=1e-6)
+        and found["recoloured"] < 0.9
+    )
     assert "person_reid_youtu" in scores.protocol["networks"]["identity"]
 
 
@@ -212,12 +300,32 @@ def test_identity_of_a_video_is_measured_against_the_photo(tmp_path, monkeypatch
     write_dance(tmp_path / "driver.mp4", frames=4)
     save_png(tmp_path / "photo.png", dancer_frames()[0])
     videos = {"driver": tmp_path / "driver.mp4", "result": tmp_path / "driver.mp4"}
-    scores = evaluate(**videos, options=options(tmp_path, metrics="identity", reference=str(tmp_path / "photo.png")))
-    assert scores.methods["result"]["identity"].value > 0.99 and scores.methods["driver"]["identity"].value > 0.99
-    assert re.fullmatch("[0-9a-f]{64}", scores.protocol["reference_sha256"]) and "person_reid" in scores.protocol["networks"]["identity"]
+    scores = evaluate(
+        **videos,
+        options=options(tmp_path, metrics="identity", reference=str(tmp_path / "photo.png")),
+    )
+    assert (
+        scores.methods["result"]["identity"].value > 0.99
+        and scores.methods["driver"]["identity"].value > 0.99
+    )
+    assert (
+        re.fullmatch("[0-9a-f]{64}", scores.protocol["reference_sha256"])
+        and "person_reid" in scores.protocol["networks"]["identity"]
+    )
     without = evaluate(**videos, options=options(tmp_path, metrics="identity,timing"))
-    assert "--reference" in without.not_available["identity"] and "identity" not in without.methods["result"]
-    absent = evaluate(**videos, options=options(tmp_path, metrics="identity", reference=str(tmp_path / "photo.png"), metric_weights=str(tmp_path)))
+    assert (
+        "--reference" in without.not_available["identity"]
+        and "identity" not in without.methods["result"]
+    )
+    absent = evaluate(
+        **videos,
+        options=options(
+            tmp_path,
+            metrics="identity",
+            reference=str(tmp_path / "photo.png"),
+            metric_weights=str(tmp_path),
+        ),
+    )
     assert "--fetch" in absent.not_available["identity"]
 
 
@@ -229,19 +337,34 @@ def test_absent_weights_give_a_reason_and_no_number(folders):
         options=options(folders, metrics="l1,fid,kid,lpips,identity"),
     )
     assert set(scores.not_available) == {"fid", "kid", "lpips", "identity"}
-    assert "--fetch" in scores.not_available["lpips"] or "pip install" in scores.not_available["lpips"]
+    assert (
+        "--fetch" in scores.not_available["lpips"] or "pip install" in scores.not_available["lpips"]
+    )
     assert not {"fid", "kid", "lpips"} & scores.methods["fake"].keys()
-    assert "not available" in scores.text() and "not available" in (folders / "scores.html").read_text()
-    assert json.loads((folders / "scores.json").read_text())["not_available"].keys() == scores.not_available.keys()
+    assert (
+        "not available" in scores.text()
+        and "not available" in (folders / "scores.html").read_text()
+    )
+    assert (
+        json.loads((folders / "scores.json").read_text())["not_available"].keys()
+        == scores.not_available.keys()
+    )
 
 
 def test_a_video_is_scored(tmp_path):
     write_dance(tmp_path / "driver.mp4", frames=6, audio=True)
     scores = evaluate(
-        driver=tmp_path / "driver.mp4", result=tmp_path / "driver.mp4", out=tmp_path / "scores.json", options=options(tmp_path, examples=2)
-    )  # fmt: skip
+        driver=tmp_path / "driver.mp4",
+        result=tmp_path / "driver.mp4",
+        out=tmp_path / "scores.json",
+        options=options(tmp_path, examples=2),
+    )
     result = scores.methods["result"]
-    assert result["frames_missing"].value == 0 and result["audio_identical"].value == 1 and result["height_ratio"].value == pytest.approx(1)
+    assert (
+        result["frames_missing"].value == 0
+        and result["audio_identical"].value == 1
+        and result["height_ratio"].value == pytest.approx(1)
+    )
     assert scores.differences["result - driver"]["jitter"].value == 0
     assert "data:image/png" in (tmp_path / "scores.html").read_text() and len(scores.items) == 6
 
@@ -269,25 +392,52 @@ def test_unknown_and_misplaced_metrics(folders):
         ("", "no metric named"),
     ):
         with pytest.raises(ConfigError, match=words):
-            evaluate(real=folders / "real", fake=folders / "blurred", options=options(folders, metrics=metrics))
+            evaluate(
+                real=folders / "real",
+                fake=folders / "blurred",
+                options=options(folders, metrics=metrics),
+            )
     with pytest.raises(ConfigError, match="'lpips' cannot be taken of a video"):
         evaluate(driver="a.mp4", result="b.mp4", options=options(folders, metrics="lpips"))
-    assert set(VIDEO_METRICS) - set(PICTURE_METRICS) == {"timing", "audio", "flicker", "warp", "jitter", "pose", "drift"}
+    assert set(VIDEO_METRICS) - set(PICTURE_METRICS) == {
+        "timing",
+        "audio",
+        "flicker",
+        "warp",
+        "jitter",
+        "pose",
+        "drift",
+    }
 
 
 @pytest.mark.parametrize(
     "form, option, of",
-    [("folders", "pairs", "--data"), ("folders", "pictures", "--data"), ("data", "masks", "--real and --fake"), ("data", "identity", "--real"), ("folders", "reference", "--driver")],
+    [
+        ("folders", "pairs", "--data"),
+        ("folders", "pictures", "--data"),
+        ("data", "masks", "--real and --fake"),
+        ("data", "identity", "--real"),
+        ("folders", "reference", "--driver"),
+    ],
 )
 def test_options_of_another_form_are_not_passed_over(data, folders, form, option, of):
-    given = {"data": data} if form == "data" else {"real": folders / "real", "fake": folders / "blurred"}
+    given = (
+        {"data": data}
+        if form == "data"
+        else {"real": folders / "real", "fake": folders / "blurred"}
+    )
     with pytest.raises(ConfigError, match=f"--{option} has no say with .*it is for {of}"):
         evaluate(**given, options=options(folders, metrics="l1", **{option: "x"}))
 
 
 def test_the_report_does_not_overwrite_the_scores(folders):
     with pytest.raises(ConfigError, match="written beside it as .html"):
-        evaluate(real=folders / "real", fake=folders / "blurred", out=folders / "scores.html", options=options(folders, metrics="l1"))
+        evaluate(
+            real=folders / "real",
+            fake=folders / "blurred",
+            out=folders / "scores.html",
+            options=options(folders, metrics="l1"),
+        )
 
 
 def test_the_protocol_of_folders_names_every_file(folders):
@@ -297,7 +447,10 @@ def test_the_protocol_of_folders_names_every_file(folders):
     Image.open(folders / "blurred" / "00.png").save(folders / "blurred" / "00.jpg", quality=60)
     (folders / "blurred" / "00.png").unlink()
     after = evaluate(**both, options=options(folders, metrics="l1")).protocol
-    assert before["sha256"]["real"] == after["sha256"]["real"] and before["sha256"]["fake"] != after["sha256"]["fake"]
+    assert (
+        before["sha256"]["real"] == after["sha256"]["real"]
+        and before["sha256"]["fake"] != after["sha256"]["fake"]
+    )
     assert after["endings"] == {"real": {".png": 5}, "fake": {".jpg": 1, ".png": 4}}
 
 
@@ -311,8 +464,19 @@ def test_other_bad_input(data, folders, tmp_path):
     with pytest.raises(DatasetError, match="no data set at"):
         evaluate(data=tmp_path / "absent", options=options(tmp_path))
     with pytest.raises(BadVideoError, match="no such file"):
-        evaluate(driver=tmp_path / "absent.mp4", result=tmp_path / "absent.mp4", options=options(tmp_path))
+        evaluate(
+            driver=tmp_path / "absent.mp4",
+            result=tmp_path / "absent.mp4",
+            options=options(tmp_path),
+        )
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file" / "scores.json", folders):
-        with pytest.raises(OutputError, match="cannot write"):  # before anything is looked at: the real folder is absent too
-            evaluate(real=tmp_path / "absent", fake=folders / "blurred", out=out, options=options(folders, metrics="l1"))
+        with pytest.raises(
+            OutputError, match="cannot write"
+        ):  # before anything is looked at: the real folder is absent too
+            evaluate(
+                real=tmp_path / "absent",
+                fake=folders / "blurred",
+                out=out,
+                options=options(folders, metrics="l1"),
+            )

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from dancepipe.model.face import crop_faces, face_boxes
-from dancepipe.person.skeleton import L_EAR, L_EYE, NECK, NOSE, R_EAR, R_EYE, R_SHOULDER
+from dancepipe.losses.face import crop_faces, face_boxes
+from dancepipe.pose.skeleton import L_EAR, L_EYE, NECK, NOSE, R_EAR, R_EYE, R_SHOULDER
 
 
 def joints(found: dict[int, tuple[float, float]]):
@@ -22,12 +22,16 @@ def test_box_is_the_square_on_the_larger_side_times_1_4():
     boxes = face_boxes(joints(FRONTAL), height=256)
     assert boxes.present.tolist() == [True]
     side = (70 - 35) * 1.4
-    assert boxes.boxes_xyxy_px[0].tolist() == pytest.approx([50 - side / 2, 52.5 - side / 2, 50 + side / 2, 52.5 + side / 2])
+    assert boxes.boxes_xyxy_px[0].tolist() == pytest.approx(
+        [50 - side / 2, 52.5 - side / 2, 50 + side / 2, 52.5 + side / 2]
+    )
 
 
 def test_joints_outside_the_six_do_not_count():
     with_shoulder = face_boxes(joints({**FRONTAL, R_SHOULDER: (0, 200)}), height=256)
-    assert torch.equal(with_shoulder.boxes_xyxy_px, face_boxes(joints(FRONTAL), height=256).boxes_xyxy_px)
+    assert torch.equal(
+        with_shoulder.boxes_xyxy_px, face_boxes(joints(FRONTAL), height=256).boxes_xyxy_px
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +57,9 @@ def test_confidence_0_and_below_is_missing():
 
 
 def test_box_is_never_smaller_than_a_sixteenth_of_the_height():
-    boxes = face_boxes(joints({NOSE: (50, 40), R_EYE: (49, 39), L_EYE: (51, 39)}), height=320).boxes_xyxy_px
+    boxes = face_boxes(
+        joints({NOSE: (50, 40), R_EYE: (49, 39), L_EYE: (51, 39)}), height=320
+    ).boxes_xyxy_px
     assert (boxes[0, 2:] - boxes[0, :2]).tolist() == [20, 20]
 
 

@@ -23,14 +23,18 @@ class Site:
         self.status: dict[str, int] = {}
         self.redirects: dict[str, str] = {}
         self.requests: list[tuple[str, str, str | None]] = []  # method, path, Range
-        self.drop_after: dict[str, int] = {}  # path: bytes of each answer before the connection dies
+        self.drop_after: dict[
+            str, int
+        ] = {}  # path: bytes of each answer before the connection dies
         self.drops_left = 10**9
         self.hide_length: set[str] = set()
         self.connections = 0
         self.address = ""
 
     def gets(self, path):
-        return [range_ for method, seen, range_ in self.requests if method == "GET" and seen == path]
+        return [
+            range_ for method, seen, range_ in self.requests if method == "GET" and seen == path
+        ]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -103,7 +107,9 @@ def serving(kind=Server, host="127.0.0.1"):
     server = kind((host, 0), Handler)
     server.site = Site()
     server.site.address = f"http://{f'[{host}]' if ':' in host else host}:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    )
     thread.start()
     try:
         yield server.site
@@ -114,7 +120,14 @@ def serving(kind=Server, host="127.0.0.1"):
 
 @pytest.fixture
 def site(monkeypatch):
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+    for name in (
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+    ):
         monkeypatch.delenv(name, raising=False)
     with serving() as running:
         yield running
@@ -125,7 +138,9 @@ def clip(tmp_path_factory) -> bytes:
     """About 200 kB."""
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     noise = np.random.default_rng(0).integers(0, 256, (20, 96, 128, 3), np.uint8)
-    write_test_video(path, 20, size_wh=(128, 96), draw=lambda index, _: noise[index], options={"crf": "20"})
+    write_test_video(
+        path, 20, size_wh=(128, 96), draw=lambda index, _: noise[index], options={"crf": "20"}
+    )
     assert path.stat().st_size > 100_000
     return path.read_bytes()
 
@@ -143,7 +158,9 @@ def test_a_file_is_fetched_under_its_key_and_only_once(tmp_path, site, clip):
     site.bodies["/dance.mp4"] = ("video/mp4", clip)
     url = site.address + "/dance.mp4"
     path = quietly(url, tmp_path / "new" / "folder")
-    assert path == tmp_path / "new" / "folder" / f"{source_key(url)}.mp4" and path.read_bytes() == clip
+    assert (
+        path == tmp_path / "new" / "folder" / f"{source_key(url)}.mp4" and path.read_bytes() == clip
+    )
     seen = len(site.requests)
     assert quietly(url, tmp_path / "new" / "folder") == path and len(site.requests) == seen
     assert leftovers(path.parent) == [path.name]
@@ -164,7 +181,10 @@ def test_names_from_the_web_are_not_used(tmp_path, site, clip):
 
 
 def test_a_page_with_one_video(tmp_path, site, clip):
-    site.bodies["/page"] = ("text/html", b"<html><title>x</title><body><video src='/v/clip.mp4'></video></body></html>")
+    site.bodies["/page"] = (
+        "text/html",
+        b"<html><title>x</title><body><video src='/v/clip.mp4'></video></body></html>",
+    )
     site.bodies["/v/clip.mp4"] = ("video/mp4", clip)
     assert quietly(site.address + "/page", tmp_path).read_bytes() == clip
 
@@ -173,7 +193,11 @@ def test_a_dropped_connection_is_taken_up_where_it_broke(tmp_path, site, clip):
     site.bodies["/dance.mp4"] = ("video/mp4", clip)
     site.drop_after["/dance.mp4"], site.drops_left = len(clip) // 3, 3
     assert quietly(site.address + "/dance.mp4", tmp_path, retries=6).read_bytes() == clip
-    starts = [int(range_.removeprefix("bytes=").split("-")[0]) for range_ in site.gets("/dance.mp4") if range_]
+    starts = [
+        int(range_.removeprefix("bytes=").split("-")[0])
+        for range_ in site.gets("/dance.mp4")
+        if range_
+    ]
     assert max(starts) >= len(clip) // 3  # it went on in the middle, with a Range
 
 
@@ -204,7 +228,11 @@ def test_http_errors_are_named(tmp_path, site, status, words):
     site.status["/a.mp4"] = status
     with pytest.raises(FetchError, match=words) as caught:
         quietly(site.address + "/a.mp4", tmp_path, retries=0)
-    assert site.address in str(caught.value) and "\n" not in str(caught.value) and leftovers(tmp_path) == []
+    assert (
+        site.address in str(caught.value)
+        and "\n" not in str(caught.value)
+        and leftovers(tmp_path) == []
+    )
 
 
 def test_other_failures_are_named(tmp_path, site):
@@ -302,7 +330,12 @@ def test_lists_with_mistyped_addresses_do_not_tell_their_secrets(tmp_path):
 
 def test_other_schemes_are_refused(tmp_path, site, clip):
     (tmp_path / "secret.mp4").write_bytes(clip)
-    for source in (f"file://{tmp_path}/secret.mp4", "FILE:///etc/passwd", "ftp://127.0.0.1/a.mp4", "rtsp://127.0.0.1/a"):
+    for source in (
+        f"file://{tmp_path}/secret.mp4",
+        "FILE:///etc/passwd",
+        "ftp://127.0.0.1/a.mp4",
+        "rtsp://127.0.0.1/a",
+    ):
         with pytest.raises(FetchError, match="is not fetched; give an http"):
             quietly(source, tmp_path / "out")
     site.redirects["/a.mp4"] = f"file://{tmp_path}/secret.mp4"
@@ -339,7 +372,10 @@ def test_what_is_too_large_is_refused_and_removed(tmp_path, site, clip, declared
 
 
 def test_pages_with_several_videos_are_refused(tmp_path, site, clip):
-    site.bodies["/page"] = ("text/html", b"<video src='/a.mp4'></video><video src='/b.mp4'></video>")
+    site.bodies["/page"] = (
+        "text/html",
+        b"<video src='/a.mp4'></video><video src='/b.mp4'></video>",
+    )
     for name in ("/a.mp4", "/b.mp4"):
         site.bodies[name] = ("video/mp4", clip)
     with pytest.raises(FetchError, match="list of several videos"):
@@ -347,9 +383,14 @@ def test_pages_with_several_videos_are_refused(tmp_path, site, clip):
 
 
 def serve_playlist(site, tmp_path, name, level, ending="#EXT-X-ENDLIST\n"):
-    rng = np.random.default_rng(0)  # a little noise: ffmpeg does not know a stream of two kilobytes for what it is
+    rng = np.random.default_rng(
+        0
+    )  # a little noise: ffmpeg does not know a stream of two kilobytes for what it is
     write_test_video(
-        tmp_path / f"{name}.ts", 10, size_wh=(64, 48), draw=lambda _, wh: rng.integers(level, level + 50, (wh[1], wh[0], 3), np.uint8)
+        tmp_path / f"{name}.ts",
+        10,
+        size_wh=(64, 48),
+        draw=lambda _, wh: rng.integers(level, level + 50, (wh[1], wh[0], 3), np.uint8),
     )
     site.bodies[f"/{name}.ts"] = ("video/mp2t", (tmp_path / f"{name}.ts").read_bytes())
     listing = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{name}.ts\n{ending}"
@@ -360,9 +401,13 @@ def test_the_smaller_of_two_heights_is_taken(tmp_path, site):
     playlist = "#EXTM3U\n"
     for name, level, width, height in (("big", 0, 1920, 1080), ("small", 200, 640, 480)):
         serve_playlist(site, tmp_path, name, level)
-        playlist += f"#EXT-X-STREAM-INF:BANDWIDTH={width * 1000},RESOLUTION={width}x{height}\n{name}.m3u8\n"
+        playlist += (
+            f"#EXT-X-STREAM-INF:BANDWIDTH={width * 1000},RESOLUTION={width}x{height}\n{name}.m3u8\n"
+        )
     site.bodies["/all.m3u8"] = ("application/vnd.apple.mpegurl", playlist.encode())
-    with VideoReader(quietly(site.address + "/all.m3u8", tmp_path / "out", max_height_px=720)) as video:
+    with VideoReader(
+        quietly(site.address + "/all.m3u8", tmp_path / "out", max_height_px=720)
+    ) as video:
         assert next(iter(video)).image.mean() > 150
     with pytest.raises(FetchError, match="no video of at most 240 pixels height"):
         quietly(site.address + "/all.m3u8", tmp_path / "low", max_height_px=240)
@@ -385,10 +430,18 @@ def test_a_limited_rate_is_kept(tmp_path, site, clip):
 
 def test_local_paths_come_back_as_they_are(tmp_path):
     write_test_video(tmp_path / "a.mp4", 3)
-    assert fetch(str(tmp_path / "a.mp4"), tmp_path / "unused") == tmp_path / "a.mp4" and not (tmp_path / "unused").exists()
+    assert (
+        fetch(str(tmp_path / "a.mp4"), tmp_path / "unused") == tmp_path / "a.mp4"
+        and not (tmp_path / "unused").exists()
+    )
     write_test_photo(tmp_path / "photo.png")
     (tmp_path / "text.mp4").write_text("x" * 500)
-    for name, words in (("none.mp4", "no such file"), ("photo.png", "picture"), ("text.mp4", "not a video"), (".", "folder")):
+    for name, words in (
+        ("none.mp4", "no such file"),
+        ("photo.png", "picture"),
+        ("text.mp4", "not a video"),
+        (".", "folder"),
+    ):
         with pytest.raises(FetchError, match=words):
             fetch(str(tmp_path / name), tmp_path / "unused")
 
@@ -403,8 +456,13 @@ def test_folders_that_cannot_be_made(tmp_path, site, clip):
 def test_keys_tell_sources_apart_and_paths_alike(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert source_key("a.mp4") == source_key(str(tmp_path / "a.mp4")) == source_key("./x/../a.mp4")
-    keys = {source_key(source) for source in ("a.mp4", "b.mp4", "http://h/a.mp4", "http://h/a.mp4?b=1", "https://h/a.mp4")}
-    assert len(keys) == 5 and all(len(key) == 16 and set(key) <= set("0123456789abcdef") for key in keys)
+    keys = {
+        source_key(source)
+        for source in ("a.mp4", "b.mp4", "http://h/a.mp4", "http://h/a.mp4?b=1", "https://h/a.mp4")
+    }
+    assert len(keys) == 5 and all(
+        len(key) == 16 and set(key) <= set("0123456789abcdef") for key in keys
+    )
 
 
 def test_who_logs_in_is_no_part_of_a_key_but_all_else_is():
@@ -422,11 +480,20 @@ def test_sources_expand_in_order_without_repeats(tmp_path):
         (folder / name).touch()
     (folder / "inner.mp4").mkdir()
     (tmp_path / "list.txt").write_bytes(
-        "\ufeff# all of them\r\nhttp://h/x.mp4#t=3  # the best\r\n\r\nclips/b.mp4\r\n  clips  \r\nhttp://h/x.mp4#t=3\r\n".encode()
+        "\ufeff# all of them\r\nhttp://h/x.mp4#t=3  # the best\r\n\r\nclips/b.mp4\r\n  clips  "
+        "\r\nhttp://h/x.mp4#t=3\r\n".encode()
     )
     said = []
-    found = expand_sources([str(folder / "c.webm"), str(tmp_path / "list.txt"), "https://h/y"], say=said.append)
-    assert found == [str(folder / "c.webm"), "http://h/x.mp4#t=3", str(folder / "b.mp4"), str(folder / "A.MOV"), "https://h/y"]
+    found = expand_sources(
+        [str(folder / "c.webm"), str(tmp_path / "list.txt"), "https://h/y"], say=said.append
+    )
+    assert found == [
+        str(folder / "c.webm"),
+        "http://h/x.mp4#t=3",
+        str(folder / "b.mp4"),
+        str(folder / "A.MOV"),
+        "https://h/y",
+    ]
     assert len(said) == 3 and all("twice" in words for words in said)
 
 

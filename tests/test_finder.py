@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from figure import draw_figure, standing_pose
 
 from dancepipe.errors import ConfigError
 from dancepipe.person.finder import PersonFinder, open_person_finder
 from dancepipe.records import PersonFrame
-from figure import draw_figure, standing_pose
 
 POSE = standing_pose((160, 30), 270)
 
@@ -16,11 +16,18 @@ def open_mediapipe(mode, mask):
 
 
 def open_yolo(mode, mask):
-    """Joints as a YOLO network with trained weights would give them, through everything that stands around the network."""
+    """Joints as a YOLO network with trained weights would give them, through everything that
+    stands around the network."""
     pytest.importorskip("ultralytics", reason="needs the extra yolo")
     from yolo_networks import seeing, tiny_pose_file
 
-    finder = open_person_finder("yolo", "mediapipe" if mask else None, mode=mode, yolo_weights=tiny_pose_file(), say=lambda text: None)
+    finder = open_person_finder(
+        "yolo",
+        "mediapipe" if mask else None,
+        mode=mode,
+        yolo_weights=tiny_pose_file(),
+        say=lambda text: None,
+    )
     finder._pose_finder._model.predict = seeing([POSE])
     return finder
 
@@ -42,7 +49,9 @@ def test_every_backend_gives_the_person_in_the_pictures_own_pixels(open_finder, 
     inside, outside = person.mask[150, 160], person.mask[20, 20]
     assert inside > 200 and outside < 20
     assert person.people_seen == 1
-    assert np.abs(view.pose.points_px - person.pose.points_px).max() < 10  # the second frame is read in a better region
+    assert (
+        np.abs(view.pose.points_px - person.pose.points_px).max() < 10
+    )  # the second frame is read in a better region
     np.testing.assert_array_equal(image, before)
 
 
@@ -56,7 +65,13 @@ def test_no_mask_is_given_when_none_was_asked_for(open_finder):
 def test_bad_input_is_refused_and_the_finder_lives_on(open_finder):
     image = draw_figure(POSE, (320, 340))
     with open_finder("video", True) as finder:
-        for bad in (image[..., 0], image.astype(np.float32), np.dstack([image, image[..., :1]]), "photo.jpg", None):
+        for bad in (
+            image[..., 0],
+            image.astype(np.float32),
+            np.dstack([image, image[..., :1]]),
+            "photo.jpg",
+            None,
+        ):
             with pytest.raises(ValueError, match="uint8 RGB picture"):
                 finder.find(bad)
         for tiny in (image[:0], image[:1, :1], image[:7]):

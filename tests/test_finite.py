@@ -1,4 +1,5 @@
-"""What is not finite stops the run by name, one step later at most, and is never saved; a step that is not logged reads no number back."""
+"""What is not finite stops the run by name, one step later at most, and is never saved; a step
+that is not logged reads no number back."""
 
 import sys
 from dataclasses import replace
@@ -8,15 +9,15 @@ import torch
 from test_store import write
 from test_train import ALONE, QUICK, quiet
 
-from dancepipe.dataset.pairs import PairSource, pair_batches
+from dancepipe.data.pairs import PairSource, pair_batches
 from dancepipe.errors import TrainingDivergedError
-from dancepipe.model.dims import PRESETS
-from dancepipe.model.perceptual import random_vgg19
-from dancepipe.train import stages
-from dancepipe.train.checkpoint import checkpoints
-from dancepipe.train.finite import FiniteWatch
-from dancepipe.train.inputs import Augmentation, step_parts
-from dancepipe.train.train import train
+from dancepipe.losses.perceptual import random_vgg19
+from dancepipe.systems.focus_retain.dims import PRESETS
+from dancepipe.training import stages
+from dancepipe.training.checkpoint import checkpoints
+from dancepipe.training.finite import FiniteWatch
+from dancepipe.training.inputs import Augmentation, step_parts
+from dancepipe.training.train import train
 
 NAN, INF = float("nan"), float("inf")
 
@@ -32,7 +33,11 @@ def test_a_step_is_looked_at_one_step_later_and_named():
     watch = FiniteWatch(stage=2)
     watch.look(6, ["l1", "matte"], torch.tensor([0.5, 2.0]))
     watch.look(7, ["l1", "perceptual", "matte"], torch.tensor([0.5, NAN, INF]))
-    with pytest.raises(TrainingDivergedError, match="training diverged: perceptual is nan, matte is inf in step 7 of stage 2; lower the learning rate"):
+    with pytest.raises(
+        TrainingDivergedError,
+        match="training diverged: perceptual is nan, matte is inf in step 7 of stage 2; lower "
+        "the learning rate",
+    ):
         watch.look(8, ["l1"], torch.tensor([NAN]))
 
 
@@ -62,9 +67,18 @@ def poison(monkeypatch, stage: int, term: str, step: int) -> list[int]:
 
 @pytest.mark.parametrize("stage, term", [(1, "flow_image"), (2, "face_l1")])
 @pytest.mark.parametrize("log_every, made", [(1, 3), (50, 4)])
-def test_a_poisoned_term_stops_its_stage_and_the_last_checkpoint_stays(data, tmp_path, monkeypatch, stage, term, log_every, made):
+def test_a_poisoned_term_stops_its_stage_and_the_last_checkpoint_stays(
+    data, tmp_path, monkeypatch, stage, term, log_every, made
+):
     steps = poison(monkeypatch, stage, term, 3)
-    options = replace(QUICK, stage1_steps=8 if stage == 1 else 0, stage2_steps=8, save_every=2, sample_every=100, log_every=log_every)
+    options = replace(
+        QUICK,
+        stage1_steps=8 if stage == 1 else 0,
+        stage2_steps=8,
+        save_every=2,
+        sample_every=100,
+        log_every=log_every,
+    )
     with pytest.raises(TrainingDivergedError, match=f"{term} is nan.* in step 3 of stage {stage}"):
         train(data, tmp_path / "run", options, say=quiet)
     assert len(steps) == made
@@ -96,10 +110,13 @@ def test_a_step_that_is_not_logged_reads_no_number_back(data, monkeypatch):
 
     read = torch.Tensor.item
     # Adam's own count of its steps lies on the CPU: nothing waits when it is read.
-    monkeypatch.setattr(torch.Tensor, "item", lambda self: read(self) if "optim" in sys._getframe(1).f_code.co_filename else refuse(self))
+    monkeypatch.setattr(
+        torch.Tensor,
+        "item",
+        lambda self: read(self) if "optim" in sys._getframe(1).f_code.co_filename else refuse(self),
+    )
     for name in ("tolist", "__bool__", "__float__", "__int__", "cpu", "numpy", "nonzero"):
         monkeypatch.setattr(torch.Tensor, name, refuse)
     for stage in (first, second):
         numbers = stage.step(parts, 0, with_statistics=False)
         assert {"total", "l1", "D_real"} <= numbers.keys()
-

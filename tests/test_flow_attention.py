@@ -1,4 +1,5 @@
-"""Stage 1: one encoded reference serves all frames, masks choose between warp and pose, numbers that must be float32 are."""
+"""Stage 1: one encoded reference serves all frames, masks choose between warp and pose, numbers
+that must be float32 are."""
 
 from dataclasses import replace
 
@@ -6,11 +7,11 @@ import pytest
 import torch
 from still_layers import still_layers
 
-from dancepipe.model.dims import PRESETS, FlowAttentionDims
-from dancepipe.model.flow_attention import FlowAttentionNetwork, fuse
-from dancepipe.model.flow_attention_module import FlowAttentionBlock
-from dancepipe.model.local_attention import literal_local_attention
-from dancepipe.model.prior import LimbPrior
+from dancepipe.nn.local_attention import literal_local_attention
+from dancepipe.priors.limbs import LimbPrior
+from dancepipe.systems.focus_retain.dims import PRESETS, FlowAttentionDims
+from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork, fuse
+from dancepipe.systems.focus_retain.flow_attention_module import FlowAttentionBlock
 
 SIZE_HW = (48, 64)
 
@@ -18,7 +19,9 @@ SIZE_HW = (48, 64)
 def inputs(batch=1, seed=0, size_hw=SIZE_HW):
     """I_r, S_r, S_t, J_r, J_t"""
     random = torch.Generator().manual_seed(seed)
-    I_r, *maps = (torch.rand(batch, channels, *size_hw, generator=random) for channels in (3, 18, 18, 3, 3))
+    I_r, *maps = (
+        torch.rand(batch, channels, *size_hw, generator=random) for channels in (3, 18, 18, 3, 3)
+    )
     return [I_r * 2 - 1, *maps]
 
 
@@ -30,19 +33,28 @@ def drawn_prior(size_hw=SIZE_HW):
 
 
 def lively(network):
-    """Heads that start at zero say nothing: draw them, so that flows, masks and attention differ from place to place."""
+    """Heads that start at zero say nothing: draw them, so that flows, masks and attention differ
+    from place to place."""
     torch.manual_seed(3)
     module = network.attention_module
-    for layer in (network.flow_network.flow_8, network.flow_network.flow_4, module.attend_8.conv_2, module.attend_4.conv_2):
+    for layer in (
+        network.flow_network.flow_8,
+        network.flow_network.flow_4,
+        module.attend_8.conv_2,
+        module.attend_4.conv_2,
+    ):
         torch.nn.init.normal_(layer.weight, 0, 0.05)
     return network.eval()
 
 
 def spelled_out(network, I_r, S_r, S_t, J_r, J_t, prior=None):
-    """The coarse picture as the paper's section 3.2 reads: nothing cached, whole inputs, literal local attention."""
+    """The coarse picture as the paper's section 3.2 reads: nothing cached, whole inputs, literal
+    local attention."""
     flow_network, module = network.flow_network, network.attention_module
     known = (prior.inputs(),) if prior else ()
-    F_f, flows = flow_network.after_entry(flow_network.entry.part(torch.cat((I_r, S_r, S_t, *known), 1), 0))
+    F_f, flows = flow_network.after_entry(
+        flow_network.entry.part(torch.cat((I_r, S_r, S_t, *known), 1), 0)
+    )
     if prior:
         flows = [flow + first for flow, first in zip(flows, (prior.flow_8, prior.flow_4))]
     masks, _ = module.after_entry(module.encoder.entry.part(torch.cat((J_r, J_t), 1), 0), F_f)
@@ -69,9 +81,13 @@ def test_cached_frame_is_the_frame_spelled_out(preset, attention):
     prior = drawn_prior() if network.has_prior else None
     with torch.inference_mode():
         reference = network.encode_reference(I_r, S_r, J_r)
-        network.render(reference, S_t.flip(3), J_t.flip(3), prior)  # another frame in between leaves no trace
+        network.render(
+            reference, S_t.flip(3), J_t.flip(3), prior
+        )  # another frame in between leaves no trace
         cached = network.render(reference, S_t, J_t, prior)
-        assert (cached.coarse - spelled_out(network, I_r, S_r, S_t, J_r, J_t, prior)).abs().max() < 1e-5
+        assert (
+            cached.coarse - spelled_out(network, I_r, S_r, S_t, J_r, J_t, prior)
+        ).abs().max() < 1e-5
     assert cached.flows[0].abs().max() > 0.1 and cached.masks[0].std() > 1e-3
 
 
@@ -84,8 +100,16 @@ def test_one_encoded_reference_serves_a_batch_of_targets():
         for i in range(3):
             alone = network(I_r, S_r, S_t[i : i + 1], J_r, J_t[i : i + 1])
             torch.testing.assert_close(together.coarse[i : i + 1], alone.coarse, rtol=0, atol=1e-5)
-            torch.testing.assert_close(together.matte_logits[i : i + 1], alone.matte_logits, rtol=0, atol=1e-5)
-        repeated = network(I_r.expand(3, -1, -1, -1), S_r.expand(3, -1, -1, -1), S_t, J_r.expand(3, -1, -1, -1), J_t)
+            torch.testing.assert_close(
+                together.matte_logits[i : i + 1], alone.matte_logits, rtol=0, atol=1e-5
+            )
+        repeated = network(
+            I_r.expand(3, -1, -1, -1),
+            S_r.expand(3, -1, -1, -1),
+            S_t,
+            J_r.expand(3, -1, -1, -1),
+            J_t,
+        )
         torch.testing.assert_close(together.coarse, repeated.coarse, rtol=0, atol=1e-5)
     assert (together.coarse[0] - together.coarse[1]).abs().max() > 1e-3
 
@@ -100,16 +124,28 @@ def test_mask_0_is_blind_to_the_reference_and_mask_1_takes_all_from_it():
     network = lively(FlowAttentionNetwork(FlowAttentionDims(8)))
     I_r, S_r, S_t, J_r, J_t = inputs()
     with torch.inference_mode():
-        here, elsewhere = network.encode_reference(I_r, S_r, J_r), network.encode_reference(-I_r, S_r.flip(3), J_r.flip(2))
-        pose_only = [network.render(reference, S_t, J_t, fixed_mask=0).coarse for reference in (here, elsewhere)]
-        warp_only = [network.render(reference, S_t, J_t, fixed_mask=1).coarse for reference in (here, elsewhere)]
+        here, elsewhere = (
+            network.encode_reference(I_r, S_r, J_r),
+            network.encode_reference(-I_r, S_r.flip(3), J_r.flip(2)),
+        )
+        pose_only = [
+            network.render(reference, S_t, J_t, fixed_mask=0).coarse
+            for reference in (here, elsewhere)
+        ]
+        warp_only = [
+            network.render(reference, S_t, J_t, fixed_mask=1).coarse
+            for reference in (here, elsewhere)
+        ]
         assert torch.equal(*pose_only)
         assert (warp_only[0] - warp_only[1]).abs().max() > 1e-3
         for layer in (network.local_attention_8.logits, network.local_attention_4.logits):
             layer.weight.zero_()  # the pose may still choose within the window; now it may not
         for head in (network.flow_network.flow_8, network.flow_network.flow_4):
             head.weight.zero_()
-        one, other = (network.render(here, S_t.flip(3) * scale, J_t * scale, fixed_mask=1).coarse for scale in (1, 0.3))
+        one, other = (
+            network.render(here, S_t.flip(3) * scale, J_t * scale, fixed_mask=1).coarse
+            for scale in (1, 0.3)
+        )
         assert torch.equal(one, other)
 
 
@@ -140,7 +176,8 @@ def test_flow_masks_and_attention_stay_float32_under_bfloat16_autocast():
 
 
 def test_flow_means_the_same_motion_at_any_size():
-    """A head that says a constant gives a flow of that constant times width / 8, in pixels of its own map."""
+    """A head that says a constant gives a flow of that constant times width / 8, in pixels of
+    its own map."""
     network = FlowAttentionNetwork(FlowAttentionDims(8)).eval()
     for head in (network.flow_network.flow_8, network.flow_network.flow_4):
         torch.nn.init.zeros_(head.weight)
@@ -163,7 +200,9 @@ def test_memory_format_changes_no_number():
     with torch.inference_mode():
         plain = network(*tensors).coarse
         network.to(memory_format=torch.channels_last)
-        last = network(*(tensor.contiguous(memory_format=torch.channels_last) for tensor in tensors)).coarse
+        last = network(
+            *(tensor.contiguous(memory_format=torch.channels_last) for tensor in tensors)
+        ).coarse
     assert (plain - last).abs().max() < 1e-5
 
 
@@ -173,10 +212,14 @@ def test_without_the_module_the_mask_is_read_off_the_flow_features_alone():
     with torch.inference_mode():
         made = network(I_r, S_r, S_t, J_r, J_t)
         features, _ = network.flow_network(network.flow_network.encode_reference(I_r, S_r), S_t)
-        for M, head, F_f in zip(made.masks, (network.attention_module.mask_8, network.attention_module.mask_4), features):
+        for M, head, F_f in zip(
+            made.masks, (network.attention_module.mask_8, network.attention_module.mask_4), features
+        ):
             by_hand = torch.sigmoid(head(torch.where(F_f > 0, F_f, 0.1 * F_f)))
             torch.testing.assert_close(M, by_hand)
             assert M.std() > 1e-3
         other = network(I_r, S_r, S_t, J_r.flip(3), J_t.flip(3))
     assert made.attention == () and torch.equal(made.masks[0], other.masks[0])
-    assert (made.coarse - other.coarse).abs().max() > 1e-4, "the pose encoder still reads the joint map"
+    assert (made.coarse - other.coarse).abs().max() > 1e-4, (
+        "the pose encoder still reads the joint map"
+    )

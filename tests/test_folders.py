@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from dancepipe.errors import BadImageError, ConfigError, DatasetError
-from dancepipe.evaluate.folders import load_pair, match_folders
+from dancepipe.evaluation.folders import load_pair, match_folders
 from dancepipe.media.image import save_png
 
 
@@ -18,7 +18,10 @@ def folders(tmp_path):
     for folder in ("real", "fake", "masks"):
         (tmp_path / folder).mkdir()
         for index, name in enumerate(("anna_1", "anna_2", "bert_1")):
-            save_png(tmp_path / folder / f"{name}.png", picture(seed=index) if folder != "masks" else np.full((20, 16), 255, np.uint8))
+            save_png(
+                tmp_path / folder / f"{name}.png",
+                picture(seed=index) if folder != "masks" else np.full((20, 16), 255, np.uint8),
+            )
     return tmp_path
 
 
@@ -30,9 +33,17 @@ def test_pairs_by_name_whatever_the_ending(folders):
     Image.fromarray(picture()).save(folders / "fake" / "bert_1.jpg")
     (folders / "fake" / "bert_1.png").unlink()
     pairs = match(folders, masks=folders / "masks", identity=r"^([a-z]+)_")
-    assert [(pair.name, pair.identity) for pair in pairs] == [("anna_1", "anna"), ("anna_2", "anna"), ("bert_1", "bert")]
+    assert [(pair.name, pair.identity) for pair in pairs] == [
+        ("anna_1", "anna"),
+        ("anna_2", "anna"),
+        ("bert_1", "bert"),
+    ]
     real, fakes, mask = load_pair(pairs[1])
-    assert np.array_equal(real, picture(seed=1)) and np.array_equal(fakes["fake"], real) and mask.shape == (20, 16)
+    assert (
+        np.array_equal(real, picture(seed=1))
+        and np.array_equal(fakes["fake"], real)
+        and mask.shape == (20, 16)
+    )
 
 
 def test_without_an_expression_every_picture_is_its_own_person(folders):
@@ -42,7 +53,11 @@ def test_without_an_expression_every_picture_is_its_own_person(folders):
 def test_unequal_counts_and_names(folders):
     (folders / "fake" / "anna_2.png").rename(folders / "fake" / "other.png")
     save_png(folders / "fake" / "more.png", picture())
-    with pytest.raises(DatasetError, match=r"3 pictures in .*real, 4 in .*fake.*: anna_2 only in .*real; more, other only in .*fake"):
+    with pytest.raises(
+        DatasetError,
+        match=r"3 pictures in .*real, 4 in .*fake.*: anna_2 only in .*real; more, other only in "
+        r".*fake",
+    ):
         match(folders)
 
 
@@ -74,10 +89,16 @@ def test_different_sizes(folders):
 
 
 def test_transparency_and_animation_are_refused(folders):
-    Image.fromarray(np.dstack([picture(), np.full((20, 16), 90, np.uint8)])).save(folders / "fake" / "anna_1.png")
+    Image.fromarray(np.dstack([picture(), np.full((20, 16), 90, np.uint8)])).save(
+        folders / "fake" / "anna_1.png"
+    )
     with pytest.raises(BadImageError, match="scores need plain pictures, .*transparent parts"):
         load_pair(match(folders)[0])
-    Image.fromarray(picture()).save(folders / "fake" / "anna_1.png", save_all=True, append_images=[Image.fromarray(picture(seed=5))])
+    Image.fromarray(picture()).save(
+        folders / "fake" / "anna_1.png",
+        save_all=True,
+        append_images=[Image.fromarray(picture(seed=5))],
+    )
     with pytest.raises(BadImageError, match="animation"):
         load_pair(match(folders)[0])
 

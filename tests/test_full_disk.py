@@ -1,4 +1,5 @@
-"""The disk fills up at any moment: one line, nothing half-written, and the same command ends as ever."""
+"""The disk fills up at any moment: one line, nothing half-written, and the same command ends as
+ever."""
 
 import os
 from pathlib import Path
@@ -10,7 +11,7 @@ from small_disk import fill, pages_in, small_disk
 from test_at_the_same_time import animate, build, evaluate, inputs, train
 from test_train import logged, same_weights
 
-from dancepipe.dataset.store import clip_files, read_clip
+from dancepipe.data.store import clip_files, read_clip
 
 assert inputs  # the fixture
 POINTS = int(os.environ.get("DANCEPIPE_DISK_POINTS", 6))  # moments at which the disk is full
@@ -29,7 +30,9 @@ def same_run(one: Path, other: Path) -> bool:
 
 def same_clips(one: Path, other: Path) -> bool:
     clips = [clip_files(folder / "data") for folder in (one, other)]
-    rows = [[(row.frame_index, row.image, row.source) for row in read_clip(clip)] for (clip,) in clips]
+    rows = [
+        [(row.frame_index, row.image, row.source) for row in read_clip(clip)] for (clip,) in clips
+    ]
     return all(
         first[0] == second[0] and np.array_equal(first[1], second[1]) and first[2] == second[2]
         for first, second in zip(*rows, strict=True)

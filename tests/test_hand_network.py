@@ -8,11 +8,11 @@ from people import SAMPLES
 from PIL import Image
 
 from dancepipe.errors import ConfigError
+from dancepipe.person.blazepose.hand_network import HandNetwork, rough_square
+from dancepipe.person.blazepose.litert import Network
+from dancepipe.person.blazepose.models import HAND, HAND_REGION, read_model
 from dancepipe.person.finder import open_person_finder
-from dancepipe.person.hand_network import HandNetwork, rough_square
-from dancepipe.person.litert import Network
-from dancepipe.person.models import HAND, HAND_REGION, read_model
-from dancepipe.person.skeleton import L_WRIST, R_WRIST
+from dancepipe.pose.skeleton import L_WRIST, R_WRIST
 
 HANDS_XY_PX = {
     "right": (  # wrist, little finger and index of the body; every fourth point: x, y, depth

@@ -1,4 +1,5 @@
-"""Held-out people are judged by what evaluate judges them by, the best weights stay, and neither touches the training."""
+"""Held-out people are judged by what evaluate judges them by, the best weights stay, and neither
+touches the training."""
 
 import json
 from dataclasses import replace
@@ -12,17 +13,17 @@ from test_build_dataset import SMALL
 from test_train import QUICK, data, quiet, same_weights  # noqa: F401
 from torch import nn
 
-from dancepipe.build_dataset.build import build_dataset
-from dancepipe.dataset.pairs import PairSource
-from dancepipe.model.dims import PRESETS
-from dancepipe.model.networks import load_networks
-from dancepipe.model.weights import WeightsInfo, read_tensors, read_weights_info
-from dancepipe.train import train as train_module
-from dancepipe.train.best import BestWeights
-from dancepipe.train.checkpoint import Position
-from dancepipe.train.held_out import FixedPairs
-from dancepipe.train.run_folder import RunLog
-from dancepipe.train.train import train
+from dancepipe.building.build import build_dataset
+from dancepipe.data.pairs import PairSource
+from dancepipe.systems.focus_retain.dims import PRESETS
+from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.systems.weights import WeightsInfo, read_tensors, read_weights_info
+from dancepipe.training import train as train_module
+from dancepipe.training.best import BestWeights
+from dancepipe.training.checkpoint import Position
+from dancepipe.training.held_out import FixedPairs
+from dancepipe.training.run_folder import RunLog
+from dancepipe.training.train import train
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,12 @@ def people(tmp_path_factory):
     (folder / "photos").mkdir()
     for frame in (0, 30, 60, 90):
         Image.fromarray(dancer_frames()[frame]).save(folder / "photos" / f"{frame}.png")
-    build_dataset([str(folder / "photos")], folder / "data", replace(SMALL, size_px=128, test_share=1.0), say=quiet)
+    build_dataset(
+        [str(folder / "photos")],
+        folder / "data",
+        replace(SMALL, size_px=128, test_share=1.0),
+        say=quiet,
+    )
     return PairSource(folder / "data", "test", (128, 128), seed=0)
 
 
@@ -43,29 +49,57 @@ class Maker:
 
     def show(self, pair):
         side = pair.I_t.shape[2] // 4
-        flow, M = torch.zeros(len(pair.I_t), 2, side, side), torch.zeros(len(pair.I_t), 1, side, side)
-        return SimpleNamespace(coarse=self._make(pair), flows=(flow, flow), masks=(M, M)), None, pair.matte_t
+        flow, M = (
+            torch.zeros(len(pair.I_t), 2, side, side),
+            torch.zeros(len(pair.I_t), 1, side, side),
+        )
+        return (
+            SimpleNamespace(coarse=self._make(pair), flows=(flow, flow), masks=(M, M)),
+            None,
+            pair.matte_t,
+        )
 
 
 def figures_of(people, make, **settings):
-    with FixedPairs(people, are_held_out=True, reads_poses=True, device="cpu", say=quiet, **settings) as pairs:
+    with FixedPairs(
+        people, are_held_out=True, reads_poses=True, device="cpu", say=quiet, **settings
+    ) as pairs:
         return pairs.look(Maker(make))[0]
 
 
 def test_the_truth_is_read_right_and_grey_is_nobody(people):
-    true, nobody = figures_of(people, lambda pair: pair.I_t), figures_of(people, lambda pair: torch.zeros_like(pair.I_t))
+    true, nobody = (
+        figures_of(people, lambda pair: pair.I_t),
+        figures_of(people, lambda pair: torch.zeros_like(pair.I_t)),
+    )
     assert true.keys() == {"held_out_l1", "held_out_hf", "held_out_pre", "held_out_found"}
-    assert true["held_out_l1"] == 0 and true["held_out_hf"] == pytest.approx(1) and true["held_out_found"] == 1
+    assert (
+        true["held_out_l1"] == 0
+        and true["held_out_hf"] == pytest.approx(1)
+        and true["held_out_found"] == 1
+    )
     assert true["held_out_pre"] < 4  # px; mediapipe reads the same person again
-    assert nobody["held_out_found"] == 0 and nobody["held_out_pre"] > 60 and nobody["held_out_hf"] == pytest.approx(0, abs=1e-3)
+    assert (
+        nobody["held_out_found"] == 0
+        and nobody["held_out_pre"] > 60
+        and nobody["held_out_hf"] == pytest.approx(0, abs=1e-3)
+    )
     copied = figures_of(people, lambda pair: pair.I_r)
-    assert copied["held_out_found"] == 1 and true["held_out_pre"] + 3 < copied["held_out_pre"] < nobody["held_out_pre"]
+    assert (
+        copied["held_out_found"] == 1
+        and true["held_out_pre"] + 3 < copied["held_out_pre"] < nobody["held_out_pre"]
+    )
 
 
 def test_pictures_that_are_no_numbers_give_an_l1_that_is_none(people):
-    with FixedPairs(people, are_held_out=False, reads_poses=False, device="cpu", say=quiet) as pairs:
+    with FixedPairs(
+        people, are_held_out=False, reads_poses=False, device="cpu", say=quiet
+    ) as pairs:
         figures, grid = pairs.look(Maker(lambda pair: pair.I_t * float("nan")))
-    assert figures.keys() == {"fixed_pairs_l1"} and figures["fixed_pairs_l1"] != figures["fixed_pairs_l1"]
+    assert (
+        figures.keys() == {"fixed_pairs_l1"}
+        and figures["fixed_pairs_l1"] != figures["fixed_pairs_l1"]
+    )
     assert grid.shape == (4 * 128 + 14, 8 * 128, 3)
 
 
@@ -84,8 +118,15 @@ def test_the_best_stays_with_its_figures(tmp_path):
     for step, pre in ((3, 8.0), (4, 8.0), (5, 8.5), (6, 7.5), (7, 7.9)):
         offer(step, held_out_pre=pre, held_out_l1=0.1)
     kept, _ = read_tensors(tmp_path / "best" / "stage2.safetensors")
-    assert (kept["enhancer.weight"] == 6).all() and read_weights_info(tmp_path / "best" / "stage2.safetensors").step == 6
-    assert json.loads((tmp_path / "best" / "stage2.json").read_text()) == {"stage": 2, "step": 6, "held_out_pre": 7.5, "held_out_l1": 0.1}
+    assert (kept["enhancer.weight"] == 6).all() and read_weights_info(
+        tmp_path / "best" / "stage2.safetensors"
+    ).step == 6
+    assert json.loads((tmp_path / "best" / "stage2.json").read_text()) == {
+        "stage": 2,
+        "step": 6,
+        "held_out_pre": 7.5,
+        "held_out_l1": 0.1,
+    }
 
 
 def test_a_resumed_log_knows_what_was_lowest_before_it(tmp_path):
@@ -95,7 +136,10 @@ def test_a_resumed_log_knows_what_was_lowest_before_it(tmp_path):
     log.write(2, 3, {"l1": 0.1})
     log.close()
     resumed = RunLog(tmp_path, Position(2, 3))
-    assert resumed.lowest_before(2, "held_out_pre") == 8.0 and resumed.lowest_before(1, "held_out_pre") == 3.0
+    assert (
+        resumed.lowest_before(2, "held_out_pre") == 8.0
+        and resumed.lowest_before(1, "held_out_pre") == 3.0
+    )
     assert resumed.lowest_before(2, "nothing") is None
     resumed.close()
 
@@ -112,20 +156,29 @@ def pretend(monkeypatch, readings: list[float]) -> None:
     monkeypatch.setattr(train_module, "FixedPairs", Pretended)
 
 
-def test_judging_changes_no_weight_and_each_stage_keeps_its_best(data, tmp_path, monkeypatch):  # noqa: F811
+def test_judging_changes_no_weight_and_each_stage_keeps_its_best(data, tmp_path, monkeypatch):
     often = replace(QUICK, stage1_steps=4, stage2_steps=3, sample_every=1, save_every=100)
     train(data, tmp_path / "plain", replace(often, sample_every=100), say=quiet)
     pretend(monkeypatch, [9.0, 7.0, 6.5, 8.0, 9.0, 8.5, 8.6])
     train(data, tmp_path / "judged", replace(often, held_out_pre=True), say=quiet)
     assert same_weights(tmp_path / "plain", tmp_path / "judged")
-    best = [json.loads((tmp_path / "judged" / "best" / f"stage{stage}.json").read_text())["step"] for stage in (1, 2)]
+    best = [
+        json.loads((tmp_path / "judged" / "best" / f"stage{stage}.json").read_text())["step"]
+        for stage in (1, 2)
+    ]
     assert best == [3, 2]
-    networks = [load_networks(tmp_path / "judged" / "best" / f"stage{stage}.safetensors") for stage in (1, 2)]
+    networks = [
+        load_networks(tmp_path / "judged" / "best" / f"stage{stage}.safetensors")
+        for stage in (1, 2)
+    ]
     assert [one.enhancer is None for one in networks] == [True, False]
 
 
-def test_a_resumed_run_remembers_what_was_best(data, tmp_path, monkeypatch):  # noqa: F811
-    out, options = tmp_path / "run", replace(QUICK, stage1_steps=3, stage2_steps=0, sample_every=1, save_every=1)
+def test_a_resumed_run_remembers_what_was_best(data, tmp_path, monkeypatch):
+    out, options = (
+        tmp_path / "run",
+        replace(QUICK, stage1_steps=3, stage2_steps=0, sample_every=1, save_every=1),
+    )
     pretend(monkeypatch, [9.0, 7.0, 8.0])
     train(data, out, options, say=quiet)
     kept = (out / "best" / "stage1.safetensors").read_bytes()

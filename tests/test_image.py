@@ -21,7 +21,9 @@ SIZE_WH = (80, 60)
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tiff", "ppm", "tga", "webp"])
 def test_lossless_formats_come_back_equal(tmp_path, suffix):
-    image = write_test_photo(tmp_path / f"a.{suffix}", SIZE_WH, **({"lossless": True} if suffix == "webp" else {}))
+    image = write_test_photo(
+        tmp_path / f"a.{suffix}", SIZE_WH, **({"lossless": True} if suffix == "webp" else {})
+    )
     assert np.array_equal(load_photo(tmp_path / f"a.{suffix}"), image)
 
 
@@ -52,11 +54,22 @@ def test_transparency_is_laid_on_white_and_said(tmp_path):
     rgba[:, 2:4] = (200, 0, 0, 0)
     rgba[:, 4:] = (0, 0, 200, 128)
     said = []
-    for name, picture in (("a.png", Image.fromarray(rgba)), ("a.webp", Image.fromarray(rgba)), ("p.png", Image.fromarray(rgba).quantize())):
-        picture.save(tmp_path / name, **({"lossless": True, "exact": True} if name.endswith("webp") else {}))
+    for name, picture in (
+        ("a.png", Image.fromarray(rgba)),
+        ("a.webp", Image.fromarray(rgba)),
+        ("p.png", Image.fromarray(rgba).quantize()),
+    ):
+        picture.save(
+            tmp_path / name, **({"lossless": True, "exact": True} if name.endswith("webp") else {})
+        )
         image = load_photo(tmp_path / name, said.append)
         assert image.dtype == np.uint8 and image.shape == (4, 6, 3)
-        assert np.abs(image[0, [0, 2, 4]].astype(int) - [[200, 0, 0], [255, 255, 255], [127, 127, 227]]).max() <= 2
+        assert (
+            np.abs(
+                image[0, [0, 2, 4]].astype(int) - [[200, 0, 0], [255, 255, 255], [127, 127, 227]]
+            ).max()
+            <= 2
+        )
     assert len(said) == 3 and all("white" in words for words in said)
     rgba[..., 3] = 255
     Image.fromarray(rgba).save(tmp_path / "opaque.png")
@@ -86,11 +99,18 @@ def png_with_16_bit_rgb(values: np.ndarray) -> bytes:
     """values: uint16 (H, W, 3). Pillow cannot write these."""
 
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 16, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 def test_sixteen_bit_colour(tmp_path):
@@ -104,10 +124,24 @@ def test_colour_profiles_are_converted_and_bad_ones_said(tmp_path):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     picture.save(tmp_path / "same.png", icc_profile=profile)
     said = []
-    assert np.abs(load_photo(tmp_path / "same.png", said.append)[0, 0].astype(int) - (200, 100, 50)).max() <= 1 and not said
-    swapped = profile.replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")  # red and blue lights exchanged
+    assert (
+        np.abs(
+            load_photo(tmp_path / "same.png", said.append)[0, 0].astype(int) - (200, 100, 50)
+        ).max()
+        <= 1
+        and not said
+    )
+    swapped = (
+        profile.replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")
+    )  # red and blue lights exchanged
     Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "swapped.png", icc_profile=swapped)
-    assert np.abs(load_photo(tmp_path / "swapped.png", said.append)[0, 0].astype(int) - (0, 0, 255)).max() <= 2 and not said
+    assert (
+        np.abs(
+            load_photo(tmp_path / "swapped.png", said.append)[0, 0].astype(int) - (0, 0, 255)
+        ).max()
+        <= 2
+        and not said
+    )
     picture.save(tmp_path / "bad.png", icc_profile=b"not a profile")
     assert tuple(load_photo(tmp_path / "bad.png", said.append)[0, 0]) == (200, 100, 50)
     assert len(said) == 1 and "profile" in said[0]
@@ -126,7 +160,9 @@ def test_refusals_say_why(tmp_path):
     (tmp_path / "zero.png").touch()
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "text.jpg").write_text("no picture\n" * 20)
-    (tmp_path / "script.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")
+    (tmp_path / "script.png").write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n"
+    )
     write_test_video(tmp_path / "video.mp4", 3)
     write_test_photo(tmp_path / "whole.jpg", (400, 300), quality=95)
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:2000])
@@ -174,7 +210,9 @@ def test_jpeg_keeps_colour_edges():
     stripes = np.zeros((32, 32, 3), np.uint8)
     stripes[:, ::2], stripes[:, 1::2] = (255, 0, 0), (0, 0, 255)
     decoded = decode_picture(encode_jpeg(stripes)).astype(int)
-    assert np.abs(decoded - stripes).mean() < 10  # 4:2:0 would blend neighbours into purple: about 80
+    assert (
+        np.abs(decoded - stripes).mean() < 10
+    )  # 4:2:0 would blend neighbours into purple: about 80
     with Image.open(io.BytesIO(encode_jpeg(stripes))) as picture:
         assert {layer[1:3] for layer in picture.layer} == {(1, 1)}
 
@@ -183,7 +221,11 @@ def test_wrong_bytes_and_arrays():
     for data in (b"", b"text", encode_png(draw_picture(0, SIZE_WH))[:80]):
         with pytest.raises(BadImageError, match="no whole picture"):
             decode_picture(data)
-    for array in (np.zeros((4, 4, 3), np.float32), np.zeros((4, 4, 4), np.uint8), np.zeros(4, np.uint8)):
+    for array in (
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros(4, np.uint8),
+    ):
         with pytest.raises(ValueError, match="must be uint8"):
             encode_png(array)
 

@@ -1,4 +1,5 @@
-"""The limb warp: moved joints move the picture, parts keep their colours, missing joints cost their part and nothing else."""
+"""The limb warp: moved joints move the picture, parts keep their colours, missing joints cost
+their part and nothing else."""
 
 import math
 
@@ -7,9 +8,9 @@ import pytest
 import torch
 from figure import draw_figure, standing_pose
 
-from dancepipe.model.limb_warp import limb_flow, limb_warp
-from dancepipe.model.tensors import to_network
-from dancepipe.person.skeleton import L_HIP, R_ELBOW, R_HIP, R_KNEE, R_SHOULDER, R_WRIST
+from dancepipe.nn.tensors import to_network
+from dancepipe.pose.skeleton import L_HIP, R_ELBOW, R_HIP, R_KNEE, R_SHOULDER, R_WRIST
+from dancepipe.priors.limb_warp import limb_flow, limb_warp
 from dancepipe.records import Pose
 
 SIDE = 160
@@ -33,7 +34,9 @@ def standing(height: float = 120, x: float = 80, y: float = 18) -> Pose:
 
 def turned(pose: Pose, degrees: float, scale: float, shift=(0.0, 0.0)) -> Pose:
     angle = math.radians(degrees)
-    turn = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    turn = scale * np.array(
+        [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+    )
     middle = np.array([SIDE / 2, SIDE / 2])
     return Pose((pose.points_px - middle) @ turn.T + middle + shift, pose.confidence)
 
@@ -70,8 +73,12 @@ def test_a_move_of_all_joints_moves_the_picture(move):
     wanted, wanted_matte = moved_picture(I_r, *move), moved_picture(matte_r, *move)
     inside = (wanted_matte > 0.99) & (warped.matte > 0.99)
     assert inside.sum() > 0.85 * (wanted_matte > 0.99).sum()  # what the capsules cut off is a rim
-    assert (warped.picture - wanted).abs()[inside.expand(-1, 3, -1, -1)].max() < 0.011  # a matte of .99 is grey by .01
-    assert ((warped.matte > 0.5) & (wanted_matte < 0.01)).sum() < 0.04 * (wanted_matte > 0.5).sum()  # and nothing is put beside the body
+    assert (warped.picture - wanted).abs()[
+        inside.expand(-1, 3, -1, -1)
+    ].max() < 0.011  # a matte of .99 is grey by .01
+    assert ((warped.matte > 0.5) & (wanted_matte < 0.01)).sum() < 0.04 * (
+        wanted_matte > 0.5
+    ).sum()  # and nothing is put beside the body
 
 
 def test_flow_points_from_target_to_source():
@@ -80,9 +87,16 @@ def test_flow_points_from_target_to_source():
     joints_t = joints_r + torch.tensor([9.0, 4.0, 0.0])
     warped = limb_warp(I_r, matte_r, joints_r, joints_t)
     x, y = (joints_t[0, R_ELBOW, i].round().long() for i in (0, 1))
-    torch.testing.assert_close(warped.flow[0, :, y, x], torch.tensor([-9.0, -4.0]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        warped.flow[0, :, y, x], torch.tensor([-9.0, -4.0]), atol=1e-3, rtol=0
+    )
     smooth, coverage = limb_flow(joints_r, joints_t, SIDE, SIDE)
-    torch.testing.assert_close(smooth[0], torch.tensor([-9.0, -4.0])[:, None, None].expand(-1, SIDE, SIDE), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        smooth[0],
+        torch.tensor([-9.0, -4.0])[:, None, None].expand(-1, SIDE, SIDE),
+        atol=1e-3,
+        rtol=0,
+    )
     assert coverage[0, 0, y, x] > 0.95 and coverage[0, 0, 0, 0] < 0.01
 
 
@@ -94,9 +108,14 @@ def test_a_moved_forearm_carries_its_colours():
     length = (joints_r[0, R_WRIST, :2] - elbow).norm()
     joints_t[0, R_WRIST, :2] = elbow + length * torch.tensor([-1.0, 0.0])  # straight out, over grey
     warped = limb_warp(I_r, matte_r, joints_r, joints_t)
-    middle_r, middle_t = (((joints[0, R_ELBOW, :2] + joints[0, R_WRIST, :2]) / 2).round().long() for joints in (joints_r, joints_t))
+    middle_r, middle_t = (
+        ((joints[0, R_ELBOW, :2] + joints[0, R_WRIST, :2]) / 2).round().long()
+        for joints in (joints_r, joints_t)
+    )
     skin = I_r[0, :, middle_r[1], middle_r[0]]
-    torch.testing.assert_close(warped.picture[0, :, middle_t[1], middle_t[0]], skin, atol=0.06, rtol=0)
+    torch.testing.assert_close(
+        warped.picture[0, :, middle_t[1], middle_t[0]], skin, atol=0.06, rtol=0
+    )
     assert warped.matte[0, 0, middle_t[1], middle_t[0]] > 0.95
     assert warped.matte[0, 0, middle_r[1], middle_r[0]] < 0.05  # and is no longer where it was
 
@@ -108,9 +127,14 @@ def test_an_arm_lies_over_the_torso():
     hip_middle = (joints_r[0, R_HIP, :2] + joints_r[0, L_HIP, :2]) / 2
     joints_t[0, R_WRIST, :2] = joints_r[0, R_SHOULDER, :2] * 0.3 + hip_middle * 0.7
     warped = limb_warp(I_r, matte_r, joints_r, joints_t)
-    middle_r, middle_t = (((joints[0, R_ELBOW, :2] + joints[0, R_WRIST, :2]) / 2).round().long() for joints in (joints_r, joints_t))
+    middle_r, middle_t = (
+        ((joints[0, R_ELBOW, :2] + joints[0, R_WRIST, :2]) / 2).round().long()
+        for joints in (joints_r, joints_t)
+    )
     skin = I_r[0, :, middle_r[1], middle_r[0]]
-    torch.testing.assert_close(warped.picture[0, :, middle_t[1], middle_t[0]], skin, atol=0.1, rtol=0)
+    torch.testing.assert_close(
+        warped.picture[0, :, middle_t[1], middle_t[0]], skin, atol=0.1, rtol=0
+    )
 
 
 def test_a_batch_equals_singles_and_unit_sizes():
@@ -121,9 +145,13 @@ def test_a_batch_equals_singles_and_unit_sizes():
     together = limb_warp(I_r, matte_r, joints_r, joints_t)
     flow, coverage = limb_flow(joints_r, joints_t, SIDE, SIDE)
     for i in range(3):
-        alone = limb_warp(I_r[i : i + 1], matte_r[i : i + 1], joints_r[i : i + 1], joints_t[i : i + 1])
+        alone = limb_warp(
+            I_r[i : i + 1], matte_r[i : i + 1], joints_r[i : i + 1], joints_t[i : i + 1]
+        )
         for name in ("picture", "matte", "flow"):
-            torch.testing.assert_close(getattr(alone, name)[0], getattr(together, name)[i], atol=2e-4, rtol=1e-5)
+            torch.testing.assert_close(
+                getattr(alone, name)[0], getattr(together, name)[i], atol=2e-4, rtol=1e-5
+            )
         alone_flow, alone_coverage = limb_flow(joints_r[i : i + 1], joints_t[i : i + 1], SIDE, SIDE)
         torch.testing.assert_close(alone_flow[0], flow[i], atol=2e-3, rtol=1e-4)
         torch.testing.assert_close(alone_coverage[0], coverage[i])
@@ -189,7 +217,9 @@ def test_any_subset_of_joints_gives_finite_pictures():
     many[..., 2] = (torch.rand(64, 18, generator=random) > 0.5).float()
     targets[..., 2] = (torch.rand(64, 18, generator=random) > 0.5).float()
     warped = limb_warp(I_r.expand(64, -1, -1, -1), matte_r.expand(64, -1, -1, -1), many, targets)
-    assert all(torch.isfinite(values).all() for values in (warped.picture, warped.matte, warped.flow))
+    assert all(
+        torch.isfinite(values).all() for values in (warped.picture, warped.matte, warped.flow)
+    )
     assert warped.picture.abs().max() <= 1 and 0 <= warped.matte.min() and warped.matte.max() <= 1
 
 
@@ -200,22 +230,36 @@ def test_wrong_shapes_are_refused():
 
 
 def test_hands_before_the_hips_stay_with_their_arm():
-    """The forearm hangs before the thigh in the photo and is raised in the target: the thigh shows its own colour, not the hand's."""
-    from dancepipe.model.limb_warp import warp_source
+    """The forearm hangs before the thigh in the photo and is raised in the target: the thigh
+    shows its own colour, not the hand's."""
     from figure import standing_pose
+
+    from dancepipe.priors.limb_warp import warp_source
 
     size = 192
     joints_r = torch.from_numpy(standing_pose((size / 2, 10), size - 20).as_array())[None]
     joints_t = joints_r.clone()
     hip, knee = joints_r[0, 8, :2], joints_r[0, 9, :2]
-    joints_r[0, 3, :2], joints_r[0, 4, :2] = hip + torch.tensor([-2.0, -20.0]), hip + 0.35 * (knee - hip)  # elbow and wrist before the hip
+    joints_r[0, 3, :2], joints_r[0, 4, :2] = (
+        hip + torch.tensor([-2.0, -20.0]),
+        hip + 0.35 * (knee - hip),
+    )  # elbow and wrist before the hip
     joints_t[0, 3, :2] = joints_t[0, 2, :2] + torch.tensor([-25.0, -5.0])
     joints_t[0, 4, :2] = joints_t[0, 2, :2] + torch.tensor([-50.0, -10.0])
     y, x = torch.meshgrid(torch.arange(float(size)), torch.arange(float(size)), indexing="ij")
     elbow, wrist = joints_r[0, 3, :2], joints_r[0, 4, :2]
-    along = (((x - elbow[0]) * (wrist - elbow)[0] + (y - elbow[1]) * (wrist - elbow)[1]) / (wrist - elbow).square().sum()).clamp(0, 1.3)
-    on_forearm = (x - elbow[0] - along * (wrist - elbow)[0]).hypot(y - elbow[1] - along * (wrist - elbow)[1]) < 4
-    picture = torch.where(on_forearm, torch.tensor([1.0, -1, -1]).view(3, 1, 1), torch.tensor([-1.0, -1, 1]).view(3, 1, 1))[None]  # red on blue
+    along = (
+        ((x - elbow[0]) * (wrist - elbow)[0] + (y - elbow[1]) * (wrist - elbow)[1])
+        / (wrist - elbow).square().sum()
+    ).clamp(0, 1.3)
+    on_forearm = (x - elbow[0] - along * (wrist - elbow)[0]).hypot(
+        y - elbow[1] - along * (wrist - elbow)[1]
+    ) < 4
+    picture = torch.where(
+        on_forearm,
+        torch.tensor([1.0, -1, -1]).view(3, 1, 1),
+        torch.tensor([-1.0, -1, 1]).view(3, 1, 1),
+    )[None]  # red on blue
     matte = torch.ones(1, 1, size, size)
     made = limb_warp(picture, matte, joints_r, joints_t)
     thigh = hip + 0.35 * (knee - hip)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dancepipe.errors import WeightsError
-from dancepipe.person.litert import Network
-from dancepipe.person.models import HAND_REGION, read_model
+from dancepipe.person.blazepose.litert import Network
+from dancepipe.person.blazepose.models import HAND_REGION, read_model
 
 
 @pytest.fixture(scope="module")

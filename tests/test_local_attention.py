@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dancepipe.model import local_attention
-from dancepipe.model.local_attention import (
+from dancepipe.nn import local_attention
+from dancepipe.nn.local_attention import (
     LocalAttention,
     block_extractor,
     literal_local_attention,
@@ -23,7 +23,11 @@ def drawn(*shape, seed=0):
 
 
 def constant_flow(x_px, y_px, height, width, batch=1):
-    return torch.tensor([x_px, y_px], dtype=torch.float64).view(1, 2, 1, 1).expand(batch, 2, height, width)
+    return (
+        torch.tensor([x_px, y_px], dtype=torch.float64)
+        .view(1, 2, 1, 1)
+        .expand(batch, 2, height, width)
+    )
 
 
 def uniform_attention(channels, window):
@@ -45,9 +49,14 @@ def device(request):
 def test_fast_is_literal_in_value_and_in_every_gradient(window, size_hw, device):
     torch.manual_seed(1)
     layer = LocalAttention(4, 8, window).double().to(device)
-    inputs = [drawn(2, channels, *size_hw, seed=seed).to(device) * factor for channels, seed, factor in ((4, 2, 1), (4, 3, 1), (2, 4, 2))]
+    inputs = [
+        drawn(2, channels, *size_hw, seed=seed).to(device) * factor
+        for channels, seed, factor in ((4, 2, 1), (4, 3, 1), (2, 4, 2))
+    ]
     flow = inputs[2]
-    flow[:, :, 0, 0] = torch.tensor([-(window + 40.3), window + 31.7])  # out of the picture by more than the window, every way
+    flow[:, :, 0, 0] = torch.tensor(
+        [-(window + 40.3), window + 31.7]
+    )  # out of the picture by more than the window, every way
     flow[:, :, -1, -1] = torch.tensor([window + 25.2, -(window + 17.9)])
     upstream = drawn(2, 4, *size_hw, seed=5).to(device)
     results = []
@@ -57,11 +66,15 @@ def test_fast_is_literal_in_value_and_in_every_gradient(window, size_hw, device)
     ):
         leaves = [tensor.clone().requires_grad_() for tensor in inputs]
         value = route(*leaves)
-        results.append([value, *torch.autograd.grad(value, leaves + list(layer.parameters()), upstream)])
+        results.append(
+            [value, *torch.autograd.grad(value, leaves + list(layer.parameters()), upstream)]
+        )
     names = ["value", "source", "target", "flow", *(name for name, _ in layer.named_parameters())]
     for name, fast, literal in zip(names, *results):
         assert literal.abs().max() > 1e-4, name  # each of them takes part
-        torch.testing.assert_close(fast, literal, rtol=0, atol=1e-9, msg=lambda text: f"{name}: {text}")
+        torch.testing.assert_close(
+            fast, literal, rtol=0, atol=1e-9, msg=lambda text: f"{name}: {text}"
+        )
 
 
 @pytest.mark.parametrize("window", [3, 5])
@@ -76,11 +89,17 @@ def test_no_flow_and_uniform_attention_is_a_box_sum(window):
 def test_whole_flow_is_a_shifted_picture():
     source = drawn(1, 3, 6, 8)
     moved = warp(source, constant_flow(2, -1, 6, 8))
-    torch.testing.assert_close(moved[:, :, 1:, :-2], source[:, :, :-1, 2:])  # channel 0 is x, and f points to the source
-    torch.testing.assert_close(moved[:, :, 0, :-2], source[:, :, 0, 2:])  # above the border: the border
+    torch.testing.assert_close(
+        moved[:, :, 1:, :-2], source[:, :, :-1, 2:]
+    )  # channel 0 is x, and f points to the source
+    torch.testing.assert_close(
+        moved[:, :, 0, :-2], source[:, :, 0, 2:]
+    )  # above the border: the border
     box = F.avg_pool2d(F.pad(moved, (1,) * 4, mode="replicate"), 3, 1)
     layer = uniform_attention(3, 3)
-    out = layer(source, layer.key_map(source), drawn(1, 3, 6, 8, seed=1), constant_flow(2, -1, 6, 8))
+    out = layer(
+        source, layer.key_map(source), drawn(1, 3, 6, 8, seed=1), constant_flow(2, -1, 6, 8)
+    )
     torch.testing.assert_close(out[:, :, 2:-1, 1:-3], box[:, :, 2:-1, 1:-3])
 
 
@@ -88,13 +107,19 @@ def test_one_source_serves_many_targets():
     layer = LocalAttention(4, 8, 3).double()
     source, targets, flows = drawn(1, 4, 6, 7), drawn(3, 4, 6, 7, seed=1), drawn(3, 2, 6, 7, seed=2)
     together = layer(source, layer.key_map(source), targets, flows)
-    each = [layer(source, layer.key_map(source), targets[i : i + 1], flows[i : i + 1]) for i in range(3)]
+    each = [
+        layer(source, layer.key_map(source), targets[i : i + 1], flows[i : i + 1]) for i in range(3)
+    ]
     torch.testing.assert_close(together, torch.cat(each))
 
 
 def test_flow_that_is_not_a_number_stays_where_it_is():
     layer = LocalAttention(4, 8, 3).double()
-    source, target, flow = drawn(1, 4, 6, 6), drawn(1, 4, 6, 6, seed=1), torch.zeros(1, 2, 6, 6, dtype=torch.float64)
+    source, target, flow = (
+        drawn(1, 4, 6, 6),
+        drawn(1, 4, 6, 6, seed=1),
+        torch.zeros(1, 2, 6, 6, dtype=torch.float64),
+    )
     flow[0, 0, 2, 2], flow[0, 1, 3, 3] = float("nan"), float("inf")
     out = layer(source, layer.key_map(source), target, flow)
     assert not torch.isfinite(out[0, :, 2, 2]).any() and not torch.isfinite(out[0, :, 3, 3]).any()
@@ -106,7 +131,12 @@ def test_the_border_is_repeated_the_same_way_when_compiled(by, monkeypatch):
     picture = drawn(2, 3, 5, 7)
     plain = local_attention._widened(picture, by)
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    assert torch.equal(local_attention._widened(picture, by), plain) and plain.shape == (2, 3, 5 + 2 * by, 7 + 2 * by)
+    assert torch.equal(local_attention._widened(picture, by), plain) and plain.shape == (
+        2,
+        3,
+        5 + 2 * by,
+        7 + 2 * by,
+    )
 
 
 def test_sampling_at_what_is_not_a_number_harms_nothing():
@@ -114,7 +144,11 @@ def test_sampling_at_what_is_not_a_number_harms_nothing():
     flow[:, :, ::2] = float("nan")
     flow[0, 0, 1], flow[0, 1, 3] = float("inf"), -float("inf")
     flow.requires_grad_()
-    warp(source, flow).sum().backward()  # in PyTorch 2.14 this ends the process on the CPU when coordinates are not numbers
+    warp(
+        source,
+        flow,
+        # in PyTorch 2.14 this ends the process on the CPU when coordinates are not numbers
+    ).sum().backward()
     assert torch.isfinite(source.grad).all() and (flow.grad[:, :, ::2] == 0).all()
 
 
@@ -142,12 +176,17 @@ def test_resample2d_by_hand():
     total, weights = torch.zeros(2, dtype=torch.float64), 0.0
     for column in range(2, 6):
         for row in range(2, 6):
-            weight = torch.exp(torch.tensor(-((column - x) ** 2 + (row - y) ** 2) / 8, dtype=torch.float64))
+            weight = torch.exp(
+                torch.tensor(-((column - x) ** 2 + (row - y) ** 2) / 8, dtype=torch.float64)
+            )
             total, weights = total + weight * source[0, :, row, column], weights + weight
     torch.testing.assert_close(out[0, :, 4, 3], total / weights)
 
 
 def test_samples_are_bilinear():
     source = torch.arange(12, dtype=torch.float64).view(1, 1, 3, 4)
-    x, y = torch.tensor([[[1.25]]], dtype=torch.float64), torch.tensor([[[0.5]]], dtype=torch.float64)
+    x, y = (
+        torch.tensor([[[1.25]]], dtype=torch.float64),
+        torch.tensor([[[0.5]]], dtype=torch.float64),
+    )
     assert sample(source, x, y).item() == pytest.approx(0.5 * 4 + 1.25)

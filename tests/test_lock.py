@@ -1,4 +1,5 @@
-"""One process at a time writes to a place; who holds it is said, and a dead process holds nothing."""
+"""One process at a time writes to a place; who holds it is said, and a dead process holds
+nothing."""
 
 import multiprocessing
 import os
@@ -10,9 +11,12 @@ import time
 import pytest
 
 from dancepipe.errors import BusyError, OutputError
-from dancepipe.lock import Shard, lock_file, lock_folder, lock_shard
+from dancepipe.files.lock import Shard, lock_file, lock_folder, lock_shard
 
-HOLD = "import sys, time; from dancepipe.lock import *; lock = {}; print('held', flush=True); time.sleep(60)"
+HOLD = (
+    "import sys, time; from dancepipe.files.lock import *; lock = {}; print('held', "
+    "flush=True); time.sleep(60)"
+)
 
 
 def holder(call: str) -> subprocess.Popen:
@@ -45,7 +49,11 @@ def test_the_second_is_told_who_holds_it_and_gets_it_when_the_first_is_killed(tm
 def test_a_file_is_locked_by_whatever_name_it_is_called(tmp_path):
     (tmp_path / "link.mp4").symlink_to(tmp_path / "out.mp4")
     name = "d" * 251 + ".mp4"
-    with lock_file(tmp_path / "out.mp4"), lock_file(tmp_path / "other.mp4"), lock_file(tmp_path / name):
+    with (
+        lock_file(tmp_path / "out.mp4"),
+        lock_file(tmp_path / "other.mp4"),
+        lock_file(tmp_path / name),
+    ):
         with pytest.raises(BusyError, match="link.mp4 is being written by another dancepipe"):
             lock_file(tmp_path / "link.mp4")
     lock_file(tmp_path / "link.mp4").release()
@@ -96,7 +104,8 @@ def test_a_folder_that_was_removed_or_exchanged_is_noticed(tmp_path):
 
 def test_children_of_a_killed_holder_hold_nothing(tmp_path):
     code = (
-        "import os, sys, time; from dancepipe.lock import *; lock = lock_folder(sys.argv[2])\n"
+        "import os, sys, time; from dancepipe.files.lock import *; lock = "
+        "lock_folder(sys.argv[2])\n"
         "child = os.fork()\n"
         "if child: print(child, flush=True)\n"
         "time.sleep(60)"

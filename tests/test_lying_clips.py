@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from test_store import write
 
-from dancepipe.dataset.pairs import PairSource
-from dancepipe.dataset.parquet_pages import read_page_header
-from dancepipe.dataset.store import SCHEMA, read_clip, read_columns
+from dancepipe.data.pairs import PairSource
+from dancepipe.data.parquet_pages import read_page_header
+from dancepipe.data.store import SCHEMA, read_clip, read_columns
 from dancepipe.errors import DatasetError
-from dancepipe.evaluate.pair_list import HeldOut
+from dancepipe.evaluation.pair_list import HeldOut
 from dancepipe.media.image import encode_jpeg, encode_png
 
 GREY = np.full((32, 32, 3), 128, np.uint8)
@@ -47,11 +47,26 @@ LIES = {
     "source": [None],
     "frame_index": [None, -1],
     "time_seconds": [None, float("nan"), float("inf")],
-    "image": [None, picture(None), picture(b""), picture(b"no picture"), picture(encode_png(GREY[:, :, 0])), picture(encode_jpeg(GREY[:16]))],
+    "image": [
+        None,
+        picture(None),
+        picture(b""),
+        picture(b"no picture"),
+        picture(encode_png(GREY[:, :, 0])),
+        picture(encode_jpeg(GREY[:16])),
+    ],
     "mask": [None, picture(None), picture(encode_png(GREY)), picture(encode_png(GREY[:8, :8, 0]))],
-    "keypoints": [None, [], [[1.0, 2.0, 0.5]] * 17, [[1.0, 2.0]] * 18, [[1.0, float("nan"), 0.5]] * 18, [[1.0, 2.0, 7.0]] * 18, [None] * 18],
+    "keypoints": [
+        None,
+        [],
+        [[1.0, 2.0, 0.5]] * 17,
+        [[1.0, 2.0]] * 18,
+        [[1.0, float("nan"), 0.5]] * 18,
+        [[1.0, 2.0, 7.0]] * 18,
+        [None] * 18,
+    ],
     "box_xyxy_px": [None, [0.0, 1.0, 2.0, float("inf")]],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("column", LIES)
@@ -67,7 +82,10 @@ def test_a_lie_is_named_with_file_row_and_column(clip, tmp_path, column):
 
 @pytest.mark.parametrize("column", ["identity", "keypoints", "frame_index"])
 def test_training_and_scoring_go_through_the_same_door(clip, tmp_path, column):
-    for split, door in (("train", lambda: PairSource(tmp_path, "train", (32, 32), 0)), ("test", lambda: HeldOut(tmp_path))):
+    for split, door in (
+        ("train", lambda: PairSource(tmp_path, "train", (32, 32), 0)),
+        ("test", lambda: HeldOut(tmp_path)),
+    ):
         rewritten(clip, tmp_path / split / "a.parquet", column, None)
         if split == "train" and column != "identity":
             source = door()
@@ -93,11 +111,17 @@ def test_what_others_write_back_is_read(clip, tmp_path):
     """Large strings, lists without a fixed length, another order, a column more, one row group."""
     table = pq.read_table(clip)
     for name in ("identity", "source", "split", "clip"):
-        table = table.set_column(table.schema.names.index(name), name, table[name].cast(pa.large_string()))
+        table = table.set_column(
+            table.schema.names.index(name), name, table[name].cast(pa.large_string())
+        )
     box = pa.array(table["box_xyxy_px"].to_pylist(), pa.list_(pa.float64()))
     table = table.set_column(table.schema.names.index("box_xyxy_px"), "box_xyxy_px", box)
-    table = table.append_column("more", pa.array(range(len(table)))).select([*reversed(SCHEMA.names), "more"])
-    pq.write_table(table, tmp_path / "a.parquet", compression="gzip", version="1.0", data_page_version="2.0")
+    table = table.append_column("more", pa.array(range(len(table)))).select(
+        [*reversed(SCHEMA.names), "more"]
+    )
+    pq.write_table(
+        table, tmp_path / "a.parquet", compression="gzip", version="1.0", data_page_version="2.0"
+    )
     for one, other in zip(read_clip(clip), read_clip(tmp_path / "a.parquet"), strict=True):
         assert one.source == other.source and np.array_equal(one.image, other.image)
         assert one.box_xyxy_px == pytest.approx(other.box_xyxy_px)
@@ -120,7 +144,7 @@ def large_dictionary(path: Path) -> None:
 READ = """
 import resource, sys
 from pathlib import Path
-import dancepipe.dataset.store as store
+import dancepipe.data.store as store
 from dancepipe.errors import DatasetError
 store.SCHEMA = store.SCHEMA.empty_table().select(["identity", "frame_index"]).schema
 store._COLUMN_KINDS = {}

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 from test_pair_list import write_people
 
-from dancepipe.build_dataset.public import read_public
+from dancepipe.building.public import read_public
 from dancepipe.errors import DatasetError
-from dancepipe.evaluate.pair_list import COLUMNS, HeldOut, read_pairs
+from dancepipe.evaluation.pair_list import COLUMNS, HeldOut, read_pairs
 
 HEADER = "name:keypoints_y:keypoints_x"
 JOINTS = "[" + ", ".join(["12"] * 18) + "]"

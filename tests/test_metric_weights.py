@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from dancepipe.errors import WeightsError, WeightsMissingError
-from dancepipe.evaluate import metric_weights
-from dancepipe.evaluate.metric_weights import MetricWeights, find_metric_weights, read_state
+from dancepipe.evaluation import metric_weights
+from dancepipe.evaluation.metric_weights import MetricWeights, find_metric_weights, read_state
 
 
 @pytest.fixture
@@ -20,10 +20,14 @@ def published(tmp_path, monkeypatch):
     folder.mkdir()
     torch.save({"features.0.weight": torch.zeros(2)}, folder / "net.pth")
     digest = hashlib.sha256((folder / "net.pth").read_bytes()).hexdigest()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder)))
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder))
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}/net.pth"
-    monkeypatch.setitem(metric_weights.KNOWN, "alex", MetricWeights("net.pth", digest[:8], url, 1, "none"))
+    monkeypatch.setitem(
+        metric_weights.KNOWN, "alex", MetricWeights("net.pth", digest[:8], url, 1, "none")
+    )
     yield folder / "net.pth"
     server.shutdown()
     server.server_close()
@@ -31,11 +35,16 @@ def published(tmp_path, monkeypatch):
 
 def test_every_published_file_has_its_digest():
     for known in metric_weights.KNOWN.values():
-        assert known.url.endswith("/" + known.file_name) and (known.sha256_start in known.file_name or len(known.sha256_start) == 64)
+        assert known.url.endswith("/" + known.file_name) and (
+            known.sha256_start in known.file_name or len(known.sha256_start) == 64
+        )
 
 
 def test_absent_weights_are_missing_and_nothing_is_fetched(tmp_path, published):
-    with pytest.raises(WeightsMissingError, match="no net.pth in the folder named by --metric-weights; put it there .*--fetch"):
+    with pytest.raises(
+        WeightsMissingError,
+        match="no net.pth in the folder named by --metric-weights; put it there .*--fetch",
+    ):
         find_metric_weights("alex", tmp_path / "empty")
     assert not (tmp_path / "empty").exists()
 

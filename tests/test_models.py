@@ -14,11 +14,11 @@ import zipfile
 
 import pytest
 
-from dancepipe.caches import cache_folder
 from dancepipe.cli import main
 from dancepipe.errors import OutputError, WeightsError, WeightsMissingError
-from dancepipe.person import fetch_wheel, models
-from dancepipe.person.models import (
+from dancepipe.files.caches import cache_folder
+from dancepipe.person.blazepose import fetch_wheel, models
+from dancepipe.person.blazepose.models import (
     BODY,
     DETECTOR,
     HAND_REGION,
@@ -146,7 +146,7 @@ def test_a_damaged_file_in_the_cache_is_fetched_anew(nowhere, contents):
 def test_two_processes_that_fetch_at_once_both_get_them(nowhere, contents):
     make_wheel(nowhere, contents)
     code = (
-        "import hashlib; from dancepipe.person import models\n"
+        "import hashlib; from dancepipe.person.blazepose import models\n"
         "models._installed = lambda model: None\n"
         "print(hashlib.sha256(models.read_model(models.BODY)).hexdigest())"
     )

@@ -1,4 +1,5 @@
-"""The driver's motion on the reference's body: same scale in the canvas as in the photo, held where nobody is seen, in order."""
+"""The driver's motion on the reference's body: same scale in the canvas as in the photo, held
+where nobody is seen, in order."""
 
 from fractions import Fraction
 
@@ -6,14 +7,14 @@ import numpy as np
 import pytest
 from figure import draw_figure, standing_pose
 
-from dancepipe.animate.motion import MotionPlan, Survey, survey_driver, targets
-from dancepipe.animate.reference import Reference
 from dancepipe.errors import NoPersonError
 from dancepipe.person.crop import body_bounds, person_box, pose_from_box, pose_in_box
 from dancepipe.person.finder import open_person_finder
-from dancepipe.person.retarget import measure_proportions
-from dancepipe.person.skeleton import L_ANKLE, L_HIP, NECK, R_ANKLE, R_HIP, torso_length_px
+from dancepipe.pose.retarget import measure_proportions
+from dancepipe.pose.skeleton import L_ANKLE, L_HIP, NECK, R_ANKLE, R_HIP, torso_length_px
 from dancepipe.records import Frame, PersonFrame, Pose
+from dancepipe.rendering.motion import MotionPlan, Survey, survey_driver, targets
+from dancepipe.rendering.reference import Reference
 
 SIZE = 256
 
@@ -24,7 +25,13 @@ def frame(index: int) -> Frame:
 
 def reference_of(pose: Pose) -> Reference:
     blank = np.zeros((SIZE, SIZE), np.uint8)
-    return Reference(blank[..., None].repeat(3, 2), blank, pose_in_box(pose, person_box(pose), SIZE), blank[..., None].repeat(3, 2), blank)
+    return Reference(
+        blank[..., None].repeat(3, 2),
+        blank,
+        pose_in_box(pose, person_box(pose), SIZE),
+        blank[..., None].repeat(3, 2),
+        blank,
+    )
 
 
 def survey_of(poses: list[Pose]) -> Survey:
@@ -52,18 +59,25 @@ def test_a_body_of_the_references_proportions_gets_the_references_scale(driver_h
 
 
 def test_long_legs_become_the_references_and_the_feet_stay_on_the_ground():
-    photo, driver = standing_pose((200, 20), 400), stretched_legs(standing_pose((320, 30), 260), 1.25)
+    photo, driver = (
+        standing_pose((200, 20), 400),
+        stretched_legs(standing_pose((320, 30), 260), 1.25),
+    )
     plan = MotionPlan(survey_of([driver] * 8), reference_of(photo), SIZE, with_retargeting=True)
     moved = plan.target_pose(driver)
 
     def legs_per_torso(pose):
         hips = pose.points_px[[R_HIP, L_HIP]].mean(0)
-        return (pose.points_px[[R_ANKLE, L_ANKLE], 1].mean() - hips[1]) / np.hypot(*(pose.points_px[NECK] - hips))
+        return (pose.points_px[[R_ANKLE, L_ANKLE], 1].mean() - hips[1]) / np.hypot(
+            *(pose.points_px[NECK] - hips)
+        )
 
     assert legs_per_torso(driver) > 1.15 * legs_per_torso(photo)
     assert legs_per_torso(moved) == pytest.approx(legs_per_torso(photo), rel=0.05)
     assert moved.points_px[:, 1].max() == pytest.approx(driver.points_px[:, 1].max(), abs=0.5)
-    untouched = MotionPlan(survey_of([driver] * 8), reference_of(photo), SIZE, with_retargeting=False).target_pose(driver)
+    untouched = MotionPlan(
+        survey_of([driver] * 8), reference_of(photo), SIZE, with_retargeting=False
+    ).target_pose(driver)
     assert np.array_equal(untouched.points_px, driver.points_px)
 
 
@@ -73,7 +87,12 @@ def test_raised_arms_fit_into_the_canvas():
     raised[[4, 7], 1] = driver.points_px[NECK, 1] - 100
     raised[[3, 6], 1] = driver.points_px[NECK, 1] - 50
     raised = Pose(raised, driver.confidence)
-    plan = MotionPlan(survey_of([driver] * 8), reference_of(standing_pose((200, 20), 400)), SIZE, with_retargeting=True)
+    plan = MotionPlan(
+        survey_of([driver] * 8),
+        reference_of(standing_pose((200, 20), 400)),
+        SIZE,
+        with_retargeting=True,
+    )
     canvas_pose, box = plan.place(raised)
     x0, y0, x1, y1 = body_bounds(canvas_pose)
     assert min(x0, y0) >= 0 and max(x1, y1) <= SIZE
@@ -82,13 +101,26 @@ def test_raised_arms_fit_into_the_canvas():
 
 def test_targets_come_in_order_and_hold_the_last_pose():
     poses = [standing_pose((300 + 4 * index, 40), 220) for index in range(12)]
-    people = [None if index in (0, 6, 7) else PersonFrame(pose, None) for index, pose in enumerate(poses)]
-    plan = MotionPlan(survey_of(poses), reference_of(standing_pose((200, 20), 400)), SIZE, with_retargeting=True)
-    made = list(targets(((frame(index), person) for index, person in enumerate(people)), plan, survey_of(poses), 3))
+    people = [
+        None if index in (0, 6, 7) else PersonFrame(pose, None) for index, pose in enumerate(poses)
+    ]
+    plan = MotionPlan(
+        survey_of(poses), reference_of(standing_pose((200, 20), 400)), SIZE, with_retargeting=True
+    )
+    made = list(
+        targets(
+            ((frame(index), person) for index, person in enumerate(people)),
+            plan,
+            survey_of(poses),
+            3,
+        )
+    )
     assert [target.frame.index for target in made] == list(range(12))
     assert [target.is_held for target in made] == [index in (0, 6, 7) for index in range(12)]
     assert made[6].box_xyxy_px == made[5].box_xyxy_px == made[7].box_xyxy_px
-    middles = [(target.box_xyxy_px[0] + target.box_xyxy_px[2]) / 2 for target in made if not target.is_held]
+    middles = [
+        (target.box_xyxy_px[0] + target.box_xyxy_px[2]) / 2 for target in made if not target.is_held
+    ]
     assert np.all(np.diff(middles) > 0)
 
 
@@ -98,7 +130,9 @@ def test_half_bodies_and_nobody():
     with pytest.raises(NoPersonError, match="the photo shows too little of the person"):
         MotionPlan(survey_of([photo] * 4), reference_of(head_only), SIZE, with_retargeting=True)
     with open_person_finder(mode="photo", mask=None) as finder:
-        with pytest.raises(NoPersonError, match="no person found in 3 frames spread over dance.mp4"):
+        with pytest.raises(
+            NoPersonError, match="no person found in 3 frames spread over dance.mp4"
+        ):
             survey_driver([frame(index) for index in range(3)], finder, "dance.mp4")
         image = draw_figure(standing_pose((160, 30), 280), (320, 360))
         found = survey_driver([Frame(0, Fraction(0), image), frame(1)], finder, "dance.mp4")

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from dancepipe.npz_file import read_npz
+from dancepipe.files.npz_file import read_npz
 
 ARRAYS = {
     "flow": np.arange(24, dtype=np.float16).reshape(2, 3, 4),

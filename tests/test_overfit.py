@@ -4,9 +4,9 @@ import pytest
 import torch
 from puppets import puppet_pairs
 
-from dancepipe.model.dims import FlowAttentionDims
-from dancepipe.model.flow_attention import FlowAttentionNetwork
-from dancepipe.model.losses import LossWeights, stage1_terms, weighted_sum
+from dancepipe.systems.focus_retain.dims import FlowAttentionDims
+from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
+from dancepipe.systems.focus_retain.losses import LossWeights, stage1_terms, weighted_sum
 
 STEPS = 90
 
@@ -26,7 +26,9 @@ def test_eight_pairs_are_learnt(one_thread):
     torch.manual_seed(0)
     network = FlowAttentionNetwork(FlowAttentionDims(nf=16)).to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(network.parameters(), lr=4e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=STEPS, pct_start=0.2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, 4e-3, total_steps=STEPS, pct_start=0.2
+    )
     history = []
     for _ in range(STEPS):
         made = network(*pairs.inputs)
@@ -48,4 +50,6 @@ def test_eight_pairs_are_learnt(one_thread):
     with torch.inference_mode():
         I_r, S_r, S_t, J_r, J_t = pairs.inputs
         swapped = network(I_r.roll(1, 0), S_r.roll(1, 0), S_t, J_r.roll(1, 0), J_t).coarse
-    assert (swapped - pairs.I_t).abs().mean() > 1.5 * last["l1"]  # the reference is used, the pose does not tell it all
+    assert (swapped - pairs.I_t).abs().mean() > 1.5 * last[
+        "l1"
+    ]  # the reference is used, the pose does not tell it all

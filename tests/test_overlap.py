@@ -1,15 +1,20 @@
-"""Threads between stages keep order, stay bounded, carry errors, and stop when the consumer does."""
+"""Threads between stages keep order, stay bounded, carry errors, and stop when the consumer
+does."""
 
 import threading
 import time
 
 import pytest
 
-from dancepipe.animate.overlap import in_thread
+from dancepipe.rendering.overlap import in_thread
 
 
 def test_order_and_completeness_through_three_threads():
-    stream = in_thread((2 * x for x in in_thread((x + 1 for x in in_thread(iter(range(500)), 3, "a")), 2, "b")), 1, "c")
+    stream = in_thread(
+        (2 * x for x in in_thread((x + 1 for x in in_thread(iter(range(500)), 3, "a")), 2, "b")),
+        1,
+        "c",
+    )
     assert list(stream) == [2 * (x + 1) for x in range(500)]
 
 
@@ -46,8 +51,7 @@ def test_stopping_early_closes_every_stage_and_leaves_no_thread():
 
     def items(name):
         try:
-            for x in range(10**9):
-                yield x
+            yield from range(10**9)
         finally:
             closed.append(name)
 
@@ -64,10 +68,10 @@ def test_stages_really_overlap():
     ahead = [threading.Event(), threading.Event()]
 
     def passed_on(items, event):
-        for count, item in enumerate(items):
-            if count:
-                event.set()
-            yield item
+        items = iter(items)
+        yield next(items)
+        event.set()
+        yield from items
 
     inner = in_thread(passed_on(iter(range(20)), ahead[0]), 4, "a")
     outer = in_thread(passed_on(inner, ahead[1]), 4, "b")

@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from test_fetch import Ipv6Server, clip, quietly, serve_playlist, serving, site
+from test_fetch import Ipv6Server, clip, quietly, serving, site
 from yt_dlp.networking.common import _REQUEST_HANDLERS
 
 from dancepipe.errors import FetchError
@@ -152,7 +152,7 @@ def test_programs_are_not_started_with_addresses(tmp_path, site, inner, monkeypa
     program.chmod(0o755)
     monkeypatch.setenv("DANCEPIPE_FFMPEG", str(program))
     # yt-dlp leaves this kind of encryption to ffmpeg.
-    encrypted = '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="{}/key"\n'.format(inner.address)
+    encrypted = f'#EXT-X-KEY:METHOD=SAMPLE-AES,URI="{inner.address}/key"\n'
     source = playlist(site, site.address, encrypted)
     with pytest.raises(FetchError, match="needs the program ffmpeg, which would connect by itself"):
         quietly(source, tmp_path / "out")

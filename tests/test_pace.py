@@ -1,10 +1,11 @@
-"""Pace: waiting is told from working, rates are of the time since the last look, the rest is foreseen."""
+"""Pace: waiting is told from working, rates are of the time since the last look, the rest is
+foreseen."""
 
 import time
 
 import pytest
 
-from dancepipe.train.pace import TIMES, Pace
+from dancepipe.training.pace import TIMES, Pace
 
 
 def test_waiting_for_data_is_its_share_of_the_time():
@@ -31,4 +32,8 @@ def test_the_line_foresees_the_end(monkeypatch):
     pace = Pace(batch=4, step=0, total=250, device="cpu")
     values = pace.figures(50) | {"l1": 0.03125, "total": 0.5}
     assert values["samples_per_second"] == pytest.approx(2.0)
-    assert pace.line(1, 50, values) == "stage 1, step 50 of 250: 2.0 samples/s, data wait 0%, 0:06:40 to go, l1 0.0312, total 0.5000"
+    assert (
+        pace.line(1, 50, values)
+        == "stage 1, step 50 of 250: 2.0 samples/s, data wait 0%, 0:06:40 to go, l1 0.0312, "
+        "total 0.5000"
+    )

@@ -1,13 +1,14 @@
-"""Test pairs: drawn the same way every time, of one person, with a clear change of pose; or exactly those that were named."""
+"""Test pairs: drawn the same way every time, of one person, with a clear change of pose; or
+exactly those that were named."""
 
 import numpy as np
 import pytest
 from figure import draw_figure, standing_pose
 
-from dancepipe.dataset.store import ClipWriter, DatasetRow
+from dancepipe.data.store import ClipWriter, DatasetRow
 from dancepipe.errors import DatasetError
-from dancepipe.evaluate.pair_list import FrameId, HeldOut, drawn_pairs, pose_change, read_pairs
-from dancepipe.person.skeleton import R_ELBOW, R_WRIST
+from dancepipe.evaluation.pair_list import FrameId, HeldOut, drawn_pairs, pose_change, read_pairs
+from dancepipe.pose.skeleton import R_ELBOW, R_WRIST
 from dancepipe.records import Pose
 
 SIDE = 64
@@ -26,11 +27,22 @@ def write_people(folder, people: int = 3, frames: int = 8, moves=lambda person: 
         with ClipWriter(folder / "test" / f"clip{person}.parquet", lossless=True) as out:
             for frame in range(frames):
                 pose = posed(frame if moves(person) else 0)
-                image = draw_figure(pose, (SIDE, SIDE), background=(128, 128, 128), shirt=(40 + 60 * person, 60, 90))
+                image = draw_figure(
+                    pose, (SIDE, SIDE), background=(128, 128, 128), shirt=(40 + 60 * person, 60, 90)
+                )
                 mask = (np.abs(image.astype(int) - 128).sum(2) > 12).astype(np.uint8) * 255
                 out.add(
                     DatasetRow(
-                        f"person{person}", f"clip{person}", frame * 5, frame / 6, "test", image, mask, pose, (0, 0, SIDE, SIDE), "drawn"
+                        f"person{person}",
+                        f"clip{person}",
+                        frame * 5,
+                        frame / 6,
+                        "test",
+                        image,
+                        mask,
+                        pose,
+                        (0, 0, SIDE, SIDE),
+                        "drawn",
                     )
                 )
     return folder
@@ -50,12 +62,18 @@ def test_drawn_pairs_change_the_pose_and_keep_the_person(split):
 
 
 def test_wandering_is_no_change_of_pose():
-    assert pose_change(posed(0), posed(0).scaled_and_shifted(1, (9, 4))) == pytest.approx(0, abs=1e-5)
+    assert pose_change(posed(0), posed(0).scaled_and_shifted(1, (9, 4))) == pytest.approx(
+        0, abs=1e-5
+    )
     assert pose_change(posed(0), posed(7)) > 0.25
 
 
 def test_the_seed_decides_and_people_do_not_disturb_each_other(split, tmp_path):
-    assert drawn_pairs(split, 3, 0.2, 1) == drawn_pairs(split, 3, 0.2, 1) != drawn_pairs(split, 3, 0.2, 2)
+    assert (
+        drawn_pairs(split, 3, 0.2, 1)
+        == drawn_pairs(split, 3, 0.2, 1)
+        != drawn_pairs(split, 3, 0.2, 2)
+    )
     more = HeldOut(write_people(tmp_path, people=5))
     own, of_more = drawn_pairs(split, 3, 0.2, 1)[0], drawn_pairs(more, 3, 0.2, 1)[0]
     assert own == [pair for pair in of_more if pair.identity in ("person0", "person1", "person2")]
@@ -72,17 +90,24 @@ def test_people_who_stand_still_are_named(tmp_path):
 def test_pictures_are_read_at_any_size(split):
     key = FrameId("clip1", 35)
     whole, half, twice = (split.picture(key, size) for size in (None, (32, 32), (128, 128)))
-    assert split.stored_size_hw() == (SIDE, SIDE) and half.image.shape == (32, 32, 3) and twice.mask.shape == (128, 128)
-    assert np.allclose((half.pose.points_px + 0.5) * 2, whole.pose.points_px + 0.5, atol=1e-4)
-    assert np.array_equal(half.image, np.rint(whole.image.reshape(32, 2, 32, 2, 3).mean((1, 3)) + 1e-6).astype(np.uint8)) or (
-        np.abs(half.image - whole.image.reshape(32, 2, 32, 2, 3).mean((1, 3))).max() <= 1
+    assert (
+        split.stored_size_hw() == (SIDE, SIDE)
+        and half.image.shape == (32, 32, 3)
+        and twice.mask.shape == (128, 128)
     )
+    assert np.allclose((half.pose.points_px + 0.5) * 2, whole.pose.points_px + 0.5, atol=1e-4)
+    assert np.array_equal(
+        half.image,
+        np.rint(whole.image.reshape(32, 2, 32, 2, 3).mean((1, 3)) + 1e-6).astype(np.uint8),
+    ) or (np.abs(half.image - whole.image.reshape(32, 2, 32, 2, 3).mean((1, 3))).max() <= 1)
 
 
 def test_named_pairs_are_read(split, tmp_path):
     """Also from a spreadsheet, which puts a mark at the beginning."""
     path = tmp_path / "test.csv"
-    path.write_text("\ufeffreference_clip,reference_frame,target_clip,target_frame,remark\nclip0,0,clip0,35,x\nclip2,10,clip2,5,\n")
+    path.write_text(
+        "\ufeffreference_clip,reference_frame,target_clip,target_frame,remark\nclip0,0,clip0,35,x\nclip2,10,clip2,5,\n"
+    )
     pairs = read_pairs(path, split)
     assert [(pair.identity, pair.reference, pair.target) for pair in pairs] == [
         ("person0", FrameId("clip0", 0), FrameId("clip0", 35)),
@@ -96,10 +121,22 @@ def test_named_pairs_are_read(split, tmp_path):
     [
         ("clip0,0,clip0,5\n", "lacks the columns reference_clip"),
         ("reference_clip,reference_frame,target_clip,target_frame\n", "names no pairs"),
-        ("reference_clip,reference_frame,target_clip,target_frame\nclip0,a,clip0,5\n", "line 2: frames must be whole numbers"),
-        ("reference_clip,reference_frame,target_clip,target_frame\nclip0,0,clip0,6\n", "line 2: no picture of clip 'clip0' frame 6"),
-        ("reference_clip,reference_frame,target_clip,target_frame\nclip0,0,clip1,5\n", "show different people"),
-        ("reference_clip,reference_frame,target_clip,target_frame\nclip0,0\n", "line 2: frames must be"),
+        (
+            "reference_clip,reference_frame,target_clip,target_frame\nclip0,a,clip0,5\n",
+            "line 2: frames must be whole numbers",
+        ),
+        (
+            "reference_clip,reference_frame,target_clip,target_frame\nclip0,0,clip0,6\n",
+            "line 2: no picture of clip 'clip0' frame 6",
+        ),
+        (
+            "reference_clip,reference_frame,target_clip,target_frame\nclip0,0,clip1,5\n",
+            "show different people",
+        ),
+        (
+            "reference_clip,reference_frame,target_clip,target_frame\nclip0,0\n",
+            "line 2: frames must be",
+        ),
     ],
 )
 def test_bad_lists_are_named(split, tmp_path, text, words):

@@ -1,14 +1,23 @@
-"""Pairs are a pure function of (seed, number), show two frames of one person, and fit the networks' size."""
+"""Pairs are a pure function of (seed, number), show two frames of one person, and fit the
+networks' size."""
 
 import numpy as np
 import pytest
 import torch
 from test_store import write
 
-from dancepipe.dataset.augment import mirrored, moved_flow, moved_joints, moved_pictures, random_colours, random_moves, recoloured
-from dancepipe.dataset.pairs import PairSource, pair_batches
+from dancepipe.data.augment import (
+    mirrored,
+    moved_flow,
+    moved_joints,
+    moved_pictures,
+    random_colours,
+    random_moves,
+    recoloured,
+)
+from dancepipe.data.pairs import PairSource, pair_batches
 from dancepipe.errors import DatasetError
-from dancepipe.person.skeleton import L_WRIST, R_WRIST
+from dancepipe.pose.skeleton import L_WRIST, R_WRIST
 
 
 @pytest.fixture
@@ -21,13 +30,21 @@ def folder(tmp_path):
 
 
 def test_the_same_pairs_from_any_start_and_with_workers(folder):
-    straight = list(pair_batches(PairSource(folder, "train", (32, 32), seed=3), 4, 0, 24, workers=0))
-    resumed = list(pair_batches(PairSource(folder, "train", (32, 32), seed=3), 4, 12, 24, workers=2))
+    straight = list(
+        pair_batches(PairSource(folder, "train", (32, 32), seed=3), 4, 0, 24, workers=0)
+    )
+    resumed = list(
+        pair_batches(PairSource(folder, "train", (32, 32), seed=3), 4, 12, 24, workers=2)
+    )
     assert len(straight) == 6 and len(resumed) == 3
     for left, right in zip(straight[3:], resumed):
         for name, value in vars(left).items():
-            assert value is getattr(right, name) is None or torch.equal(value, getattr(right, name)), name
-    other = next(iter(pair_batches(PairSource(folder, "train", (32, 32), seed=4), 4, 0, 4, workers=0)))
+            assert value is getattr(right, name) is None or torch.equal(
+                value, getattr(right, name)
+            ), name
+    other = next(
+        iter(pair_batches(PairSource(folder, "train", (32, 32), seed=4), 4, 0, 4, workers=0))
+    )
     assert not torch.equal(other.reference_joints, straight[0].reference_joints)
 
 
@@ -35,26 +52,37 @@ def test_a_pair_is_two_different_frames_of_one_person(folder):
     source = PairSource(folder, "train", (32, 32), seed=0)
     assert (source.identities, source.frames) == (2, 45)
     tables = {}
-    from dancepipe.dataset.store import read_clip
+    from dancepipe.data.store import read_clip
 
     for name in ("a", "b"):
         for row in read_clip(folder / "train" / f"{name}.parquet"):
-            tables.setdefault(row.pose.as_array().tobytes(), set()).add((row.identity, row.frame_index))
+            tables.setdefault(row.pose.as_array().tobytes(), set()).add(
+                (row.identity, row.frame_index)
+            )
     both_could_be_bob = 0
     for number in range(200):
         pair = source[number]
-        assert not np.array_equal(pair["reference_joints"], pair["target_joints"]) or not np.array_equal(pair["reference_image"], pair["target_image"])
-        names = [{who for who, _ in tables[pair[f"{role}_joints"].tobytes()]} for role in ("reference", "target")]
+        assert not np.array_equal(
+            pair["reference_joints"], pair["target_joints"]
+        ) or not np.array_equal(pair["reference_image"], pair["target_image"])
+        names = [
+            {who for who, _ in tables[pair[f"{role}_joints"].tobytes()]}
+            for role in ("reference", "target")
+        ]
         assert names[0] & names[1]
         both_could_be_bob += "bob" in names[0] & names[1]
-    assert 0.4 < both_could_be_bob / 200 < 0.62  # each person counts the same, though bob has 5 frames and ann 40
+    assert (
+        0.4 < both_could_be_bob / 200 < 0.62
+    )  # each person counts the same, though bob has 5 frames and ann 40
 
 
 def test_stored_pictures_are_resized_with_their_joints(folder):
     small = PairSource(folder, "train", (16, 16), seed=0)[5]
     full = PairSource(folder, "train", (32, 32), seed=0)[5]
     assert small["target_image"].shape == (16, 16, 3) and small["target_mask"].shape == (16, 16)
-    np.testing.assert_allclose((full["target_joints"][:, :2] + 0.5) / 2, small["target_joints"][:, :2] + 0.5, rtol=1e-5)
+    np.testing.assert_allclose(
+        (full["target_joints"][:, :2] + 0.5) / 2, small["target_joints"][:, :2] + 0.5, rtol=1e-5
+    )
     averaged = full["target_image"].reshape(16, 2, 16, 2, 3).astype(float).mean((1, 3))
     assert np.abs(averaged - small["target_image"]).max() <= 1
 
@@ -66,14 +94,22 @@ def test_no_one_with_two_frames(tmp_path):
 
 
 def test_mirroring_twice_is_the_identity_and_once_swaps_hands(folder):
-    batch = next(iter(pair_batches(PairSource(folder, "train", (32, 32), seed=1), 4, 0, 4, workers=0)))
+    batch = next(
+        iter(pair_batches(PairSource(folder, "train", (32, 32), seed=1), 4, 0, 4, workers=0))
+    )
     which = torch.tensor([True, False, True, True])
     once = mirrored(batch, which)
     twice = mirrored(once, which)
     for name, value in vars(batch).items():
-        assert value is getattr(twice, name) is None or torch.allclose(value.float(), getattr(twice, name).float(), atol=1e-4), name
-    assert torch.equal(once.target_image[0], batch.target_image[0].flip(1)) and torch.equal(once.target_image[1], batch.target_image[1])
-    assert once.target_joints[0, L_WRIST, 0] == pytest.approx(31 - float(batch.target_joints[0, R_WRIST, 0]), abs=1e-4)
+        assert value is getattr(twice, name) is None or torch.allclose(
+            value.float(), getattr(twice, name).float(), atol=1e-4
+        ), name
+    assert torch.equal(once.target_image[0], batch.target_image[0].flip(1)) and torch.equal(
+        once.target_image[1], batch.target_image[1]
+    )
+    assert once.target_joints[0, L_WRIST, 0] == pytest.approx(
+        31 - float(batch.target_joints[0, R_WRIST, 0]), abs=1e-4
+    )
     assert once.target_joints[0, L_WRIST, 2] == batch.target_joints[0, R_WRIST, 2]
 
 
@@ -86,7 +122,10 @@ def test_recolouring_keeps_the_grey_and_the_range():
     images = colours * masks  # on grey, which is 0
     gain, order = random_colours(6, 0.3, generator)
     changed = recoloured(images, masks, gain, order)
-    assert torch.equal(changed[masks.expand_as(changed) == 0], torch.zeros_like(changed)[masks.expand_as(changed) == 0])
+    assert torch.equal(
+        changed[masks.expand_as(changed) == 0],
+        torch.zeros_like(changed)[masks.expand_as(changed) == 0],
+    )
     assert changed.abs().max() <= 1 + 1e-6
     same = recoloured(images, masks, torch.ones(6, 3), torch.arange(3).repeat(6, 1))
     assert torch.allclose(same, images, atol=1e-6)
@@ -98,14 +137,20 @@ def test_recolouring_keeps_the_grey_and_the_range():
 def spots(points: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """(B, 1, H, W): a Gaussian at each point (B, 2)."""
     y, x = torch.meshgrid(torch.arange(float(height)), torch.arange(float(width)), indexing="ij")
-    return torch.exp(-((x - points[:, 0, None, None]).square() + (y - points[:, 1, None, None]).square()) / 8)[:, None]
+    return torch.exp(
+        -((x - points[:, 0, None, None]).square() + (y - points[:, 1, None, None]).square()) / 8
+    )[:, None]
 
 
 def test_a_move_takes_pictures_and_joints_to_the_same_place():
     height, width = 96, 64  # not square
-    moves = random_moves(8, turn_degrees=30, shift=0.1, zoom=0.2, generator=torch.Generator().manual_seed(0))
+    moves = random_moves(
+        8, turn_degrees=30, shift=0.1, zoom=0.2, generator=torch.Generator().manual_seed(0)
+    )
     joints = torch.rand(8, 18, 3, generator=torch.Generator().manual_seed(1))
-    joints[..., :2] = joints[..., :2] * 20 + torch.tensor([22.0, 38.0])  # in the middle: none leaves the picture
+    joints[..., :2] = joints[..., :2] * 20 + torch.tensor(
+        [22.0, 38.0]
+    )  # in the middle: none leaves the picture
     moved = moved_joints(joints, moves, (height, width))
     assert torch.equal(moved[..., 2], joints[..., 2])
     assert (moved - joints)[..., :2].norm(dim=-1).mean() > 3
@@ -120,13 +165,20 @@ def test_moves_stay_within_what_was_asked_for_and_none_is_none():
     moves = random_moves(500, 5.0, 0.02, 0.05, torch.Generator().manual_seed(0))
     size = moves[:, 0, :2].norm(dim=1)
     turn = torch.rad2deg(torch.atan2(moves[:, 1, 0], moves[:, 0, 0]))
-    assert size.min() > 0.95 and size.max() < 1.05 and turn.abs().max() < 5 and moves[:, :, 2].abs().max() < 0.02
+    assert (
+        size.min() > 0.95
+        and size.max() < 1.05
+        and turn.abs().max() < 5
+        and moves[:, :, 2].abs().max() < 0.02
+    )
     assert size.std() > 0.02 and turn.std() > 2 and moves[:, :, 2].std() > 0.01
     still = random_moves(2, 0.0, 0.0, 0.0, torch.Generator())
     pictures = torch.rand(2, 3, 16, 16)
     torch.testing.assert_close(moved_pictures(pictures, still), pictures, rtol=0, atol=1e-5)
     quarter = torch.tensor([[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]]]).expand(2, 2, 3)
-    torch.testing.assert_close(moved_pictures(pictures, quarter), pictures.rot90(-1, (2, 3)), rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        moved_pictures(pictures, quarter), pictures.rot90(-1, (2, 3)), rtol=0, atol=1e-5
+    )
 
 
 def test_what_comes_in_from_outside_is_grey():
@@ -139,21 +191,30 @@ def test_a_moved_flow_still_takes_the_target_to_the_reference():
     height, width = 48, 64
     generator = torch.Generator().manual_seed(3)
     moves_r, moves_t = (random_moves(2, 20.0, 0.05, 0.1, generator) for _ in range(2))
-    joints_r, joints_t = (torch.rand(2, 18, 3, generator=generator) * 16 + torch.tensor([24.0, 16.0, 1.0]) for _ in range(2))
-    # An affine flow, which bilinear reading keeps exactly: the reference is the target turned, stretched and shifted.
+    joints_r, joints_t = (
+        torch.rand(2, 18, 3, generator=generator) * 16 + torch.tensor([24.0, 16.0, 1.0])
+        for _ in range(2)
+    )
+    # An affine flow, which bilinear reading keeps exactly: the reference is the target turned,
+    # stretched and shifted.
     linear, shift = torch.tensor([[1.1, 0.2], [-0.1, 0.9]]), torch.tensor([2.0, -3.0])
     joints_r[..., :2] = joints_t[..., :2] @ linear.T + shift
     y, x = torch.meshgrid(torch.arange(float(height)), torch.arange(float(width)), indexing="ij")
     points = torch.stack((x, y), -1)
     flow = (points @ linear.T + shift - points).permute(2, 0, 1).expand(2, -1, -1, -1)
     moved, visible = moved_flow(flow, torch.ones(2, 1, height, width), moves_r, moves_t)
-    moved_r, moved_t = (moved_joints(joints, moves, (height, width))[..., :2] for joints, moves in ((joints_r, moves_r), (joints_t, moves_t)))
+    moved_r, moved_t = (
+        moved_joints(joints, moves, (height, width))[..., :2]
+        for joints, moves in ((joints_r, moves_r), (joints_t, moves_t))
+    )
     for pair in range(2):
         for start, end in zip(moved_t[pair], moved_r[pair]):
             near = start.round().long()
             step = moved[pair, :, near[1], near[0]]
             assert visible[pair, 0, near[1], near[0]] == 1
-            assert (near + step - end).norm() < 1.3  # the joint lies up to .7 px off the pixel that is read
+            assert (
+                near + step - end
+            ).norm() < 1.3  # the joint lies up to .7 px off the pixel that is read
     assert 0 < visible.mean() < 1 and (moved[(visible == 0).expand_as(moved)] == 0).all()
     hidden = moved_flow(flow, torch.zeros(2, 1, height, width), moves_r, moves_t)
     assert hidden[1].sum() == 0 and hidden[0].abs().sum() == 0

@@ -1,13 +1,14 @@
-"""The people that evaluate sees: with every pose backend, kept between runs for exactly this estimator, nobody without a mask."""
+"""The people that evaluate sees: with every pose backend, kept between runs for exactly this
+estimator, nobody without a mask."""
 
 import numpy as np
 import pytest
 from figure import standing_pose
 from people import dancer_frames
 
-from dancepipe.evaluate.evaluate import evaluate
-from dancepipe.evaluate.options import EvaluateOptions
-from dancepipe.evaluate.people import PeopleReader, pose_identity
+from dancepipe.evaluation.evaluate import evaluate
+from dancepipe.evaluation.options import EvaluateOptions
+from dancepipe.evaluation.people import PeopleReader, pose_identity
 from dancepipe.media.image import save_png
 
 POSE = standing_pose((160, 30), 250)
@@ -16,13 +17,20 @@ MOVED = POSE.scaled_and_shifted(1, (3, -4))
 
 @pytest.fixture
 def yolo_weights(monkeypatch):
-    """A network file of random weights, which sees POSE in dark pictures and MOVED in light ones."""
+    """A network file of random weights, which sees POSE in dark pictures and MOVED in light
+    ones."""
     pytest.importorskip("ultralytics", reason="needs the extra yolo")
     import yolo_networks
     from ultralytics import YOLO
 
     path = yolo_networks.tiny_pose_file()
-    monkeypatch.setattr(YOLO, "predict", lambda self, image, **rest: yolo_networks.seeing([POSE if image.mean() < 128 else MOVED])(image))
+    monkeypatch.setattr(
+        YOLO,
+        "predict",
+        lambda self, image, **rest: yolo_networks.seeing([POSE if image.mean() < 128 else MOVED])(
+            image
+        ),
+    )
     return path
 
 
@@ -31,7 +39,13 @@ def noise(low: int, high: int) -> np.ndarray:
 
 
 def reader(tmp_path, gives_masks=False, **options) -> PeopleReader:
-    return PeopleReader(EvaluateOptions(**options), "cpu", gives_masks=gives_masks, cache=tmp_path / "cache", say=lambda words: None)
+    return PeopleReader(
+        EvaluateOptions(**options),
+        "cpu",
+        gives_masks=gives_masks,
+        cache=tmp_path / "cache",
+        say=lambda words: None,
+    )
 
 
 def test_pre_with_yolo_is_the_shift_that_it_saw(tmp_path, yolo_weights):
@@ -39,9 +53,19 @@ def test_pre_with_yolo_is_the_shift_that_it_saw(tmp_path, yolo_weights):
         for index in range(2):
             (tmp_path / folder).mkdir(exist_ok=True)
             save_png(tmp_path / folder / f"{index}.png", noise(*bounds))
-    chosen = EvaluateOptions(metrics="pre,found", pose="yolo", yolo_weights=str(yolo_weights), cache="none", device="cpu", bootstrap=0)
+    chosen = EvaluateOptions(
+        metrics="pre,found",
+        pose="yolo",
+        yolo_weights=str(yolo_weights),
+        cache="none",
+        device="cpu",
+        bootstrap=0,
+    )
     scores = evaluate(real=tmp_path / "real", fake=tmp_path / "fake", options=chosen)
-    assert scores.methods["fake"]["pre"].value == pytest.approx(7, abs=1e-3) and scores.methods["fake"]["found"].value == 1
+    assert (
+        scores.methods["fake"]["pre"].value == pytest.approx(7, abs=1e-3)
+        and scores.methods["fake"]["found"].value == 1
+    )
     assert scores.protocol["networks"]["pose"] == pose_identity("yolo", str(yolo_weights))
 
 
@@ -50,9 +74,13 @@ def test_weights_of_one_name_are_not_taken_for_each_other(tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "best.pt").write_text(folder)
-    first, second = (pose_identity("yolo", str(tmp_path / folder / "best.pt")) for folder in ("a", "b"))
+    first, second = (
+        pose_identity("yolo", str(tmp_path / folder / "best.pt")) for folder in ("a", "b")
+    )
     assert first != second and "best.pt" in first and str(tmp_path) not in first
-    assert "yolo11n-pose.pt" in pose_identity("yolo", None) and "yolo" not in pose_identity("mediapipe", None)
+    assert "yolo11n-pose.pt" in pose_identity("yolo", None) and "yolo" not in pose_identity(
+        "mediapipe", None
+    )
 
 
 def test_real_people_are_looked_at_once(tmp_path, monkeypatch):
@@ -74,4 +102,9 @@ def test_nobody_has_an_empty_mask(tmp_path):
     one = reader(tmp_path, gives_masks=True)
     poses, masks = one.poses_and_masks(pictures)
     one.close()
-    assert poses[0] is not None and (masks[0] > 127).mean() > 0.05 and poses[1] is None and not masks[1].any()
+    assert (
+        poses[0] is not None
+        and (masks[0] > 127).mean() > 0.05
+        and poses[1] is None
+        and not masks[1].any()
+    )

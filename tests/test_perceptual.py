@@ -13,7 +13,7 @@ import torch
 import torchvision
 
 from dancepipe.errors import ConfigError, WeightsError
-from dancepipe.model.perceptual import _with_weights, download_vgg19, open_perceptual, random_vgg19
+from dancepipe.losses.perceptual import _with_weights, download_vgg19, open_perceptual, random_vgg19
 
 TORCHVISION_TAPS = (1, 6, 11, 20, 29)
 
@@ -36,24 +36,39 @@ def test_a_local_file_gives_torchvisions_features(tmp_path, torchvision_features
     state = {prefix + key: tensor for key, tensor in torchvision_features.state_dict().items()}
     state["classifier.0.bias"] = torch.zeros(3)  # the part nobody needs
     network = open_perceptual(f"vgg19:{written(state, tmp_path / name)}")
-    assert {f"features.{key}" for key in torchvision_features.state_dict()} > network.state_dict().keys()
+    assert {
+        f"features.{key}" for key in torchvision_features.state_dict()
+    } > network.state_dict().keys()
     images = torch.rand(1, 3, 32, 48) * 2 - 1
     taps = network(images)
-    assert [tuple(tap.shape[1:]) for tap in taps] == [(64, 32, 48), (128, 16, 24), (256, 8, 12), (512, 4, 6), (512, 2, 3)]
-    x = torchvision.transforms.functional.normalize((images + 1) / 2, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    assert [tuple(tap.shape[1:]) for tap in taps] == [
+        (64, 32, 48),
+        (128, 16, 24),
+        (256, 8, 12),
+        (512, 4, 6),
+        (512, 2, 3),
+    ]
+    x = torchvision.transforms.functional.normalize(
+        (images + 1) / 2, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+    )
     with torch.no_grad():
         for tap, last in zip(taps, TORCHVISION_TAPS):
-            torch.testing.assert_close(tap, torchvision_features[: last + 1](x), rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(
+                tap, torchvision_features[: last + 1](x), rtol=1e-4, atol=1e-5
+            )
 
 
 def test_random_is_announced_and_repeatable_and_disturbs_nothing():
     said = []
-    state = torch.get_rng_state()
+    before = torch.get_rng_state()
     network = open_perceptual("random", say=said.append)
     assert len(said) == 1 and "random" in said[0]
+    assert torch.equal(torch.get_rng_state(), before)
     first, again = (model.state_dict() for model in (network, random_vgg19()))
     assert all(torch.equal(first[name], again[name]) for name in first)
-    assert not torch.equal(first["features.0.weight"], random_vgg19(seed=1).state_dict()["features.0.weight"])
+    assert not torch.equal(
+        first["features.0.weight"], random_vgg19(seed=1).state_dict()["features.0.weight"]
+    )
 
 
 def test_none_is_none():
@@ -64,7 +79,9 @@ def test_features_are_frozen_but_let_gradients_through():
     network = random_vgg19()
     images = torch.zeros(1, 3, 16, 16, requires_grad=True)
     sum(tap.sum() for tap in network(images)).backward()
-    assert images.grad.abs().max() > 0 and all(parameter.grad is None for parameter in network.parameters())
+    assert images.grad.abs().max() > 0 and all(
+        parameter.grad is None for parameter in network.parameters()
+    )
 
 
 @pytest.mark.parametrize("source", ["vgg16", "vgg19:", "Random", ""])
@@ -85,7 +102,10 @@ def test_damaged_files_are_refused(tmp_path, torchvision_features):
     with pytest.raises(WeightsError, match="has no tensor features.10.bias"):
         open_perceptual(f"vgg19:{written(short, tmp_path / 'short.safetensors')}")
     thin = {**state, "0.weight": torch.zeros(32, 3, 3, 3)}
-    with pytest.raises(WeightsError, match=r"features.0.weight has shape \(32, 3, 3, 3\), VGG-19 needs \(64, 3, 3, 3\)"):
+    with pytest.raises(
+        WeightsError,
+        match=r"features.0.weight has shape \(32, 3, 3, 3\), VGG-19 needs \(64, 3, 3, 3\)",
+    ):
         open_perceptual(f"vgg19:{written(thin, tmp_path / 'thin.safetensors')}")
     with pytest.raises(WeightsError, match="holds a list, not a state dict"):
         open_perceptual(f"vgg19:{written([1, 2], tmp_path / 'list.pth')}")
@@ -155,13 +175,18 @@ def test_download_comes_from_the_address_and_is_checked(hub, server):
         download_vgg19(f"{address}/vgg19-deadbeef.pth")
     with pytest.raises(WeightsError, match="Not Found.*vgg19:FILE"):
         download_vgg19(f"{address}/vgg19-00000000.pth")
-    assert [path.name for path in (hub / "hub" / "checkpoints").iterdir()] == [f"vgg19-{digest}.pth"]
+    assert [path.name for path in (hub / "hub" / "checkpoints").iterdir()] == [
+        f"vgg19-{digest}.pth"
+    ]
 
 
 def test_offline_is_said_and_the_way_out_too(hub):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    with pytest.raises(WeightsError, match=r"Connection refused.*name a local file as vgg19:FILE, or choose random or none"):
+    with pytest.raises(
+        WeightsError,
+        match=r"Connection refused.*name a local file as vgg19:FILE, or choose random or none",
+    ):
         download_vgg19(f"http://127.0.0.1:{port}/vgg19-dcbb9e9d.pth")
 
 
@@ -169,5 +194,7 @@ def test_a_server_that_never_answers_is_given_up(hub):
     before = socket.getdefaulttimeout()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         with pytest.raises(WeightsError, match="timed out"):
-            download_vgg19(f"http://127.0.0.1:{silent.getsockname()[1]}/vgg19-dcbb9e9d.pth", stall_seconds=0.3)
+            download_vgg19(
+                f"http://127.0.0.1:{silent.getsockname()[1]}/vgg19-dcbb9e9d.pth", stall_seconds=0.3
+            )
     assert socket.getdefaulttimeout() == before

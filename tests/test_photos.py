@@ -1,17 +1,18 @@
-"""A folder of photos of one person is a source like a video: pairs for training come out of it, and what is of no use is said."""
+"""A folder of photos of one person is a source like a video: pairs for training come out of it,
+and what is of no use is said."""
 
 import os
 
 import numpy as np
 import pytest
-from PIL import Image
 from people import dancer_frames
+from PIL import Image
 from test_build_dataset import SMALL, quiet
 
-from dancepipe.build_dataset.build import build_dataset
-from dancepipe.build_dataset.sources import read_sources
-from dancepipe.dataset.pairs import PairSource
-from dancepipe.dataset.store import clip_files, read_clip
+from dancepipe.building.build import build_dataset
+from dancepipe.building.sources import read_sources
+from dancepipe.data.pairs import PairSource
+from dancepipe.data.store import clip_files, read_clip
 from dancepipe.errors import DatasetError
 from dancepipe.person.crop import pose_from_box
 from dancepipe.person.finder import open_person_finder
@@ -38,11 +39,18 @@ def built(folder):
 
 def test_every_usable_photo_is_a_picture_of_one_person(folder, built):
     data, summary, said = built
-    assert (summary.sources, summary.clips_written, summary.frames_written, summary.failures) == (1, 1, 3, 0)
+    assert (summary.sources, summary.clips_written, summary.frames_written, summary.failures) == (
+        1,
+        1,
+        3,
+        0,
+    )
     assert any("left out" in line and "3-empty.png: no person found" in line for line in said)
     assert any("left out" in line and "5-broken.jpg" in line for line in said)
     rows = list(read_clip(clip_files(data)[0]))
-    assert [row.frame_index for row in rows] == [0, 1, 3] and [os.path.basename(row.source) for row in rows] == ["1.png", "2.png", "4.png"]
+    assert [row.frame_index for row in rows] == [0, 1, 3] and [
+        os.path.basename(row.source) for row in rows
+    ] == ["1.png", "2.png", "4.png"]
     assert len({row.identity for row in rows}) == 1
     with open_person_finder(mode="photo") as finder:
         found = finder.find(dancer_frames()[40])
@@ -76,20 +84,42 @@ def test_one_photo_is_not_enough_and_a_photo_alone_is_no_source(tmp_path):
     (tmp_path / "one").mkdir()
     Image.fromarray(dancer_frames()[0]).save(tmp_path / "one" / "a.png")
     said = []
-    summary = build_dataset([str(tmp_path / "one"), str(tmp_path / "one" / "a.png")], tmp_path / "data", SMALL, say=said.append)
+    summary = build_dataset(
+        [str(tmp_path / "one"), str(tmp_path / "one" / "a.png")],
+        tmp_path / "data",
+        SMALL,
+        say=said.append,
+    )
     assert summary.failures == summary.sources == 2
-    assert any("in 1 of 1 photos; 2 photos of one person, in different poses, are needed" in line for line in said)
-    assert any("it is a picture; name the folder that holds the photos of one person" in line for line in said)
+    assert any(
+        "in 1 of 1 photos; 2 photos of one person, in different poses, are needed" in line
+        for line in said
+    )
+    assert any(
+        "it is a picture; name the folder that holds the photos of one person" in line
+        for line in said
+    )
 
 
 def test_a_folder_of_videos_stays_a_folder_of_videos(tmp_path):
     for name in ("a.mp4", "b.mp4", "cover.jpg"):
         (tmp_path / name).write_bytes(b"x")
     sources, _ = read_sources([str(tmp_path)], say=quiet)
-    assert [os.path.basename(source.location) for source in sources] == ["a.mp4", "b.mp4"] and not any(source.is_photos for source in sources)
+    assert [os.path.basename(source.location) for source in sources] == [
+        "a.mp4",
+        "b.mp4",
+    ] and not any(source.is_photos for source in sources)
 
 
 def test_when_all_people_fell_into_the_test_split_it_is_said(folder, tmp_path):
-    build_dataset([str(folder)], tmp_path / "data", type(SMALL)(**{**vars(SMALL), "test_share": 1.0}), say=quiet)
-    with pytest.raises(DatasetError, match="all its people are in split test; build it with --test-share 0 to train on them"):
+    build_dataset(
+        [str(folder)],
+        tmp_path / "data",
+        type(SMALL)(**{**vars(SMALL), "test_share": 1.0}),
+        say=quiet,
+    )
+    with pytest.raises(
+        DatasetError,
+        match="all its people are in split test; build it with --test-share 0 to train on them",
+    ):
         PairSource(tmp_path / "data", "train", (32, 32), seed=0)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from dancepipe.plain_text import parse_json, plain_words, read_json, read_text, shortened
+from dancepipe.files.plain_text import parse_json, plain_words, read_json, read_text, shortened
 
 
 def written(tmp_path, data: bytes):

@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-
-from dancepipe.person.pose_blazepose import BlazePoseFinder
-from dancepipe.person.skeleton import L_EAR, L_EYE, NOSE, R_EAR, R_EYE, R_SHOULDER, torso_length_px
 from figure import draw_figure, standing_pose
+
+from dancepipe.person.backends.pose_blazepose import BlazePoseFinder
+from dancepipe.pose.skeleton import L_EAR, L_EYE, NOSE, R_EAR, R_EYE, R_SHOULDER, torso_length_px
 
 
 def joint_error(person, truth):
@@ -58,7 +58,9 @@ def test_the_central_person_is_followed_past_another_and_both_are_counted():
         person = finder.find(image)
         assert person.people_seen == 2
         assert joint_error(person, mine) < 0.25
-        assert person.mask[230, round(float(other.points_px[1, 0]) + 40) :].mean() < 30  # the other one is not in the mask
+        assert (
+            person.mask[230, round(float(other.points_px[1, 0]) + 40) :].mean() < 30
+        )  # the other one is not in the mask
     finder.close()
 
 
@@ -68,7 +70,10 @@ def test_the_person_is_found_again_on_the_expected_place_after_a_gap():
     both = draw_figure(other, (640, 360), onto=draw_figure(pose, (640, 360), shirt=(40, 120, 60)))
     alone = draw_figure(other, (640, 360))
     for _ in range(3):
-        assert joint_error(finder.find(draw_figure(pose, (640, 360), shirt=(40, 120, 60))), pose) < 0.25
+        assert (
+            joint_error(finder.find(draw_figure(pose, (640, 360), shirt=(40, 120, 60))), pose)
+            < 0.25
+        )
     for _ in range(4):
         assert finder.find(alone) is None
     assert joint_error(finder.find(both), pose) < 0.25
@@ -77,7 +82,11 @@ def test_the_person_is_found_again_on_the_expected_place_after_a_gap():
 
 def test_a_change_of_frame_size_inside_a_clip_starts_anew():
     finder = BlazePoseFinder("video", mask=True)
-    for size_wh, top, height in (((320, 240), (100, 20), 200), ((240, 320), (120, 20), 260), ((320, 240), (220, 20), 200)):
+    for size_wh, top, height in (
+        ((320, 240), (100, 20), 200),
+        ((240, 320), (120, 20), 260),
+        ((320, 240), (220, 20), 200),
+    ):
         pose = standing_pose(top, height)
         for _ in range(2):
             person = finder.find(draw_figure(pose, size_wh))
@@ -97,7 +106,9 @@ def test_a_fresh_finder_gives_the_same_clip_the_same_poses():
 
 
 @pytest.mark.parametrize(("nose_depth", "is_sure"), [(-100.0, True), (0.0, True), (60.0, False)])
-def test_a_face_on_the_far_side_of_the_head_is_kept_but_not_believed(monkeypatch, nose_depth, is_sure):
+def test_a_face_on_the_far_side_of_the_head_is_kept_but_not_believed(
+    monkeypatch, nose_depth, is_sure
+):
     finder = BlazePoseFinder("photo", mask=False)
     read_body = finder._bodies.read
 
@@ -156,7 +167,9 @@ def test_nothing_is_written_to_stderr():
         "with open_person_finder() as finder:\n"
         "    for _ in range(3): finder.find(np.zeros((64, 64, 3), np.uint8))\n"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert (result.stdout, result.stderr) == ("", "")
 
 
@@ -167,6 +180,10 @@ def test_real_photos_are_all_found(shared):
     if not photos:
         pytest.skip("no photos in the material folder")
     finder = BlazePoseFinder("photo", mask=True)
-    missed = [photo.name for photo in photos if finder.find(np.array(Image.open(photo).convert("RGB"))) is None]
+    missed = [
+        photo.name
+        for photo in photos
+        if finder.find(np.array(Image.open(photo).convert("RGB"))) is None
+    ]
     finder.close()
     assert missed == []

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 from figure import standing_pose
 
-from dancepipe.person.pose_score import joint_errors, pose_scores
-from dancepipe.person.skeleton import L_ANKLE, R_ANKLE, R_WRIST
+from dancepipe.pose.score import joint_errors, pose_scores
+from dancepipe.pose.skeleton import L_ANKLE, R_ANKLE, R_WRIST
 from dancepipe.records import Pose
 
 SIZE_WH = (200, 220)
 _DRAWN = standing_pose((100, 20), 180)
-TARGET = Pose(np.round(_DRAWN.points_px * 4) / 4, _DRAWN.confidence)  # quarters of pixels: shifts of these are exact in float32
+TARGET = Pose(
+    np.round(_DRAWN.points_px * 4) / 4, _DRAWN.confidence
+)  # quarters of pixels: shifts of these are exact in float32
 
 
 def shifted(x: float, y: float) -> Pose:
@@ -24,7 +26,9 @@ def without(pose: Pose, *joints: int) -> Pose:
 
 
 def one(found: Pose | None, target: Pose = TARGET) -> dict[str, float]:
-    return {name: float(values[0]) for name, values in pose_scores([found], [target], SIZE_WH).items()}
+    return {
+        name: float(values[0]) for name, values in pose_scores([found], [target], SIZE_WH).items()
+    }
 
 
 def test_shifted_joints_give_the_shift():
@@ -50,7 +54,9 @@ def test_limbs_are_measured_apart():
     moved = TARGET.points_px.copy()
     moved[[R_ANKLE, L_ANKLE], 1] += 8
     scores = one(Pose(moved, TARGET.confidence))
-    assert scores["pre_legs"] == pytest.approx(4, abs=1e-6) and scores["pre_arms"] == pytest.approx(0, abs=1e-6)
+    assert scores["pre_legs"] == pytest.approx(4, abs=1e-6) and scores["pre_arms"] == pytest.approx(
+        0, abs=1e-6
+    )
     assert scores["pre_head"] == pytest.approx(0, abs=1e-6)
 
 
@@ -58,7 +64,9 @@ def test_losing_joints_never_lowers_the_error():
     """Wherever joints were found in the picture, dropping any of them raises pre or leaves it."""
     random = np.random.default_rng(0)
     for _ in range(200):
-        points = random.uniform((0, 0), (SIZE_WH[0] - 1, SIZE_WH[1] - 1), (18, 2)).astype(np.float32)
+        points = random.uniform((0, 0), (SIZE_WH[0] - 1, SIZE_WH[1] - 1), (18, 2)).astype(
+            np.float32
+        )
         confidence = (random.random(18) > 0.3).astype(np.float32)
         found = Pose(points, confidence)
         before = joint_errors(found, TARGET, SIZE_WH)
@@ -70,9 +78,18 @@ def test_losing_joints_never_lowers_the_error():
 
 def test_rates_stand_beside_the_error():
     some, nobody = one(without(shifted(1, 0), R_WRIST, R_ANKLE)), one(None)
-    assert some["missing_joints"] == pytest.approx(2 / 18) and some["pre_found"] == pytest.approx(1, abs=1e-6) and some["pre"] > 10
+    assert (
+        some["missing_joints"] == pytest.approx(2 / 18)
+        and some["pre_found"] == pytest.approx(1, abs=1e-6)
+        and some["pre"] > 10
+    )
     assert some["pck"] == pytest.approx(16 / 18)
-    assert nobody["found"] == 0 and nobody["missing_joints"] == 1 and nobody["pck"] == 0 and np.isnan(nobody["pre_found"])
+    assert (
+        nobody["found"] == 0
+        and nobody["missing_joints"] == 1
+        and nobody["pck"] == 0
+        and np.isnan(nobody["pre_found"])
+    )
     assert nobody["pre"] > some["pre"]
 
 

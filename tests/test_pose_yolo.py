@@ -2,12 +2,12 @@ import os
 
 import numpy as np
 import pytest
+from figure import standing_pose
 
 from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
-from dancepipe.person import pose_yolo
-from dancepipe.person.pose_yolo import YoloPoseFinder
+from dancepipe.person.backends import pose_yolo
+from dancepipe.person.backends.pose_yolo import YoloPoseFinder
 from dancepipe.records import Pose
-from figure import standing_pose
 
 
 def quiet(text):
@@ -29,7 +29,9 @@ def picture(size_wh=(640, 400)):
 
 def test_a_network_file_runs_and_gives_joints_in_the_picture(yolo):
     """Random weights: the joints mean nothing, but they have gone through the whole library."""
-    finder = YoloPoseFinder("photo", weights=yolo.tiny_pose_file(), min_box_confidence=1e-6, say=quiet)
+    finder = YoloPoseFinder(
+        "photo", weights=yolo.tiny_pose_file(), min_box_confidence=1e-6, say=quiet
+    )
     person = finder.find(picture((300, 200)))
     finder.close()
     inside = person.pose.points_px[person.pose.present]
@@ -94,7 +96,9 @@ def test_a_network_for_another_task_is_refused(yolo):
 
 def test_missing_files_and_unknown_names_say_what_to_do(tmp_path):
     for weights in (tmp_path / "mine.pt", "yolo99-pose.pt", "../yolo11n-pose.pt"):
-        with pytest.raises(WeightsError, match="give the path of a pose .pt file, or a published name"):
+        with pytest.raises(
+            WeightsError, match="give the path of a pose .pt file, or a published name"
+        ):
             YoloPoseFinder("video", weights=weights, say=quiet)
     with pytest.raises(WeightsError, match="must be a .pt file"):
         YoloPoseFinder("video", weights="model.onnx", say=quiet)

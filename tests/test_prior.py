@@ -1,4 +1,5 @@
-"""The structural prior: an untrained network is the limb warp, and its gates decide between copy and synthesis."""
+"""The structural prior: an untrained network is the limb warp, and its gates decide between copy
+and synthesis."""
 
 import numpy as np
 import pytest
@@ -6,13 +7,13 @@ import torch
 from figure import draw_figure, standing_pose
 from still_layers import still_layers
 
-from dancepipe.model.dims import EnhancerDims, FlowAttentionDims
-from dancepipe.model.enhancer import Enhancer
-from dancepipe.model.flow_attention import FlowAttentionNetwork
-from dancepipe.model.limb_warp import limb_warp
-from dancepipe.model.prior import GatedCopy, LimbPrior, limb_prior
-from dancepipe.model.tensors import to_network
-from dancepipe.person.draw import heat_maps, joint_map
+from dancepipe.nn.tensors import to_network
+from dancepipe.pose.draw import heat_maps, joint_map
+from dancepipe.priors.limb_warp import limb_warp
+from dancepipe.priors.limbs import GatedCopy, LimbPrior, limb_prior
+from dancepipe.systems.focus_retain.dims import EnhancerDims, FlowAttentionDims
+from dancepipe.systems.focus_retain.enhancer import Enhancer
+from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
 
 SIZE = 96
 
@@ -33,7 +34,11 @@ def pair():
 
 def render(network, pair):
     I_r, matte_r, joints_r, joints_t = pair
-    maps = [drawing(joints, SIZE, SIZE) for joints in (joints_r, joints_t) for drawing in (heat_maps, joint_map)]
+    maps = [
+        drawing(joints, SIZE, SIZE)
+        for joints in (joints_r, joints_t)
+        for drawing in (heat_maps, joint_map)
+    ]
     prior = limb_prior(I_r, matte_r, joints_r, joints_t)
     with torch.no_grad():
         return network.eval()(I_r, maps[0], maps[2], maps[1], maps[3], prior), maps[3]
@@ -53,7 +58,10 @@ def test_an_untrained_network_gives_nearly_the_limb_warp(pair):
 @pytest.mark.parametrize("bias, is_copy", [(30.0, True), (-30.0, False)])
 def test_the_gates_at_their_ends_are_pure(pair, bias, is_copy):
     torch.manual_seed(0)
-    network, enhancer = FlowAttentionNetwork(FlowAttentionDims(8, prior="limbs")), Enhancer(EnhancerDims(4, 8, keep=True)).eval()
+    network, enhancer = (
+        FlowAttentionNetwork(FlowAttentionDims(8, prior="limbs")),
+        Enhancer(EnhancerDims(4, 8, keep=True)).eval(),
+    )
     for weights in (network.copy.head, enhancer.keep.gate):
         torch.nn.init.zeros_(weights.weight)
         torch.nn.init.constant_(weights.bias[:1], bias)
@@ -70,7 +78,11 @@ def test_the_gate_learns_where_the_copy_is_wrong(pair):
     torch.manual_seed(0)
     network = FlowAttentionNetwork(FlowAttentionDims(8, prior="limbs"))
     I_r, matte_r, joints_r, joints_t = pair
-    maps = [drawing(joints, SIZE, SIZE) for joints in (joints_r, joints_t) for drawing in (heat_maps, joint_map)]
+    maps = [
+        drawing(joints, SIZE, SIZE)
+        for joints in (joints_r, joints_t)
+        for drawing in (heat_maps, joint_map)
+    ]
     prior = limb_prior(I_r, matte_r, joints_r, joints_t)
     target = prior.picture.clone()
     target[..., :48] = -0.8  # half of the picture is something that no copy can give
@@ -87,20 +99,30 @@ def test_the_gate_learns_where_the_copy_is_wrong(pair):
 
 def test_a_prior_where_there_is_none_and_none_where_there_must_be(pair):
     I_r, matte_r, joints_r, joints_t = pair
-    maps = [drawing(joints, SIZE, SIZE) for joints in (joints_r, joints_t) for drawing in (heat_maps, joint_map)]
+    maps = [
+        drawing(joints, SIZE, SIZE)
+        for joints in (joints_r, joints_t)
+        for drawing in (heat_maps, joint_map)
+    ]
     with pytest.raises(ValueError, match="takes no limb prior"):
         render(FlowAttentionNetwork(FlowAttentionDims(8)), pair)
     with pytest.raises(ValueError, match="needs a limb prior"):
-        FlowAttentionNetwork(FlowAttentionDims(8, prior="limbs"))(I_r, maps[0], maps[2], maps[1], maps[3])
+        FlowAttentionNetwork(FlowAttentionDims(8, prior="limbs"))(
+            I_r, maps[0], maps[2], maps[1], maps[3]
+        )
 
 
 @pytest.mark.parametrize("module", [True, False])
 def test_with_a_prior_the_masks_begin_with_the_warped_features(pair, module):
     torch.manual_seed(0)
-    made, _ = render(FlowAttentionNetwork(FlowAttentionDims(8, prior="limbs", attention_module=module)), pair)
+    made, _ = render(
+        FlowAttentionNetwork(FlowAttentionDims(8, prior="limbs", attention_module=module)), pair
+    )
     assert all(M.mean() > 0.75 for M in made.masks)
     plain = FlowAttentionNetwork(FlowAttentionDims(8, attention_module=module)).attention_module
-    assert all(mask.bias.abs() < 0.2 for mask in (plain.mask_8, plain.mask_4)), "the paper's own begins undecided"
+    assert all(mask.bias.abs() < 0.2 for mask in (plain.mask_8, plain.mask_4)), (
+        "the paper's own begins undecided"
+    )
 
 
 def test_the_smooth_flow_says_how_the_body_moved(pair):
@@ -131,12 +153,18 @@ def test_the_prior_keeps_float32_coordinates_under_autocast(pair):
 
 
 def test_the_copy_is_moved_smoothly():
-    """A pattern that the decoder repeats from pixel to pixel does not reach the copy: neighbours move together."""
+    """A pattern that the decoder repeats from pixel to pixel does not reach the copy: neighbours
+    move together."""
     torch.manual_seed(0)
     copy = GatedCopy(4)
     torch.nn.init.normal_(copy.head.weight[:, :4], 0, 2.0)
     torch.nn.init.zeros_(copy.head.weight[:, 4:])
-    lattice = (torch.arange(64)[:, None] + torch.arange(64)[None]).remainder(2).sub(0.5).expand(1, 4, 64, 64)
+    lattice = (
+        (torch.arange(64)[:, None] + torch.arange(64)[None])
+        .remainder(2)
+        .sub(0.5)
+        .expand(1, 4, 64, 64)
+    )
     x = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
     matte = torch.ones(1, 1, 64, 64)
     prior = LimbPrior(x, matte, torch.zeros(1, 2, 16, 16), still_layers(x, matte))

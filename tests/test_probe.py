@@ -13,7 +13,13 @@ def test_probe_says_what_was_written(tmp_path):
     path = tmp_path / "a.mp4"
     write_test_video(path, 30, Fraction(30000, 1001), (160, 90), audio=True)
     info = probe_video(path)
-    assert (info.size_wh, info.codec, info.audio_codec, info.rotation_degrees, info.declared_frames) == ((160, 90), "h264", "aac", 0, 30)
+    assert (
+        info.size_wh,
+        info.codec,
+        info.audio_codec,
+        info.rotation_degrees,
+        info.declared_frames,
+    ) == ((160, 90), "h264", "aac", 0, 30)
     assert info.time_base == Fraction(1, 30000)
     assert abs(info.frame_rate - Fraction(30000, 1001)) < Fraction(1, 10)
     assert abs(info.duration_seconds - Fraction(1001, 1000)) < Fraction(1, 100)
@@ -44,13 +50,17 @@ def test_refusals_say_why(tmp_path):
     (tmp_path / "zero.mp4").touch()
     (tmp_path / "text.mp4").write_text("this is no video\n" * 50)
     (tmp_path / "text.txt").write_text("this is no video\n" * 50)
-    (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nx.ts\n#EXT-X-ENDLIST\n")
+    (tmp_path / "list.m3u8").write_text(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nx.ts\n#EXT-X-ENDLIST\n"
+    )
     write_test_sound(tmp_path / "sound.m4a")
     for name in ("photo.png", "photo.jpg", "photo.bmp", "photo.webp", "photo.gif", "photo.tiff"):
         write_test_photo(tmp_path / name)
     write_test_photo(tmp_path / "photo.mp4", format="JPEG")
     write_test_video(tmp_path / "whole.mp4", 30)
-    (tmp_path / "headless.mp4").write_bytes((tmp_path / "whole.mp4").read_bytes()[:2000])  # its index is at the end
+    (tmp_path / "headless.mp4").write_bytes(
+        (tmp_path / "whole.mp4").read_bytes()[:2000]
+    )  # its index is at the end
     reasons = {
         "none.mp4": "no such file",
         "folder.mp4": "it is a folder",
@@ -81,7 +91,9 @@ def test_the_cover_of_a_song_is_no_video(tmp_path):
         cover = output.add_stream("mjpeg", rate=1)
         cover.width, cover.height, cover.pix_fmt = 64, 48, "yuvj420p"
         cover.disposition = av.stream.Disposition.attached_pic
-        frame = av.VideoFrame.from_ndarray(draw_picture(0, (64, 48)), "rgb24").reformat(format="yuvj420p")
+        frame = av.VideoFrame.from_ndarray(draw_picture(0, (64, 48)), "rgb24").reformat(
+            format="yuvj420p"
+        )
         output.mux(cover.encode(frame) + cover.encode(None))
         write_tone(output, sound, 0.5)
     with av.open(str(path)) as container:

@@ -1,4 +1,5 @@
-"""Several real processes make the steps that one would make, end together, and a run may change their number."""
+"""Several real processes make the steps that one would make, end together, and a run may change
+their number."""
 
 import os
 import signal
@@ -17,22 +18,24 @@ from test_train import QUICK, logged, quiet
 from torch import nn
 
 from dancepipe.config import as_plain
-from dancepipe.dataset.pairs import PairSource, pair_batches
-from dancepipe.dataset.store import ClipWriter
+from dancepipe.data.pairs import PairSource, pair_batches
+from dancepipe.data.store import ClipWriter
 from dancepipe.errors import ConfigError
-from dancepipe.model.dims import PRESETS, EnhancerDims
-from dancepipe.model.discriminator import face_discriminator, renew_spectral_norms
-from dancepipe.model.loss_weights import LossWeights
-from dancepipe.person.skeleton import FACE
+from dancepipe.nn.discriminator import face_discriminator, renew_spectral_norms
+from dancepipe.pose.skeleton import FACE
 from dancepipe.records import Pose
-from dancepipe.train.inputs import Augmentation
-from dancepipe.train.processes import Processes
-from dancepipe.train.shared_norm import SharedBatchNorm, statistics_kept
-from dancepipe.train.train import train
+from dancepipe.systems.focus_retain.dims import PRESETS, EnhancerDims
+from dancepipe.systems.focus_retain.loss_weights import LossWeights
+from dancepipe.training.inputs import Augmentation
+from dancepipe.training.processes import Processes
+from dancepipe.training.shared_norm import SharedBatchNorm, statistics_kept
+from dancepipe.training.train import train
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """People of different sizes, every other picture without a face: what terms are divided by differs from part to part."""
+    """People of different sizes, every other picture without a face: what terms are divided by
+    differs from part to part."""
     folder = tmp_path_factory.mktemp("data")
     for identity, split in (("ann", "train"), ("bob", "train"), ("cid", "test")):
         with ClipWriter(folder / split / f"{identity}.parquet", lossless=True) as out:
@@ -50,15 +53,23 @@ def data(tmp_path_factory):
 EVERY_TERM = replace(
     QUICK,
     batch=4,
-    weights=LossWeights(adversarial=0.1, lost_detail=2.0, person_l1=1.0, synthesis=0.5, feature_matching=1.0),
+    weights=LossWeights(
+        adversarial=0.1, lost_detail=2.0, person_l1=1.0, synthesis=0.5, feature_matching=1.0
+    ),
     sample_every=100,
     save_every=100,
 )
-STAGE_1, STAGE_2 = replace(EVERY_TERM, stage1_steps=3, stage2_steps=0), replace(EVERY_TERM, stage1_steps=0, stage2_steps=3)
-# Sums in another order differ in the last bit, and Adam's first steps are as long for a gradient of rounding noise as for any other. Measured
-# after three steps: two processes 3e-4 in the enhancer's synthesis, 3e-5 elsewhere (after two 2e-6); a batch in parts, whose convolutions run
+STAGE_1, STAGE_2 = (
+    replace(EVERY_TERM, stage1_steps=3, stage2_steps=0),
+    replace(EVERY_TERM, stage1_steps=0, stage2_steps=3),
+)
+# Sums in another order differ in the last bit, and Adam's first steps are as long for a gradient of
+# rounding noise as for any other. Measured
+# after three steps: two processes 3e-4 in the enhancer's synthesis, 3e-5 elsewhere (after two
+# 2e-6); a batch in parts, whose convolutions run
 # other kernels, 2.3e-3 (after the first step all agree to 1e-6).
-# Gradients that are not averaged make 7e-3, batch norm by process 8e-3, counting faces by process or part 5e-1.
+# Gradients that are not averaged make 7e-3, batch norm by process 8e-3, counting faces by process
+# or part 5e-1.
 TOLERANCE = 1e-3
 TOLERANCE_OF_PARTS = 5e-3
 
@@ -67,13 +78,32 @@ def launched(data, out, options, *more: str, count: int = 2) -> subprocess.Compl
     """`torchrun --nproc-per-node COUNT -m dancepipe train ...`"""
     config = out.with_suffix(".yaml")
     config.write_text(yaml.safe_dump(as_plain(options)))
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
-    command = ["-m", "dancepipe", "train", "--config", str(config), "--data", str(data), "--out", str(out), *more]
+    torchrun = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        str(count),
+    ]
+    command = [
+        "-m",
+        "dancepipe",
+        "train",
+        "--config",
+        str(config),
+        "--data",
+        str(data),
+        "--out",
+        str(out),
+        *more,
+    ]
     return subprocess.run([*torchrun, *command], capture_output=True, text=True, timeout=300)
 
 
 def losses(out) -> dict:
-    """The logged numbers without the statistics, which of a batch in parts are means over its parts."""
+    """The logged numbers without the statistics, which of a batch in parts are means over its
+    parts."""
     return {key: value for key, value in logged(out).items() if key[2][:2] not in ("M_", "A_")}
 
 
@@ -98,14 +128,20 @@ def test_two_processes_give_the_curve_of_one(data, alone, tmp_path, stage, optio
     out = tmp_path / "run"
     result = launched(data, out, options)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.count("2 processes\n") == 1 and result.stdout.count("done: ") == 1  # one of them speaks
+    assert (
+        result.stdout.count("2 processes\n") == 1 and result.stdout.count("done: ") == 1
+    )  # one of them speaks
     assert_same_curve(losses(alone / f"stage{stage}"), losses(out))
 
 
 @pytest.mark.parametrize("stage, options", [(1, STAGE_1), (2, STAGE_2)])
 def test_a_batch_in_parts_gives_the_curve_of_the_whole(data, tmp_path, monkeypatch, stage, options):
     # Batch norm is the exception: its statistics are those of a part.
-    monkeypatch.setitem(PRESETS, "tiny", replace(PRESETS["tiny"], enhancer=EnhancerDims(8, 16, norm="instance", keep=True)))
+    monkeypatch.setitem(
+        PRESETS,
+        "tiny",
+        replace(PRESETS["tiny"], enhancer=EnhancerDims(8, 16, norm="instance", keep=True)),
+    )
     for parts in (1, 4):
         train(data, tmp_path / str(parts), replace(options, accumulate=parts), say=quiet)
     assert_same_curve(losses(tmp_path / "1"), losses(tmp_path / "4"), TOLERANCE_OF_PARTS)
@@ -117,17 +153,39 @@ def test_a_run_of_two_processes_in_parts_goes_on_with_one(data, alone, tmp_path)
     result = launched(data, out, replace(STAGE_1, stage1_steps=2, accumulate=2))
     assert result.returncode == 0, result.stderr
     train(data, out, STAGE_1, resume=True, say=quiet)
-    assert_same_curve({key: value for key, value in losses(alone / "stage1").items() if key[2] != "held_out_l1"},
-                      {key: value for key, value in losses(out).items() if key[2] != "held_out_l1"}, TOLERANCE_OF_PARTS)  # fmt: skip
+    assert_same_curve(
+        {key: value for key, value in losses(alone / "stage1").items() if key[2] != "held_out_l1"},
+        {key: value for key, value in losses(out).items() if key[2] != "held_out_l1"},
+        TOLERANCE_OF_PARTS,
+    )
 
 
 def started(data, out, options, rank: int, port: int) -> subprocess.Popen:
     """One of two processes, without a launcher that would end the others."""
     config = out.with_suffix(".yaml")
     config.write_text(yaml.safe_dump(as_plain(options)))
-    place = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    command = [sys.executable, "-m", "dancepipe", "train", "--config", str(config), "--data", str(data), "--out", str(out)]
-    return subprocess.Popen(command, env=os.environ | place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    place = {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "dancepipe",
+        "train",
+        "--config",
+        str(config),
+        "--data",
+        str(data),
+        "--out",
+        str(out),
+    ]
+    return subprocess.Popen(
+        command, env=os.environ | place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def two_started(data, out, options) -> list[subprocess.Popen]:
@@ -144,13 +202,21 @@ def test_when_one_process_dies_the_other_ends_and_says_why(data, tmp_path, dies)
     processes = two_started(data, out, replace(STAGE_1, stage1_steps=100_000))
     try:
         deadline = time.monotonic() + 120
-        while not (out / "log.jsonl").exists() or len((out / "log.jsonl").read_text().splitlines()) < 2:
-            assert time.monotonic() < deadline and all(process.poll() is None for process in processes)
+        while (
+            not (out / "log.jsonl").exists()
+            or len((out / "log.jsonl").read_text().splitlines()) < 2
+        ):
+            assert time.monotonic() < deadline and all(
+                process.poll() is None for process in processes
+            )
             time.sleep(0.05)
         processes[dies].send_signal(signal.SIGKILL)
         _, said = processes[1 - dies].communicate(timeout=60)
         assert processes[1 - dies].returncode == 2
-        assert "dancepipe: another process of this run has ended or does not answer" in said and "Traceback" not in said
+        assert (
+            "dancepipe: another process of this run has ended or does not answer" in said
+            and "Traceback" not in said
+        )
     finally:
         for process in processes:
             process.kill()
@@ -165,11 +231,17 @@ def test_what_the_first_process_refuses_ends_all(data, tmp_path):
     processes = two_started(data, out, STAGE_1)
     said = [process.communicate(timeout=120)[1] for process in processes]
     assert [process.returncode for process in processes] == [2, 2]
-    assert "already holds weights" in said[0] and "the first process of this run has stopped" in said[1]
+    assert (
+        "already holds weights" in said[0]
+        and "the first process of this run has stopped" in said[1]
+    )
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(data, tmp_path):
-    with pytest.raises(ConfigError, match="batch 4 cannot be shared by 1 processes in 3 parts each; make it a multiple of 3"):
+    with pytest.raises(
+        ConfigError,
+        match="batch 4 cannot be shared by 1 processes in 3 parts each; make it a multiple of 3",
+    ):
         train(data, tmp_path / "run", replace(STAGE_1, accumulate=3), say=quiet)
 
 
@@ -184,7 +256,10 @@ def test_shares_make_up_the_batch_in_pairs_and_in_augmentation(data):
         own = list(pair_batches(source, 6, 6, 18, workers=0, share=share))
         assert len(own) == len(whole) == 2
         for left, right in zip(whole, own):
-            assert all(value is None or torch.equal(value[rows], getattr(right, name)) for name, value in vars(left).items())
+            assert all(
+                value is None or torch.equal(value[rows], getattr(right, name))
+                for name, value in vars(left).items()
+            )
         assert torch.equal(augmentation.rows(rows).gain, augmentation.gain[rows])
 
 
@@ -197,7 +272,9 @@ class Lone(SharedBatchNorm):
 
 @pytest.fixture
 def lone_group(tmp_path):
-    torch.distributed.init_process_group("gloo", rank=0, world_size=1, init_method=f"file://{tmp_path / 'group'}")
+    torch.distributed.init_process_group(
+        "gloo", rank=0, world_size=1, init_method=f"file://{tmp_path / 'group'}"
+    )
     yield
     torch.distributed.destroy_process_group()
 

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from dancepipe.dancers.raster import (
+from dancepipe.synthetic.raster import (
     SOLID,
     STRANDS,
     TWO_SIDED,
@@ -22,9 +22,18 @@ SIDE = 24
 def drawn_mesh(seed: int, triangles: int = 14):
     rng = np.random.default_rng(seed)
     projected = np.stack(
-        [rng.uniform(-4, SIDE + 4, 3 * triangles), rng.uniform(-4, SIDE + 4, 3 * triangles), rng.uniform(0.02, 0.1, 3 * triangles)], 1
+        [
+            rng.uniform(-4, SIDE + 4, 3 * triangles),
+            rng.uniform(-4, SIDE + 4, 3 * triangles),
+            rng.uniform(0.02, 0.1, 3 * triangles),
+        ],
+        1,
     )
-    return projected.astype(np.float32), rng.permutation(3 * triangles).reshape(-1, 3).astype(np.int32), rng
+    return (
+        projected.astype(np.float32),
+        rng.permutation(3 * triangles).reshape(-1, 3).astype(np.int32),
+        rng,
+    )
 
 
 def run_kernel(projected, triangles, kinds, inside):
@@ -52,7 +61,8 @@ def run_kernel(projected, triangles, kinds, inside):
 
 
 def literal(projected, triangles, kinds, inside):
-    """Every sample against every triangle, in double precision; also the samples too close to an edge to call."""
+    """Every sample against every triangle, in double precision; also the samples too close to an
+    edge to call."""
     depth, winner = np.zeros((SIDE, SIDE)), np.full((SIDE, SIDE), -1)
     unsure = np.zeros((SIDE, SIDE), bool)
     for y in range(SIDE):
@@ -103,9 +113,19 @@ def test_strand_noise_frays_only_the_edge():
     for inside in (2.0, 0.05):
         depth, winner = np.zeros((SIDE, SIDE), np.float32), np.full((SIDE, SIDE), -1, np.int32)
         rasterise(
-            projected, triangles, uv, np.zeros(1, np.int32), np.array([STRANDS], np.int32), np.full(1, 0.1, np.float32),
-            np.array([[0, 4]], np.int32), texels, np.full(3, inside, np.float32), depth, winner, np.zeros((SIDE, SIDE, 2), np.float32),
-        )  # fmt: skip
+            projected,
+            triangles,
+            uv,
+            np.zeros(1, np.int32),
+            np.array([STRANDS], np.int32),
+            np.full(1, 0.1, np.float32),
+            np.array([[0, 4]], np.int32),
+            texels,
+            np.full(3, inside, np.float32),
+            depth,
+            winner,
+            np.zeros((SIDE, SIDE, 2), np.float32),
+        )
         shares.append((winner >= 0).mean())
     assert shares[0] == 1.0 and 0.2 < shares[1] < 0.8
 
@@ -114,7 +134,9 @@ def test_depth_map_is_the_nearest_of_all_triangles():
     projected, triangles, _ = drawn_mesh(11)
     nearest = np.full((SIDE, SIDE), -1e9, np.float32)
     rasterise_depth(projected, triangles, nearest)
-    depth, _, unsure = literal(projected, triangles, np.full(len(triangles), TWO_SIDED), np.ones(len(projected)))
+    depth, _, unsure = literal(
+        projected, triangles, np.full(len(triangles), TWO_SIDED), np.ones(len(projected))
+    )
     covered = ~unsure & (depth > 0)
     np.testing.assert_allclose(nearest[covered], depth[covered], atol=1e-6)
     assert (nearest[~unsure & (depth == 0)] == -1e9).all()
@@ -122,7 +144,10 @@ def test_depth_map_is_the_nearest_of_all_triangles():
 
 def test_skinning_equals_the_weighted_sum_of_the_bones():
     rng = np.random.default_rng(3)
-    rest, bones = rng.normal(size=(40, 3)).astype(np.float32), rng.integers(0, 5, (40, 4)).astype(np.uint8)
+    rest, bones = (
+        rng.normal(size=(40, 3)).astype(np.float32),
+        rng.integers(0, 5, (40, 4)).astype(np.uint8),
+    )
     weight = rng.dirichlet([1.0] * 4, 40).astype(np.float32)
     rotation, shift, bend = (
         rng.normal(size=(5, 3, 3)).astype(np.float32),
@@ -132,7 +157,9 @@ def test_skinning_equals_the_weighted_sum_of_the_bones():
     drift, sway = rng.normal(size=(5, 3)).astype(np.float32), rng.random(40).astype(np.float32)
     posed, crease = np.empty_like(rest), np.empty(40, np.float32)
     skin_vertices(rest, bones, weight, rotation, shift, bend, drift, sway, posed, crease)
-    wanted = np.einsum("vk,vkij,vj->vi", weight, rotation[bones], rest) + np.einsum("vk,vki->vi", weight, shift[bones])
+    wanted = np.einsum("vk,vkij,vj->vi", weight, rotation[bones], rest) + np.einsum(
+        "vk,vki->vi", weight, shift[bones]
+    )
     wanted += sway[:, None] * np.einsum("vk,vki->vi", weight, drift[bones])
     np.testing.assert_allclose(posed, wanted, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(crease, (weight * bend[bones]).sum(1), rtol=1e-5)
@@ -146,7 +173,9 @@ def test_normals_of_a_sphere_point_outwards():
     hull = ConvexHull(points)
     triangles = hull.simplices.astype(np.int32)
     corners = points[triangles]
-    turned = (np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) * corners.mean(1)).sum(1) < 0
+    turned = (
+        np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) * corners.mean(1)
+    ).sum(1) < 0
     triangles[turned] = triangles[turned][:, ::-1]
     normals = np.empty_like(points)
     vertex_normals(points, triangles, normals)
@@ -157,7 +186,7 @@ def test_normals_of_a_sphere_point_outwards():
 def test_projection_agrees_with_the_camera_in_double_precision(distortion):
     from dataclasses import replace
 
-    from dancepipe.dancers.camera import aim_camera
+    from dancepipe.synthetic.camera import aim_camera
 
     rng = np.random.default_rng(8)
     camera = aim_camera(np.array([1.0, 2, 3]), 0.7, 0.2, 30, 400.0, (200, 160), roll=0.1)
@@ -165,10 +194,16 @@ def test_projection_agrees_with_the_camera_in_double_precision(distortion):
     points = (rng.normal(size=(50, 3)) * 4).astype(np.float32)
     projected = np.empty_like(points)
     project_perspective(
-        points, np.zeros(50, np.float32), camera.axes.astype(np.float32), camera.eye_dm.astype(np.float32), np.float32(camera.focal_px),
-        np.float32(camera.center_px[0]), np.float32(camera.center_px[1]),
-        np.float32(distortion / 100**2), projected,
-    )  # fmt: skip
+        points,
+        np.zeros(50, np.float32),
+        camera.axes.astype(np.float32),
+        camera.eye_dm.astype(np.float32),
+        np.float32(camera.focal_px),
+        np.float32(camera.center_px[0]),
+        np.float32(camera.center_px[1]),
+        np.float32(distortion / 100**2),
+        projected,
+    )
     wanted = camera.project(points)
     np.testing.assert_allclose(projected[:, :2], wanted[:, :2], atol=2e-3)
     np.testing.assert_allclose(1 / projected[:, 2], wanted[:, 2], rtol=1e-5)

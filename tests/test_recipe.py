@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from dancepipe.build_dataset.options import BuildDatasetOptions
-from dancepipe.dataset.recipe import hold_to_recipe
+from dancepipe.building.options import BuildDatasetOptions
+from dancepipe.data.recipe import hold_to_recipe
 from dancepipe.errors import ConfigError, DatasetError
 
 OPTIONS = BuildDatasetOptions()

@@ -3,8 +3,8 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from dancepipe.person import skeleton as s
-from dancepipe.person.retarget import USUAL, BodyProportions, measure_proportions, retarget
+from dancepipe.pose import skeleton as s
+from dancepipe.pose.retarget import USUAL, BodyProportions, measure_proportions, retarget
 from dancepipe.records import Pose
 
 SHORT = BodyProportions(0.60, 0.35, 0.48, 0.42, 0.65, 0.62, 0.45, 0.27)
@@ -12,11 +12,22 @@ TALL = BodyProportions(0.72, 0.40, 0.62, 0.55, 0.92, 0.88, 0.36, 0.21)
 
 
 def body(proportions, torso_px, mid_hip=(300.0, 300.0), angles=None, shorten=None) -> Pose:
-    """A drawn skeleton: bone directions in degrees (0 = down, 90 = to the picture's right), lengths from the proportions.
+    """A drawn skeleton: bone directions in degrees (0 = down, 90 = to the picture's right), lengths
+    from the proportions.
 
     shorten: {bone: factor}, foreshortening.
     """
-    degrees = dict(r_arm=-40, r_forearm=-70, l_arm=60, l_forearm=20, r_thigh=-5, r_shin=0, l_thigh=15, l_shin=-10, tilt=0) | (angles or {})
+    degrees = dict(
+        r_arm=-40,
+        r_forearm=-70,
+        l_arm=60,
+        l_forearm=20,
+        r_thigh=-5,
+        r_shin=0,
+        l_thigh=15,
+        l_shin=-10,
+        tilt=0,
+    ) | (angles or {})
     shorten = shorten or {}
 
     def along(angle, length, name):
@@ -29,18 +40,56 @@ def body(proportions, torso_px, mid_hip=(300.0, 300.0), angles=None, shorten=Non
     points[s.NECK] = root - along(tilt, 1, "torso")
     side = along(tilt + 90, 1, "width")
     for sign, shoulder, elbow, wrist, hip, knee, ankle, eye, ear, key in (
-        (-1, s.R_SHOULDER, s.R_ELBOW, s.R_WRIST, s.R_HIP, s.R_KNEE, s.R_ANKLE, s.R_EYE, s.R_EAR, "r"),
-        (1, s.L_SHOULDER, s.L_ELBOW, s.L_WRIST, s.L_HIP, s.L_KNEE, s.L_ANKLE, s.L_EYE, s.L_EAR, "l"),
+        (
+            -1,
+            s.R_SHOULDER,
+            s.R_ELBOW,
+            s.R_WRIST,
+            s.R_HIP,
+            s.R_KNEE,
+            s.R_ANKLE,
+            s.R_EYE,
+            s.R_EAR,
+            "r",
+        ),
+        (
+            1,
+            s.L_SHOULDER,
+            s.L_ELBOW,
+            s.L_WRIST,
+            s.L_HIP,
+            s.L_KNEE,
+            s.L_ANKLE,
+            s.L_EYE,
+            s.L_EAR,
+            "l",
+        ),
     ):
         points[shoulder] = points[s.NECK] + sign * side * proportions.shoulder_width / 2
-        points[elbow] = points[shoulder] + along(degrees[f"{key}_arm"], proportions.upper_arm, f"{key}_arm")
-        points[wrist] = points[elbow] + along(degrees[f"{key}_forearm"], proportions.forearm, f"{key}_forearm")
+        points[elbow] = points[shoulder] + along(
+            degrees[f"{key}_arm"], proportions.upper_arm, f"{key}_arm"
+        )
+        points[wrist] = points[elbow] + along(
+            degrees[f"{key}_forearm"], proportions.forearm, f"{key}_forearm"
+        )
         points[hip] = root + sign * side * proportions.hip_width / 2
-        points[knee] = points[hip] + along(degrees[f"{key}_thigh"], proportions.thigh, f"{key}_thigh")
-        points[ankle] = points[knee] + along(degrees[f"{key}_shin"], proportions.shin, f"{key}_shin")
+        points[knee] = points[hip] + along(
+            degrees[f"{key}_thigh"], proportions.thigh, f"{key}_thigh"
+        )
+        points[ankle] = points[knee] + along(
+            degrees[f"{key}_shin"], proportions.shin, f"{key}_shin"
+        )
         points[s.NOSE] = points[s.NECK] - along(tilt, proportions.neck, "neck")
-        points[eye] = points[s.NOSE] + sign * side * proportions.head * 0.25 - along(tilt, proportions.head * 0.2, "head")
-        points[ear] = points[s.NOSE] + sign * side * proportions.head * 0.5 - along(tilt, proportions.head * 0.1, "head")
+        points[eye] = (
+            points[s.NOSE]
+            + sign * side * proportions.head * 0.25
+            - along(tilt, proportions.head * 0.2, "head")
+        )
+        points[ear] = (
+            points[s.NOSE]
+            + sign * side * proportions.head * 0.5
+            - along(tilt, proportions.head * 0.1, "head")
+        )
     return Pose(points, np.ones(18))
 
 
@@ -49,8 +98,19 @@ def dance(proportions, torso_px=100.0, frames=120, **keywords):
     poses = []
     for t in range(frames):
         swing = np.sin(t / 7)
-        shorten = {name: 0.4 + 0.6 * abs(np.cos(t / 11 + i)) for i, name in enumerate(("r_arm", "l_arm", "r_forearm", "l_thigh", "r_shin"))}
-        poses.append(body(proportions, torso_px, angles={"r_arm": 80 * swing, "l_thigh": 20 * swing}, shorten=shorten, **keywords))
+        shorten = {
+            name: 0.4 + 0.6 * abs(np.cos(t / 11 + i))
+            for i, name in enumerate(("r_arm", "l_arm", "r_forearm", "l_thigh", "r_shin"))
+        }
+        poses.append(
+            body(
+                proportions,
+                torso_px,
+                angles={"r_arm": 80 * swing, "l_thigh": 20 * swing},
+                shorten=shorten,
+                **keywords,
+            )
+        )
     return poses
 
 
@@ -66,7 +126,17 @@ def test_proportions_of_a_frontal_body_are_measured_exactly():
 
 def test_proportions_survive_foreshortening_distance_and_a_bad_first_frame():
     near = [body(TALL, 220, angles={"r_arm": a}) for a in range(60)]
-    poses = [body(TALL, 100, shorten=dict.fromkeys(("r_arm", "l_arm", "r_thigh", "l_thigh", "width"), 0.3))] + dance(TALL) + near
+    poses = (
+        [
+            body(
+                TALL,
+                100,
+                shorten=dict.fromkeys(("r_arm", "l_arm", "r_thigh", "l_thigh", "width"), 0.3),
+            )
+        ]
+        + dance(TALL)
+        + near
+    )
     measured = measure_proportions([None, *poses])
     for name, length in asdict(TALL).items():
         assert getattr(measured, name) == pytest.approx(length, rel=0.05), name
@@ -101,7 +171,8 @@ def test_what_is_unbelievable_is_unknown():
 
 @pytest.mark.parametrize(("driver", "reference"), [(SHORT, TALL), (TALL, SHORT)])
 def test_the_same_dance_of_the_other_body_is_recovered_exactly(driver, reference):
-    """Also where bones are foreshortened, and in the driver's picture: same column, same ground, same height."""
+    """Also where bones are foreshortened, and in the driver's picture: same column, same ground,
+    same height."""
     scale = driver.stature / reference.stature
     measured = [measure_proportions(dance(body_of)) for body_of in (driver, reference)]
     for given, atol in (((driver, reference), 1e-3), (measured, 4.0)):
@@ -126,14 +197,18 @@ def test_the_feet_stay_on_the_drivers_ground_and_the_hips_in_their_column():
         made = retarget(pose, SHORT, TALL)
         assert made.points_px[:, 1].max() == pytest.approx(pose.points_px[:, 1].max(), abs=1e-2)
         hips = [s.R_HIP, s.L_HIP]
-        assert made.points_px[hips, 0].mean() == pytest.approx(pose.points_px[hips, 0].mean(), abs=1e-2)
+        assert made.points_px[hips, 0].mean() == pytest.approx(
+            pose.points_px[hips, 0].mean(), abs=1e-2
+        )
 
 
 def test_standing_both_are_equally_tall():
     upright = dict.fromkeys(("r_thigh", "r_shin", "l_thigh", "l_shin"), 0)
     pose = body(SHORT, 100, angles=upright)
     made = retarget(pose, SHORT, TALL)
-    assert np.ptp(made.points_px[[s.NOSE, s.L_ANKLE], 1]) == pytest.approx(np.ptp(pose.points_px[[s.NOSE, s.L_ANKLE], 1]), rel=1e-3)
+    assert np.ptp(made.points_px[[s.NOSE, s.L_ANKLE], 1]) == pytest.approx(
+        np.ptp(pose.points_px[[s.NOSE, s.L_ANKLE], 1]), rel=1e-3
+    )
 
 
 def test_equal_bodies_and_unknown_ones_change_nothing():

@@ -13,18 +13,18 @@ import torch
 from people import SAMPLES, dancer_frames, write_dance, write_untrained_weights
 from PIL import Image
 
-from dancepipe.animate.animate import animate
-from dancepipe.animate.options import AnimateOptions
-from dancepipe.animate.reference import read_reference
-from dancepipe.animate.render import Renderer
 from dancepipe.media.encoders import SAME_X264
 from dancepipe.media.write import VideoWriter
 from dancepipe.media.write_ffmpeg import FfmpegVideoWriter
-from dancepipe.model.blocks import normalised
-from dancepipe.model.networks import load_networks
-from dancepipe.model.shipped import find_weights
+from dancepipe.nn.blocks import normalised
 from dancepipe.person.finder import open_person_finder
 from dancepipe.records import Pose
+from dancepipe.rendering.animate import animate
+from dancepipe.rendering.options import AnimateOptions
+from dancepipe.rendering.reference import read_reference
+from dancepipe.rendering.render import Renderer
+from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.systems.shipped import find_weights
 
 M_PERTURB = -6  # glibc's mallopt: what is taken from memory is full of this number
 ODD_RATE = Fraction(1, 30000)

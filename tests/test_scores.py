@@ -5,8 +5,8 @@ import json
 import pytest
 
 from dancepipe.errors import ConfigError
-from dancepipe.evaluate.scores import Scores, read_scores, scores_text
-from dancepipe.evaluate.statistics import Estimate
+from dancepipe.evaluation.scores import Scores, read_scores, scores_text
+from dancepipe.evaluation.statistics import Estimate
 
 
 @pytest.fixture

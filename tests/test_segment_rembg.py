@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
-
-from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
-from dancepipe.person import segment_rembg
-from dancepipe.person.crop import person_box
-from dancepipe.person.segment_rembg import MODELS, RembgSegmenter
-from dancepipe.records import PersonFrame, Pose
 from figure import draw_figure, standing_pose
 from onnx_bytes import onnx_model, onnx_node
+
+from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
+from dancepipe.person.backends import segment_rembg
+from dancepipe.person.backends.segment_rembg import MODELS, RembgSegmenter
+from dancepipe.person.crop import person_box
+from dancepipe.records import PersonFrame, Pose
 
 POSE = standing_pose((160, 60), 250)
 
@@ -19,7 +19,11 @@ def quiet(text):
 def bright_is_person(side_px) -> bytes:
     """A network of two operations: sigmoid(mean over colours). Bright is person."""
     mean = onnx_node("ReduceMean", "input.1", "m", axes=(1,))
-    return onnx_model([mean, onnx_node("Sigmoid", "m", "d0")], {"input.1": (1, 3, side_px, side_px)}, {"d0": (1, 1, side_px, side_px)})
+    return onnx_model(
+        [mean, onnx_node("Sigmoid", "m", "d0")],
+        {"input.1": (1, 3, side_px, side_px)},
+        {"d0": (1, 1, side_px, side_px)},
+    )
 
 
 @pytest.fixture
@@ -138,7 +142,14 @@ def test_a_device_without_cuda_is_told(home):
 
 
 @pytest.mark.parametrize(
-    "variables", [{"U2NET_HOME": "u"}, {"REMBG_HOME": "r"}, {"XDG_DATA_HOME": "x"}, {"HOME": "h"}, {"REMBG_HOME": "r", "U2NET_HOME": "u"}]
+    "variables",
+    [
+        {"U2NET_HOME": "u"},
+        {"REMBG_HOME": "r"},
+        {"XDG_DATA_HOME": "x"},
+        {"HOME": "h"},
+        {"REMBG_HOME": "r", "U2NET_HOME": "u"},
+    ],
 )
 def test_we_look_where_rembg_looks(home, monkeypatch, variables):
     from rembg.sessions.u2net import U2netSession

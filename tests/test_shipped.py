@@ -1,4 +1,5 @@
-"""The weights that ship: in the package, whole, the ones of the list, and used when none are named."""
+"""The weights that ship: in the package, whole, the ones of the list, and used when none are
+named."""
 
 import subprocess
 import sys
@@ -11,9 +12,9 @@ import pytest
 from dancepipe.cli import main
 from dancepipe.doctor import doctor
 from dancepipe.errors import WeightsError, WeightsMissingError
-from dancepipe.model import shipped
-from dancepipe.model.networks import load_networks
-from dancepipe.model.shipped import DEFAULT, SHIPPED, find_weights, shipped_path
+from dancepipe.systems import shipped
+from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.systems.shipped import DEFAULT, SHIPPED, find_weights, shipped_path
 
 ROOT = Path(__file__).parent.parent
 
@@ -45,10 +46,14 @@ def test_a_name_a_file_or_nothing(tmp_path, monkeypatch):
 
 def test_a_damaged_or_missing_file_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(shipped, "_FOLDER", tmp_path)
-    with pytest.raises(WeightsMissingError, match="packed without its weights; install it anew, or give --weights"):
+    with pytest.raises(
+        WeightsMissingError, match="packed without its weights; install it anew, or give --weights"
+    ):
         find_weights(None)
     (tmp_path / f"{DEFAULT.name}.safetensors").write_bytes(b"something else")
-    with pytest.raises(WeightsError, match="is not the file that was shipped .*; install dancepipe anew"):
+    with pytest.raises(
+        WeightsError, match="is not the file that was shipped .*; install dancepipe anew"
+    ):
         find_weights(None)
 
 
@@ -68,10 +73,17 @@ def test_a_wheel_holds_them(tmp_path):
         pytest.skip("needs setuptools 77 for the licence in pyproject.toml")
     for name in ("dancepipe", "pyproject.toml", "README.md", "LICENSE"):
         source = ROOT / name
-        copytree(source, tmp_path / name, ignore=ignore_patterns("__pycache__")) if source.is_dir() else (tmp_path / name).write_bytes(source.read_bytes())
+        copytree(
+            source, tmp_path / name, ignore=ignore_patterns("__pycache__")
+        ) if source.is_dir() else (tmp_path / name).write_bytes(source.read_bytes())
     build = "import setuptools.build_meta as backend; print(backend.build_wheel('dist'))"
     (tmp_path / "dist").mkdir()
-    subprocess.run([sys.executable, "-c", build], cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    subprocess.run(
+        [sys.executable, "-c", build], cwd=tmp_path, check=True, capture_output=True, timeout=120
+    )
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert f"dancepipe/weights/{DEFAULT.name}.safetensors" in names and "dancepipe/study/page.html" in names
+    assert (
+        f"dancepipe/weights/{DEFAULT.name}.safetensors" in names
+        and "dancepipe/study/page.html" in names
+    )

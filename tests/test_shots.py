@@ -1,4 +1,5 @@
-"""Shots: hard poses become movements, hands open and close, what sways follows a real past; all inside one camera."""
+"""Shots: hard poses become movements, hands open and close, what sways follows a real past; all
+inside one camera."""
 
 import numpy as np
 import pytest
@@ -6,10 +7,10 @@ from dancer_pack import dancer_pack  # noqa: F401
 
 pytest.importorskip("numba")
 
-from dancepipe.dancers.assets import load_assets
-from dancepipe.dancers.person import draw_person
-from dancepipe.dancers.render import render_figure
-from dancepipe.dancers.shots import draw_shot
+from dancepipe.synthetic.assets import load_assets
+from dancepipe.synthetic.person import draw_person
+from dancepipe.synthetic.render import render_figure
+from dancepipe.synthetic.shots import draw_shot
 
 SHOTS, FRAMES, SIZE = 6, 9, 96
 
@@ -26,7 +27,10 @@ def person(assets):
 
 @pytest.fixture(scope="module")
 def hard_shots(assets, person):
-    return [draw_shot(np.random.default_rng((7, number)), assets, person, FRAMES, SIZE, hard_share=1.0) for number in range(SHOTS)]
+    return [
+        draw_shot(np.random.default_rng((7, number)), assets, person, FRAMES, SIZE, hard_share=1.0)
+        for number in range(SHOTS)
+    ]
 
 
 def turned_degrees(first, second):
@@ -36,22 +40,43 @@ def turned_degrees(first, second):
 
 
 def test_hard_poses_are_reached_by_moving_not_by_jumping(hard_shots):
-    steps = np.array([[turned_degrees(a.posture, b.posture).max() for a, b in zip(shot, shot[1:])] for shot in hard_shots])
-    whole = np.array([max(turned_degrees(shot[0].posture, scene.posture).max() for scene in shot) for shot in hard_shots])
+    steps = np.array(
+        [
+            [turned_degrees(a.posture, b.posture).max() for a, b in zip(shot, shot[1:])]
+            for shot in hard_shots
+        ]
+    )
+    whole = np.array(
+        [
+            max(turned_degrees(shot[0].posture, scene.posture).max() for scene in shot)
+            for shot in hard_shots
+        ]
+    )
     assert np.median(whole) > 90, "a shot goes through several hard poses"
     assert np.median(steps) < 0.75 * np.median(whole)
-    assert all(scene.bones.drift.any() for shot in hard_shots for scene in shot[1:]), "what hangs loosely lags behind a movement"
+    assert all(scene.bones.drift.any() for shot in hard_shots for scene in shot[1:]), (
+        "what hangs loosely lags behind a movement"
+    )
 
 
 def test_some_hard_shots_dance_on_with_their_legs(assets, person):
-    """Rule-made legs of a shot come from few keys; danced ones differ in every frame from all rule-made ones in their hip's height."""
-    shots = [draw_shot(np.random.default_rng((8, number)), assets, person, 4, SIZE, hard_share=1.0) for number in range(24)]
-    danced = [np.ptp([scene.posture.root_dm[1] for scene in shot]) > 0 or shot[0].posture.root_dm[0] != 0 for shot in shots]
+    """Rule-made legs of a shot come from few keys; danced ones differ in every frame from all
+    rule-made ones in their hip's height."""
+    shots = [
+        draw_shot(np.random.default_rng((8, number)), assets, person, 4, SIZE, hard_share=1.0)
+        for number in range(24)
+    ]
+    danced = [
+        np.ptp([scene.posture.root_dm[1] for scene in shot]) > 0 or shot[0].posture.root_dm[0] != 0
+        for shot in shots
+    ]
     assert 2 <= sum(danced) <= 14
 
 
 def test_hands_open_and_close_and_both_on_their_own(hard_shots):
-    grips = np.array([[scene.bones.grip for scene in shot] for shot in hard_shots])  # (SHOTS, FRAMES, 2)
+    grips = np.array(
+        [[scene.bones.grip for scene in shot] for shot in hard_shots]
+    )  # (SHOTS, FRAMES, 2)
     assert np.ptp(grips, axis=1).min() > 0.1, "every hand of every shot changes"
     assert np.abs(grips[..., 0] - grips[..., 1]).mean() > 0.1
     assert np.abs(np.diff(grips, axis=1)).max() < 1.0, "no hand snaps"

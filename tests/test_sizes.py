@@ -1,4 +1,5 @@
-"""Stage 1 at half the size: what the enhancer reads is the enlarged coarse picture, in training, evaluate and animate alike."""
+"""Stage 1 at half the size: what the enhancer reads is the enlarged coarse picture, in training,
+evaluate and animate alike."""
 
 from dataclasses import replace
 
@@ -9,26 +10,28 @@ from people import SAMPLES, write_dance
 from test_pair_list import write_people
 from test_train import QUICK, quiet
 
-from dancepipe.animate.animate import animate
-from dancepipe.animate.options import AnimateOptions
-from dancepipe.animate.reference import Reference
-from dancepipe.animate.render import Renderer
-from dancepipe.dataset.pairs import PairSource, collate
-from dancepipe.evaluate.evaluate import evaluate
-from dancepipe.evaluate.options import EvaluateOptions
-from dancepipe.evaluate.render import PairRenderer
+from dancepipe.data.pairs import PairSource, collate
+from dancepipe.evaluation.evaluate import evaluate
+from dancepipe.evaluation.options import EvaluateOptions
+from dancepipe.evaluation.render import PairRenderer
 from dancepipe.media.probe import probe_video
-from dancepipe.model.networks import load_networks
-from dancepipe.model.prior import limb_prior, shrunk_joints
-from dancepipe.model.sizes import shrunk_pictures
-from dancepipe.model.tensors import mask_to_network, to_network, to_picture
-from dancepipe.model.weights import read_tensors
-from dancepipe.person.draw import heat_maps, joint_map
+from dancepipe.nn.tensors import mask_to_network, to_network, to_picture
+from dancepipe.pose.draw import heat_maps, joint_map
+from dancepipe.priors.limbs import limb_prior, shrunk_joints
 from dancepipe.records import Pose
-from dancepipe.train.inputs import network_pair, shrunk_pair
-from dancepipe.train.train import train
+from dancepipe.rendering.animate import animate
+from dancepipe.rendering.options import AnimateOptions
+from dancepipe.rendering.reference import Reference
+from dancepipe.rendering.render import Renderer
+from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.systems.focus_retain.sizes import shrunk_pictures
+from dancepipe.systems.weights import read_tensors
+from dancepipe.training.inputs import network_pair, shrunk_pair
+from dancepipe.training.train import train
 
-LARGE = replace(QUICK, height_px=64, width_px=64, enlarge=2, stage1_steps=3, stage2_steps=3, sample_every=3)
+LARGE = replace(
+    QUICK, height_px=64, width_px=64, enlarge=2, stage1_steps=3, stage2_steps=3, sample_every=3
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +52,13 @@ def pairs(run):
 def test_weights_say_both_sizes(run):
     networks = load_networks(run / "run" / "weights.safetensors")
     assert networks.dims.size_hw == (64, 64) and networks.dims.coarse_hw == (32, 32)
-    first, final = (read_tensors(run / "run" / name)[0] for name in ("stage1.safetensors", "weights.safetensors"))
-    assert all(torch.equal(tensor, final[name]) for name, tensor in first.items()), "stage 1 is frozen"
+    first, final = (
+        read_tensors(run / "run" / name)[0]
+        for name in ("stage1.safetensors", "weights.safetensors")
+    )
+    assert all(torch.equal(tensor, final[name]) for name, tensor in first.items()), (
+        "stage 1 is frozen"
+    )
     grids = sorted(path.name for path in (run / "run" / "samples").iterdir())
     assert grids == ["stage1-0000003.png", "stage2-0000003.png"]
 
@@ -59,33 +67,54 @@ def by_hand(networks, batch) -> torch.Tensor:
     """Final pictures as the docstring says, from the whole pictures."""
     I_r = torch.nn.functional.avg_pool2d(to_network(batch.reference_image), 2)
     matte_r = torch.nn.functional.avg_pool2d(mask_to_network(batch.reference_mask), 2)
-    joints_r, joints_t = (joints.clone() for joints in (batch.reference_joints, batch.target_joints))
+    joints_r, joints_t = (
+        joints.clone() for joints in (batch.reference_joints, batch.target_joints)
+    )
     for joints in (joints_r, joints_t):
         joints[..., :2] = joints[..., :2] / 2 - 0.25
-    maps = [draw(joints, 32, 32) for draw in (heat_maps, joint_map) for joints in (joints_r, joints_t)]
+    maps = [
+        draw(joints, 32, 32) for draw in (heat_maps, joint_map) for joints in (joints_r, joints_t)
+    ]
     with torch.no_grad():
         made = networks.flow_attention(I_r, *maps, limb_prior(I_r, matte_r, joints_r, joints_t))
-        coarse, matte = (torch.nn.functional.interpolate(one, size=(64, 64), mode="bilinear") for one in (made.coarse, made.matte_logits))
+        coarse, matte = (
+            torch.nn.functional.interpolate(one, size=(64, 64), mode="bilinear")
+            for one in (made.coarse, made.matte_logits)
+        )
         return networks.enhancer(coarse, matte, joint_map(batch.target_joints, 64, 64)).final
 
 
 def test_evaluate_and_animate_render_what_is_written_here(run, pairs):
     networks = load_networks(run / "run" / "weights.safetensors")
     wanted = to_picture(by_hand(networks, pairs)).int()
-    made = PairRenderer(networks, "cpu", "fp32")(pairs.reference_image, pairs.reference_mask, pairs.reference_joints, pairs.target_joints)
+    made = PairRenderer(networks, "cpu", "fp32")(
+        pairs.reference_image, pairs.reference_mask, pairs.reference_joints, pairs.target_joints
+    )
     assert made.shape == (2, 64, 64, 3) and (made.int() - wanted).abs().max() <= 1
-    image, mask, pose = pairs.reference_image[0].numpy(), pairs.reference_mask[0].numpy(), Pose.from_array(pairs.reference_joints[0].numpy())
+    image, mask, pose = (
+        pairs.reference_image[0].numpy(),
+        pairs.reference_mask[0].numpy(),
+        Pose.from_array(pairs.reference_joints[0].numpy()),
+    )
     renderer = Renderer(networks, Reference(image, mask, pose, image, mask), "cpu", "fp32")
     pictures, mattes = renderer.render([Pose.from_array(pairs.target_joints[0].numpy())])
-    assert np.abs(pictures[0].astype(int) - wanted[0].numpy()).max() <= 1 and mattes.shape == (1, 64, 64)
+    assert np.abs(pictures[0].astype(int) - wanted[0].numpy()).max() <= 1 and mattes.shape == (
+        1,
+        64,
+        64,
+    )
 
 
 def test_stage_1_weights_give_the_enlarged_picture(run, pairs):
     networks = load_networks(run / "run" / "stage1.safetensors")
-    made = PairRenderer(networks, "cpu", "fp32")(pairs.reference_image, pairs.reference_mask, pairs.reference_joints, pairs.target_joints)
+    made = PairRenderer(networks, "cpu", "fp32")(
+        pairs.reference_image, pairs.reference_mask, pairs.reference_joints, pairs.target_joints
+    )
     small = torch.nn.functional.avg_pool2d(made.permute(0, 3, 1, 2).float(), 2)
     again = torch.nn.functional.interpolate(small, scale_factor=2, mode="bilinear")
-    assert made.shape == (2, 64, 64, 3) and (again - made.permute(0, 3, 1, 2)).abs().mean() < 3, "nothing finer than 32 x 32 is in it"
+    assert made.shape == (2, 64, 64, 3) and (again - made.permute(0, 3, 1, 2)).abs().mean() < 3, (
+        "nothing finer than 32 x 32 is in it"
+    )
 
 
 def test_a_shrunk_pair_is_the_pair_of_shrunk_pictures(run, pairs):
@@ -95,18 +124,40 @@ def test_a_shrunk_pair_is_the_pair_of_shrunk_pictures(run, pairs):
     torch.testing.assert_close(small.I_t, torch.nn.functional.avg_pool2d(whole.I_t, 2))
     torch.testing.assert_close(small.S_t, heat_maps(shrunk_joints(whole.joints_t, 2), 32, 32))
     places = torch.arange(32.0)
-    for drawn_anew, drawing_shrunk in ((small.S_t, shrunk_pictures(whole.S_t, 2)), (small.S_r, shrunk_pictures(whole.S_r, 2))):
-        across, across_shrunk = ((maps.sum(2) * places).sum(2) / maps.sum((2, 3)) for maps in (drawn_anew, drawing_shrunk))
-        assert (across - across_shrunk).abs().max() < 0.05, "a joint lies where the shrunk drawing has it"
+    for drawn_anew, drawing_shrunk in (
+        (small.S_t, shrunk_pictures(whole.S_t, 2)),
+        (small.S_r, shrunk_pictures(whole.S_r, 2)),
+    ):
+        across, across_shrunk = (
+            (maps.sum(2) * places).sum(2) / maps.sum((2, 3))
+            for maps in (drawn_anew, drawing_shrunk)
+        )
+        assert (across - across_shrunk).abs().max() < 0.05, (
+            "a joint lies where the shrunk drawing has it"
+        )
 
 
 def test_a_whole_run_can_be_scored_and_animated(run, tmp_path):
     weights = run / "run" / "weights.safetensors"
-    settings = EvaluateOptions(metrics="l1", baselines="copy", pairs_per_person=1, min_pose_change=0.1, device="cpu", cache="none")
+    settings = EvaluateOptions(
+        metrics="l1",
+        baselines="copy",
+        pairs_per_person=1,
+        min_pose_change=0.1,
+        device="cpu",
+        cache="none",
+    )
     scores = evaluate(weights=weights, data=run / "data", options=settings)
     assert scores.protocol["size_hw"] == [64, 64] and 0 < scores.methods["network"]["l1"].value < 1
     write_dance(tmp_path / "dance.mp4", frames=3)
-    animate(SAMPLES / "reference.png", tmp_path / "dance.mp4", tmp_path / "out.mp4", weights, AnimateOptions(device="cpu"), say=quiet)
+    animate(
+        SAMPLES / "reference.png",
+        tmp_path / "dance.mp4",
+        tmp_path / "out.mp4",
+        weights,
+        AnimateOptions(device="cpu"),
+        say=quiet,
+    )
     assert probe_video(tmp_path / "out.mp4").size_wh == (224, 320)
 
 
@@ -114,7 +165,16 @@ def test_stage_1_of_a_smaller_run_serves(run, tmp_path):
     small = replace(LARGE, height_px=32, width_px=32, enlarge=1, stage2_steps=0)
     train(run / "data", tmp_path / "small", small, say=quiet)
     said = []
-    train(run / "data", tmp_path / "large", replace(LARGE, init=str(tmp_path / "small" / "weights.safetensors"), stage1_steps=0), say=said.append)
-    first, final = (read_tensors(tmp_path / name / "weights.safetensors")[0] for name in ("small", "large"))
-    assert all(torch.equal(tensor, final[name]) for name, tensor in first.items()) and any(name.startswith("enhancer.") for name in final)
+    train(
+        run / "data",
+        tmp_path / "large",
+        replace(LARGE, init=str(tmp_path / "small" / "weights.safetensors"), stage1_steps=0),
+        say=said.append,
+    )
+    first, final = (
+        read_tensors(tmp_path / name / "weights.safetensors")[0] for name in ("small", "large")
+    )
+    assert all(torch.equal(tensor, final[name]) for name, tensor in first.items()) and any(
+        name.startswith("enhancer.") for name in final
+    )
     assert load_networks(tmp_path / "large" / "weights.safetensors").dims.enlarge == 2

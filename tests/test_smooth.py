@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-
-from dancepipe.person.skeleton import L_WRIST, NECK, R_WRIST, torso_length_px
-from dancepipe.person.smooth import PoseSmoother, smoothing_radius
-from dancepipe.records import Pose
 from figure import standing_pose
+
+from dancepipe.pose.skeleton import L_WRIST, NECK, R_WRIST, torso_length_px
+from dancepipe.pose.smooth import PoseSmoother, smoothing_radius
+from dancepipe.records import Pose
 
 BODY = standing_pose((200, 50), 400)
 TORSO = torso_length_px(BODY)

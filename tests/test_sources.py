@@ -1,4 +1,5 @@
-"""Training on people who are rendered meanwhile: nobody held out, and a resumed run sees the same."""
+"""Training on people who are rendered meanwhile: nobody held out, and a resumed run sees the
+same."""
 
 import json
 from dataclasses import replace
@@ -10,29 +11,44 @@ from test_train import QUICK, quiet, same_weights
 
 pytest.importorskip("numba")
 
-from dancepipe.dancers.assets import load_assets
-from dancepipe.dancers.person import draw_person
-from dancepipe.dancers.stream import pairs_by_recipe
 from dancepipe.errors import ConfigError, DatasetError
-from dancepipe.model.loss_weights import LossWeights
-from dancepipe.render_dancers.options import RenderDancersOptions
-from dancepipe.render_dancers.render_dancers import render_dancers
-from dancepipe.train.train import train
+from dancepipe.filming.options import RenderDancersOptions
+from dancepipe.filming.render_dancers import render_dancers
+from dancepipe.synthetic.assets import load_assets
+from dancepipe.synthetic.person import draw_person
+from dancepipe.synthetic.stream import pairs_by_recipe
+from dancepipe.systems.focus_retain.loss_weights import LossWeights
+from dancepipe.training.train import train
 
 WEIGHTS = LossWeights(adversarial=0.0, adversarial_face=0.0, flow_exact=20.0)
 
 
 @pytest.fixture(scope="module")
-def rendered(dancer_pack, tmp_path_factory):  # noqa: F811
+def rendered(dancer_pack, tmp_path_factory):
     """A data set of held-out people alone."""
     folder = tmp_path_factory.mktemp("rendered")
-    render_dancers(folder, RenderDancersOptions(identities=1, frames=3, seed=1, size_px=48, degraded=True, test_share=1.0, workers=1, assets=str(dancer_pack)), quiet)
+    render_dancers(
+        folder,
+        RenderDancersOptions(
+            identities=1,
+            frames=3,
+            seed=1,
+            size_px=48,
+            degraded=True,
+            test_share=1.0,
+            workers=1,
+            assets=str(dancer_pack),
+        ),
+        quiet,
+    )
     return folder
 
 
 @pytest.fixture()
-def streaming(dancer_pack):  # noqa: F811
-    return replace(QUICK, stream=True, assets=str(dancer_pack), weights=WEIGHTS, stage1_steps=4, stage2_steps=2)
+def streaming(dancer_pack):
+    return replace(
+        QUICK, stream=True, assets=str(dancer_pack), weights=WEIGHTS, stage1_steps=4, stage2_steps=2
+    )
 
 
 def test_a_run_without_pictures_of_its_own_trains_and_resumes(rendered, streaming, tmp_path):
@@ -41,16 +57,26 @@ def test_a_run_without_pictures_of_its_own_trains_and_resumes(rendered, streamin
     assert "data: people who are rendered as they are needed; held out: 1 people" in said
     first = json.loads((tmp_path / "straight" / "log.jsonl").read_text().splitlines()[0])
     assert first["flow_exact"] > 0, "pairs know their flow"
-    train(rendered, tmp_path / "resumed", replace(streaming, stage1_steps=2, stage2_steps=0), say=quiet)
+    train(
+        rendered,
+        tmp_path / "resumed",
+        replace(streaming, stage1_steps=2, stage2_steps=0),
+        say=quiet,
+    )
     (tmp_path / "resumed" / "weights.safetensors").unlink()
     train(rendered, tmp_path / "resumed", replace(streaming, workers=2), resume=True, say=quiet)
     assert same_weights(tmp_path / "straight", tmp_path / "resumed")
 
 
-def test_the_people_are_like_those_of_the_data_set_and_others(rendered, dancer_pack, tmp_path):  # noqa: F811
-    """Also where the run has the seed of the data set; not even the build of a held-out person comes back."""
+def test_the_people_are_like_those_of_the_data_set_and_others(rendered, dancer_pack, tmp_path):
+    """Also where the run has the seed of the data set; not even the build of a held-out person
+    comes back."""
     pairs = pairs_by_recipe(rendered, str(dancer_pack), 1, (48, 48), 4, with_flow=True)
-    assert pairs.frame_options.degraded and pairs.stream.block == 4 and pairs[0]["flow"].shape == (48, 48, 2)
+    assert (
+        pairs.frame_options.degraded
+        and pairs.stream.block == 4
+        and pairs[0]["flow"].shape == (48, 48, 2)
+    )
     assets = load_assets(dancer_pack)
     held_out = {repr(draw_person(assets, (1, number)).body) for number in range(4)}
     streamed = {repr(pairs._person(number, 0).body) for number in range(4)}
@@ -62,10 +88,12 @@ def test_the_people_are_like_those_of_the_data_set_and_others(rendered, dancer_p
         (tmp_path / name).mkdir()
         (tmp_path / name / "dataset.json").write_text(json.dumps(recipe | {"seed": seed}))
         moved = pairs_by_recipe(tmp_path / name, str(dancer_pack), 1, (48, 48), 4, with_flow=True)
-        assert (moved.facts == pairs.facts) == (name == "same"), "a run goes on with the people that are held out for it"
+        assert (moved.facts == pairs.facts) == (name == "same"), (
+            "a run goes on with the people that are held out for it"
+        )
 
 
-def test_people_who_are_gone_are_forgotten(rendered, dancer_pack):  # noqa: F811
+def test_people_who_are_gone_are_forgotten(rendered, dancer_pack):
     """10 MB each: a worker of one lane would fill its machine in hours."""
     pairs = pairs_by_recipe(rendered, str(dancer_pack), 1, (32, 32), 4, with_flow=False)
     lanes, block = pairs.stream.lanes, pairs.stream.block

@@ -1,9 +1,10 @@
-"""Intervals: they hold people together, cover the truth as often as they say, and pair what belongs together."""
+"""Intervals: they hold people together, cover the truth as often as they say, and pair what
+belongs together."""
 
 import numpy as np
 import pytest
 
-from dancepipe.evaluate.statistics import Resamples
+from dancepipe.evaluation.statistics import Resamples
 
 
 def people(count: int, pictures: int) -> list[str]:

@@ -1,4 +1,5 @@
-"""A clip's file is whole or absent, and gives back what was put in, to us and to Hugging Face datasets."""
+"""A clip's file is whole or absent, and gives back what was put in, to us and to Hugging Face
+datasets."""
 
 import io
 import resource
@@ -9,19 +10,39 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from dancepipe.dataset.store import ROWS_PER_GROUP, ClipWriter, DatasetRow, clip_files, open_clip, read_clip
+from dancepipe.data.store import (
+    ROWS_PER_GROUP,
+    ClipWriter,
+    DatasetRow,
+    clip_files,
+    open_clip,
+    read_clip,
+)
 from dancepipe.errors import DatasetError, OutputError
 from dancepipe.records import Pose
 
 
-def drawn_row(index: int, identity: str = "ann", split: str = "train", size_px: int = 32) -> DatasetRow:
+def drawn_row(
+    index: int, identity: str = "ann", split: str = "train", size_px: int = 32
+) -> DatasetRow:
     rng = np.random.default_rng(index)
     mask = np.zeros((size_px, size_px), np.uint8)
     mask[4:-4, 8:-8] = 255
     image = np.full((size_px, size_px, 3), 128, np.uint8)
     image[mask > 0] = (40 + index * 5) % 200
     pose = Pose(rng.uniform(0, size_px, (18, 2)), (rng.random(18) > 0.2).astype(np.float32))
-    return DatasetRow(identity, "clip", index, index / 30, split, image, mask, pose, (1.5, 2.0, 33.5, 34.0), "https://example.org/v")
+    return DatasetRow(
+        identity,
+        "clip",
+        index,
+        index / 30,
+        split,
+        image,
+        mask,
+        pose,
+        (1.5, 2.0, 33.5, 34.0),
+        "https://example.org/v",
+    )
 
 
 def write(path, count, **settings):
@@ -58,11 +79,19 @@ def test_jpeg_is_close_and_small(tmp_path):
 
 def test_hugging_face_datasets_reads_the_folder(tmp_path):
     datasets = pytest.importorskip("datasets", reason="needs the package datasets")
-    rows = write(tmp_path / "data" / "train" / "a.parquet", 3) + write(tmp_path / "data" / "test" / "b.parquet", 2, identity="bob", split="test")
-    loaded = datasets.load_dataset("parquet", data_dir=str(tmp_path / "data"), cache_dir=str(tmp_path / "cache"))
+    rows = write(tmp_path / "data" / "train" / "a.parquet", 3) + write(
+        tmp_path / "data" / "test" / "b.parquet", 2, identity="bob", split="test"
+    )
+    loaded = datasets.load_dataset(
+        "parquet", data_dir=str(tmp_path / "data"), cache_dir=str(tmp_path / "cache")
+    )
     assert {name: len(part) for name, part in loaded.items()} == {"train": 3, "test": 2}
     first = loaded["train"][0]
-    assert first["image"].size == (32, 32) and first["image"].mode == "RGB" and first["mask"].mode == "L"
+    assert (
+        first["image"].size == (32, 32)
+        and first["image"].mode == "RGB"
+        and first["mask"].mode == "L"
+    )
     np.testing.assert_allclose(np.array(first["keypoints"]), rows[0].pose.as_array())
     assert loaded["test"][1]["identity"] == "bob" and first["box_xyxy_px"] == [1.5, 2.0, 33.5, 34.0]
 
@@ -77,7 +106,9 @@ def test_an_interrupted_clip_leaves_nothing(tmp_path):
 
 def test_a_full_disk_is_an_output_error_and_leaves_nothing(tmp_path):
     old_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    old_handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write then fails with an error, as on a full disk
+    old_handler = signal.signal(
+        signal.SIGXFSZ, signal.SIG_IGN
+    )  # the write then fails with an error, as on a full disk
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, old_limit[1]))
         with pytest.raises(OutputError, match="cannot write .*a.parquet: .*; free some space"):
@@ -113,7 +144,9 @@ def test_damaged_and_foreign_files_are_named(tmp_path):
     (tmp_path / "cut.parquet").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DatasetError, match="cannot read .*cut.parquet.*run build-dataset again"):
         open_clip(tmp_path / "cut.parquet")
-    pq.write_table(pq.read_table(tmp_path / "a.parquet").drop(["keypoints"]), tmp_path / "other.parquet")
+    pq.write_table(
+        pq.read_table(tmp_path / "a.parquet").drop(["keypoints"]), tmp_path / "other.parquet"
+    )
     with pytest.raises(DatasetError, match="lacks the columns keypoints"):
         open_clip(tmp_path / "other.parquet")
 
@@ -123,7 +156,9 @@ def test_a_damaged_page_is_named(tmp_path):
     data = bytearray((tmp_path / "a.parquet").read_bytes())
     data[400:1400] = bytes(1000)
     (tmp_path / "a.parquet").write_bytes(data)
-    with pytest.raises(DatasetError, match="a.parquet is damaged .*; delete it and run build-dataset again"):
+    with pytest.raises(
+        DatasetError, match="a.parquet is damaged .*; delete it and run build-dataset again"
+    ):
         list(read_clip(tmp_path / "a.parquet"))
 
 
@@ -133,7 +168,14 @@ def test_an_unfinished_file_beside_the_clips_does_not_disturb_readers(tmp_path):
     writer = ClipWriter(tmp_path / "data" / "train" / "b.parquet")
     writer.__enter__()  # and the process is killed here
     assert len(clip_files(tmp_path / "data")) == 1
-    assert len(datasets.load_dataset("parquet", data_dir=str(tmp_path / "data"), cache_dir=str(tmp_path / "cache"))["train"]) == 3
+    assert (
+        len(
+            datasets.load_dataset(
+                "parquet", data_dir=str(tmp_path / "data"), cache_dir=str(tmp_path / "cache")
+            )["train"]
+        )
+        == 3
+    )
     writer.__exit__(KeyboardInterrupt, None, None)
 
 

@@ -6,9 +6,9 @@ from dancer_pack import dancer_pack  # noqa: F401
 
 pytest.importorskip("numba")
 
-from dancepipe.dancers.frames import FrameOptions
-from dancepipe.dancers.stream import DancerPairs, StreamOptions
-from dancepipe.dataset.pairs import pair_batches
+from dancepipe.data.pairs import pair_batches
+from dancepipe.synthetic.frames import FrameOptions
+from dancepipe.synthetic.stream import DancerPairs, StreamOptions
 
 STREAM = StreamOptions(block=4, lanes=2, cast=2, fresh=1, frames=2)
 
@@ -30,10 +30,16 @@ def test_pairs_do_not_depend_on_the_order_they_are_asked_for(dancer_pack):
 
 @pytest.mark.parametrize(
     ("frame_options", "workers", "with_flow"),
-    [(FrameOptions(size_px=48), 2, True), (FrameOptions(size_px=96, degraded=True, detected_share=0.5), 1, False)],
+    [
+        (FrameOptions(size_px=48), 2, True),
+        (FrameOptions(size_px=96, degraded=True, detected_share=0.5), 1, False),
+    ],
 )
-def test_a_loader_with_workers_gives_the_same_batches(dancer_pack, frame_options, workers, with_flow):
-    """Also where the person finder has looked in this process before, whose threads no forked worker survives."""
+def test_a_loader_with_workers_gives_the_same_batches(
+    dancer_pack, frame_options, workers, with_flow
+):
+    """Also where the person finder has looked in this process before, whose threads no forked
+    worker survives."""
     pairs = pairs_of(dancer_pack, frame_options, with_flow=with_flow)
     alone, shared = (list(pair_batches(pairs, 4, 0, 8, workers)) for workers in (0, workers))
     assert len(alone) == 2

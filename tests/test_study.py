@@ -15,11 +15,13 @@ os.chdir(sys.argv[1])
 main(["study", "--real", "real", "--fake", "ours=ours", "--port", "0", "--pictures", "2", "--checks", "0"])
 print("torch" in sys.modules)
 main(["study", "--report"])
-"""
+"""  # noqa: E501
 
 
 def post(address, path, **body):
-    request = urllib.request.Request(address + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.load(answer)
 
@@ -27,7 +29,10 @@ def post(address, path, **body):
 def test_ctrl_c_closes_the_page_and_sums_up_and_the_report_finds_the_votes(tmp_path):
     write_folders(tmp_path, 2)
     with subprocess.Popen(
-        [sys.executable, "-u", "-c", RUN, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-u", "-c", RUN, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             said = []
@@ -40,13 +45,30 @@ def test_ctrl_c_closes_the_page_and_sums_up_and_the_report_finds_the_votes(tmp_p
             token = post(address, "start", name="ann")["volunteer"]
             for number in range(2):
                 post(address, "trial", volunteer=token)
-                post(address, "vote", volunteer=token, number=number, side="left", response_seconds=1, shown_seconds=1, picture_width_px=1)
+                post(
+                    address,
+                    "vote",
+                    volunteer=token,
+                    number=number,
+                    side="left",
+                    response_seconds=1,
+                    shown_seconds=1,
+                    picture_width_px=1,
+                )
             process.send_signal(signal.SIGINT)
             rest, errors = process.communicate(timeout=20)
         finally:
             process.kill()
-    assert said == ["reading 4 pictures", f"the study is at {address} (Ctrl-C closes it; votes are in votes.sqlite)"]
+    assert said == [
+        "reading 4 pictures",
+        f"the study is at {address} (Ctrl-C closes it; votes are in votes.sqlite)",
+    ]
     closed, summed_up, has_torch, report = rest.splitlines()[:4]
-    assert (closed, summed_up) == ("closed; the same command goes on", "votes.sqlite: 2 votes of 2 volunteers, 1 of them finished")
-    assert has_torch == "False" and report == "2 volunteers, 0 not counted, 2 votes counted", "the report is of the same file"
+    assert (closed, summed_up) == (
+        "closed; the same command goes on",
+        "votes.sqlite: 2 votes of 2 volunteers, 1 of them finished",
+    )
+    assert has_torch == "False" and report == "2 volunteers, 0 not counted, 2 votes counted", (
+        "the report is of the same file"
+    )
     assert errors == "" and process.returncode == 0

@@ -1,4 +1,5 @@
-"""A whole small study in a real browser: clicked, typed and tapped through, killed in the middle, gone on with, reported."""
+"""A whole small study in a real browser: clicked, typed and tapped through, killed in the
+middle, gone on with, reported."""
 
 import json
 import socket
@@ -21,9 +22,10 @@ from dancepipe.study.study import study
 folder, port = Path(sys.argv[1]), int(sys.argv[2])
 options = StudyOptions(port=port, pictures=3, checks=2, show_seconds=0.4, rest_after=4)
 study(folder / "real", {"ours": folder / "ours", "other": folder / "other"}, folder / "votes.sqlite", options)
-"""
+"""  # noqa: E501
 TOTAL = 8  # three pairs of two methods, two checks
-# Which side a careful eye would take, from the pixels: made pictures are red or blue; of two green ones the blurred has many colours.
+# Which side a careful eye would take, from the pixels: made pictures are red or blue; of two green
+# ones the blurred has many colours.
 LOOK = """
 const looked = ["left", "right"].map((side) => {
   const image = document.querySelector(`#${side} img`), canvas = document.createElement("canvas");
@@ -39,8 +41,11 @@ const looked = ["left", "right"].map((side) => {
 });
 return { real: looked[0].kind === "real" ? "left" : "right", made: looked.find((one) => one.kind !== "real").kind,
          reals: looked.filter((one) => one.kind === "real").length };
-"""
-SHOWN = "document.querySelectorAll('.shown').length === 2 && getComputedStyle(document.querySelector('#left img')).visibility === 'visible'"
+"""  # noqa: E501
+SHOWN = (
+    "document.querySelectorAll('.shown').length === 2 && "
+    "getComputedStyle(document.querySelector('#left img')).visibility === 'visible'"
+)
 AWAITED = "pair && pair.number === arguments[0]"
 
 
@@ -48,7 +53,9 @@ AWAITED = "pair && pair.number === arguments[0]"
 def serving(folder, port):
     """The study in a process of its own; gives the process."""
     command = [sys.executable, "-u", "-c", SERVE, str(folder), str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         try:
             lines = []
             for line in process.stdout:
@@ -72,7 +79,9 @@ def enter(browser, port, name):
     browser.wait("!document.getElementById('start').hidden && document.activeElement.id === 'name'")
     browser.type("#name", name)
     browser.press("enter")
-    browser.wait("!document.getElementById('ready').hidden && document.activeElement.id === 'begin'")
+    browser.wait(
+        "!document.getElementById('ready').hidden && document.activeElement.id === 'begin'"
+    )
 
 
 def test_a_study_clicked_through_killed_and_gone_on_with(tmp_path, port):
@@ -82,9 +91,12 @@ def test_a_study_clicked_through_killed_and_gone_on_with(tmp_path, port):
         with serving(tmp_path, port) as process:
             enter(browser, port, "<img src=x onerror=document.title=1> Zoë")
             assert (
-                browser.run("return document.querySelector('#ready h1').textContent") == "Welcome, <img src=x onerror=document.title=1> Zoë"
+                browser.run("return document.querySelector('#ready h1').textContent")
+                == "Welcome, <img src=x onerror=document.title=1> Zoë"
             )
-            assert "8 pairs" in browser.run("return document.getElementById('ready-where').textContent")
+            assert "8 pairs" in browser.run(
+                "return document.getElementById('ready-where').textContent"
+            )
             browser.press("enter")
 
             # 0: shown for 0.4 s, then hidden, and still answered, by key
@@ -98,10 +110,14 @@ def test_a_study_clicked_through_killed_and_gone_on_with(tmp_path, port):
 
             # 1: a key that is held down from the last pair, and two clicks at once
             browser.wait(AWAITED, 1)
-            browser.run("dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowLeft', repeat: true}))")
+            browser.run(
+                "dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowLeft', repeat: true}))"
+            )
             assert browser.run(f"return {AWAITED}", 1)
             side = wanted_side(browser.run(LOOK))
-            browser.run("const b = document.getElementById(arguments[0]); b.click(); b.click();", side)
+            browser.run(
+                "const b = document.getElementById(arguments[0]); b.click(); b.click();", side
+            )
 
             # 2: reached by tabulator, chosen by enter
             browser.wait(AWAITED, 2)
@@ -120,11 +136,18 @@ def test_a_study_clicked_through_killed_and_gone_on_with(tmp_path, port):
         # 3: answered while nobody listens
         answer(browser, third, pressed)
         browser.wait("document.getElementById('trouble').textContent.includes('Nothing is lost')")
-        assert [len(volunteer.votes) for volunteer in read_votes(tmp_path / "votes.sqlite")[1]] == [3]
+        assert [len(volunteer.votes) for volunteer in read_votes(tmp_path / "votes.sqlite")[1]] == [
+            3
+        ]
 
         with serving(tmp_path, port):
-            browser.wait("!document.getElementById('rest').hidden")  # the page went on by itself; four pairs, so a rest is offered
-            assert browser.run("return document.getElementById('rest-where').textContent") == "4 of 8 pairs are answered."
+            browser.wait(
+                "!document.getElementById('rest').hidden"
+            )  # the page went on by itself; four pairs, so a rest is offered
+            assert (
+                browser.run("return document.getElementById('rest-where').textContent")
+                == "4 of 8 pairs are answered."
+            )
             assert browser.run("return document.getElementById('trouble').hidden")
             browser.press("enter")
 
@@ -132,8 +155,12 @@ def test_a_study_clicked_through_killed_and_gone_on_with(tmp_path, port):
             browser.wait(AWAITED, 4)
             browser.reload()
             browser.wait("!document.getElementById('ready').hidden")
-            assert browser.run("return document.querySelector('#ready h1').textContent").startswith("Welcome back, <img")
-            assert "4 of 8 pairs" in browser.run("return document.getElementById('ready-where').textContent")
+            assert browser.run("return document.querySelector('#ready h1').textContent").startswith(
+                "Welcome back, <img"
+            )
+            assert "4 of 8 pairs" in browser.run(
+                "return document.getElementById('ready-where').textContent"
+            )
             browser.click("#begin")
             for number in range(4, TOTAL):
                 browser.wait(AWAITED, number)
@@ -144,21 +171,38 @@ def test_a_study_clicked_through_killed_and_gone_on_with(tmp_path, port):
             origin = f"http://127.0.0.1:{port}/"
             assert all(
                 name.startswith(origin)
-                for name in browser.run("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+                for name in browser.run(
+                    "return performance.getEntriesByType('resource').map((entry) => entry.name)"
+                )
             )
 
     report = study_report(tmp_path / "votes.sqlite")
-    assert {row.method: (row.jnd, row.votes) for row in report.methods} == {"ours": (0, 3), "other": (1, 3)}
+    assert {row.method: (row.jnd, row.votes) for row in report.methods} == {
+        "ours": (0, 3),
+        "other": (1, 3),
+    }
     (zoe,) = report.volunteers
-    assert (zoe.counted, zoe.answered, zoe.checks_right, zoe.checks_answered, zoe.shown_again) == (True, 8, 2, 2, 1)
+    assert (zoe.counted, zoe.answered, zoe.checks_right, zoe.checks_answered, zoe.shown_again) == (
+        True,
+        8,
+        2,
+        2,
+        1,
+    )
     (votes,) = [volunteer.votes for volunteer in read_votes(tmp_path / "votes.sqlite")[1]]
-    assert votes[0].shown_seconds == pytest.approx(0.4, abs=0.15) and votes[0].response_seconds > votes[0].shown_seconds
-    assert all(0 < vote.response_seconds < 60 and vote.picture_width_px == 80 for vote in votes)  # 40 px, enlarged twice
+    assert (
+        votes[0].shown_seconds == pytest.approx(0.4, abs=0.15)
+        and votes[0].response_seconds > votes[0].shown_seconds
+    )
+    assert all(
+        0 < vote.response_seconds < 60 and vote.picture_width_px == 80 for vote in votes
+    )  # 40 px, enlarged twice
     assert json.loads(report.json())["protocol"]["show_seconds"] == 0.4
 
 
 def test_on_a_phone(tmp_path, port):
-    """Tapped through by somebody who always takes the upper picture: everything fits, and the report does not count him."""
+    """Tapped through by somebody who always takes the upper picture: everything fits, and the
+    report does not count him."""
     write_folders(tmp_path, 8, ("ours", "other"), size_wh=(256, 256))
     with serving(tmp_path, port), open_browser(tmp_path, phone=True) as browser:
         enter(browser, port, "Tom")
@@ -172,11 +216,22 @@ def test_on_a_phone(tmp_path, port):
             if number == 0:
                 assert contrasts(browser) > 4.5
                 boxes = browser.run(BOXES)
-                assert all(0 <= box["left"] and box["right"] <= 390 and 0 <= box["top"] and box["bottom"] <= 844 for box in boxes), boxes
-                assert boxes[0]["width"] == boxes[1]["width"] > 300  # one above the other: side by side they would be 180 px
+                assert all(
+                    0 <= box["left"]
+                    and box["right"] <= 390
+                    and 0 <= box["top"]
+                    and box["bottom"] <= 844
+                    for box in boxes
+                ), boxes
+                assert (
+                    boxes[0]["width"] == boxes[1]["width"] > 300
+                )  # one above the other: side by side they would be 180 px
                 assert boxes[0]["bottom"] <= boxes[1]["top"]
                 assert browser.run("return document.documentElement.scrollWidth") <= 390
-                labels = [browser.call("GET", f"element/{browser.find(f'#{side}')}/computedlabel") for side in ("left", "right")]
+                labels = [
+                    browser.call("GET", f"element/{browser.find(f'#{side}')}/computedlabel")
+                    for side in ("left", "right")
+                ]
                 assert labels == ["The upper picture is real", "The lower picture is real"]
             if number == 1:  # a pause lets the pair on the screen be answered first
                 browser.tap("#pause")
@@ -188,7 +243,9 @@ def test_on_a_phone(tmp_path, port):
         browser.wait("!document.getElementById('done').hidden")
         assert browser.console() == []
         browser.tap("#next-volunteer")
-        browser.wait("document.activeElement.id === 'name' && document.getElementById('name').value === ''")
+        browser.wait(
+            "document.activeElement.id === 'name' && document.getElementById('name').value === ''"
+        )
         browser.press("enter")
         browser.wait("document.getElementById('name-error').textContent === 'Please type a name.'")
     (tom,) = study_report(tmp_path / "votes.sqlite").volunteers
@@ -337,8 +394,13 @@ def vote_through(browser, start, stop):
 
 
 def wanted_side(looked):
-    """The volunteer of the test sees through "ours" and the checks, and falls for "other" every time."""
-    return looked["real"] if looked["made"] != "other" else {"left": "right", "right": "left"}[looked["real"]]
+    """The volunteer of the test sees through "ours" and the checks, and falls for "other" every
+    time."""
+    return (
+        looked["real"]
+        if looked["made"] != "other"
+        else {"left": "right", "right": "left"}[looked["real"]]
+    )
 
 
 def answer(browser, looked, pressed):
@@ -350,7 +412,7 @@ def answer(browser, looked, pressed):
 
 BOXES = """
 return ["#left", "#right", "#pause", "#trial h1", "#progress"].map((name) => document.querySelector(name).getBoundingClientRect().toJSON());
-"""
+"""  # noqa: E501
 
 
 def contrasts(browser) -> float:
@@ -369,4 +431,4 @@ for (const element of document.querySelectorAll("main *")) {
   worst = Math.min(worst, (pair[0] + 0.05) / (pair[1] + 0.05));
 }
 return worst;
-""")
+""")  # noqa: E501

@@ -8,7 +8,15 @@ from PIL import Image
 from study_pictures import draw_flat, write_folders
 
 from dancepipe.errors import BadImageError, StudyError
-from dancepipe.study.pairs import REAL, check_pairs, digest_files, list_pictures, load_pair, match_pictures, named_folders
+from dancepipe.study.pairs import (
+    REAL,
+    check_pairs,
+    digest_files,
+    list_pictures,
+    load_pair,
+    match_pictures,
+    named_folders,
+)
 from dancepipe.study.scramble import scramble
 
 
@@ -32,11 +40,22 @@ def test_unmatched_names_are_counted_and_left_out_only_when_asked(tmp_path):
     real, fakes = write_folders(tmp_path, 5)
     (fakes["ours"] / "p001.png").unlink()
     (fakes["ours"] / "p004.png").rename(fakes["ours"] / "extra.png")
-    counts = "2 of 5 real pictures are not in 'ours' .such as p001.; 1 of 4 'ours' pictures are not in real .such as extra."
-    with pytest.raises(StudyError, match=f"names do not match: {counts}; add the missing ones, or show the 3 common ones with --common"):
+    counts = (
+        "2 of 5 real pictures are not in 'ours' .such as p001.; 1 of 4 'ours' pictures are "
+        "not in real .such as extra."
+    )
+    with pytest.raises(
+        StudyError,
+        match=f"names do not match: {counts}; add the missing ones, or show the 3 common ones "
+        "with --common",
+    ):
         match_pictures(real, fakes)
     said = []
-    assert match_pictures(real, fakes, common=True, say=said.append).names == ("p000", "p002", "p003")
+    assert match_pictures(real, fakes, common=True, say=said.append).names == (
+        "p000",
+        "p002",
+        "p003",
+    )
     assert said[0].startswith("3 names are common to all folders and are used: 2 of 5 real")
 
 
@@ -89,12 +108,16 @@ def test_sizes_that_differ_are_refused_or_shrunk(tmp_path):
     path = fakes["ours"] / "p001.png"
     Image.fromarray(draw_flat((220, 30, 30), 1, (80, 120))).save(path)
     matched = match_pictures(real, fakes)
-    with pytest.raises(StudyError, match="p001.png is 80x120, the real one 40x60: the size would tell .* --shrink"):
+    with pytest.raises(
+        StudyError, match="p001.png is 80x120, the real one 40x60: the size would tell .* --shrink"
+    ):
         check_pairs(matched, shrink=False)
     check_pairs(matched, shrink=True)
     shown_real, shown_made = load_pair(matched, "ours", "p001")
     assert shown_real.shape == shown_made.shape == (60, 40, 3)
-    assert (shown_real == np.asarray(Image.open(real / "p001.png"))).all()  # the smaller one is left alone
+    assert (
+        shown_real == np.asarray(Image.open(real / "p001.png"))
+    ).all()  # the smaller one is left alone
     Image.fromarray(draw_flat((220, 30, 30), 1, (40, 40))).save(path)
     with pytest.raises(StudyError, match="their shapes differ"):
         check_pairs(matched, shrink=True)
@@ -124,8 +147,15 @@ def test_digests_tell_changed_pictures(tmp_path):
 
 
 def test_named_folders():
-    assert {name: str(path) for name, path in named_folders(["a=x/y", "b=z=1"]).items()} == {"a": "x/y", "b": "z=1"}
-    for wrong, message in ((["x/y"], "write NAME=FOLDER"), (["a="], "write NAME=FOLDER"), (["a=x", "a=y"], "two folders are called 'a'")):
+    assert {name: str(path) for name, path in named_folders(["a=x/y", "b=z=1"]).items()} == {
+        "a": "x/y",
+        "b": "z=1",
+    }
+    for wrong, message in (
+        (["x/y"], "write NAME=FOLDER"),
+        (["a="], "write NAME=FOLDER"),
+        (["a=x", "a=y"], "two folders are called 'a'"),
+    ):
         with pytest.raises(StudyError, match=message):
             named_folders(wrong)
 

@@ -1,4 +1,5 @@
-"""What each volunteer sees is balanced, drawn from seed and name alone, and shows no real picture twice where it can."""
+"""What each volunteer sees is balanced, drawn from seed and name alone, and shows no real
+picture twice where it can."""
 
 from collections import Counter
 
@@ -69,7 +70,9 @@ def test_fewer_pictures_than_asked_are_all_shown():
     trials = draw_plan(available=6, pictures=20)
     for method in METHODS:
         assert sorted(trial.picture for trial in trials if trial.method == method) == NAMES[:6]
-    assert len(draw_plan(available=1, pictures=20, checks=3)) == 6  # one pair of each method, three checks
+    assert (
+        len(draw_plan(available=1, pictures=20, checks=3)) == 6
+    )  # one pair of each method, three checks
 
 
 def test_checks_are_spread_over_the_whole():
@@ -79,7 +82,16 @@ def test_checks_are_spread_over_the_whole():
         assert index * 11 <= place <= index * 11 + 10
     assert len({place - index * 11 for index, place in enumerate(places)}) > 3
     assert all(trial.method for trial in draw_plan(checks=0))
-    assert len([1 for trial in draw_plan(available=1, pictures=1, checks=9, methods=("a",)) if trial.method is None]) == 9
+    assert (
+        len(
+            [
+                1
+                for trial in draw_plan(available=1, pictures=1, checks=9, methods=("a",))
+                if trial.method is None
+            ]
+        )
+        == 9
+    )
 
 
 def test_plans_depend_on_seed_and_name_and_nothing_else():
@@ -91,12 +103,14 @@ def test_plans_depend_on_seed_and_name_and_nothing_else():
 
 
 def test_the_order_is_that_of_sha256():
-    """A promise to studies under way: for i in 0..7: printf '0\\0pool\\0%d' $i | sha256sum; sorted."""
+    """A promise to studies under way: for i in 0..7: printf '0\\0pool\\0%d' $i | sha256sum;
+    sorted."""
     assert shuffled(range(8), 0, "pool") == [2, 7, 0, 5, 4, 3, 6, 1]
 
 
 def test_sides_say_nothing_about_the_next_one():
-    """Over many volunteers, the side of a trial is left in half of the cases, whatever the side before was."""
+    """Over many volunteers, the side of a trial is left in half of the cases, whatever the side
+    before was."""
     same = total = 0
     for number in range(60):
         sides = [trial.real_side for trial in draw_plan(volunteer=f"v{number}") if trial.method]

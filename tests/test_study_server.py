@@ -1,4 +1,5 @@
-"""The server gives its page and the pictures of the study, by number, to browsers on this machine, and nothing else to anybody."""
+"""The server gives its page and the pictures of the study, by number, to browsers on this
+machine, and nothing else to anybody."""
 
 import http.client
 import io
@@ -36,7 +37,9 @@ class Client:
             | (headers or {})
         )
         try:
-            connection.request(method, path, data, {key: value for key, value in sent.items() if value is not None})
+            connection.request(
+                method, path, data, {key: value for key, value in sent.items() if value is not None}
+            )
             answer = connection.getresponse()
             return answer.status, answer.read(), answer.headers
         finally:
@@ -56,9 +59,19 @@ class Client:
 
 
 @contextmanager
-def running(folder, count=6, methods=("ours",), folders=None, host="127.0.0.1", say=lambda words: None, **options):
+def running(
+    folder,
+    count=6,
+    methods=("ours",),
+    folders=None,
+    host="127.0.0.1",
+    say=lambda words: None,
+    **options,
+):
     real, fakes = folders or write_folders(folder, count, methods)
-    server = open_study(real, fakes, folder / "votes.sqlite", StudyOptions(port=0, host=host, **options), say)
+    server = open_study(
+        real, fakes, folder / "votes.sqlite", StudyOptions(port=0, host=host, **options), say
+    )
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
@@ -70,18 +83,34 @@ def running(folder, count=6, methods=("ours",), folders=None, host="127.0.0.1", 
 
 
 def test_a_whole_study_by_its_requests(tmp_path):
-    with running(tmp_path, count=6, methods=("ours", "other"), pictures=2, checks=1) as (client, server):
+    with running(tmp_path, count=6, methods=("ours", "other"), pictures=2, checks=1) as (
+        client,
+        server,
+    ):
         status, me = client.post("/start", name="  Ann   Lee ")
         assert status == 200
         token = me.pop("volunteer")
-        assert me == {"name": "Ann Lee", "answered": 0, "total": 5, "show_seconds": 1.0, "enlarge": 2.0, "rest_after": 100}
+        assert me == {
+            "name": "Ann Lee",
+            "answered": 0,
+            "total": 5,
+            "show_seconds": 1.0,
+            "enlarge": 2.0,
+            "rest_after": 100,
+        }
         real_sides = []
         for number in range(5):
             status, progress = client.post("/trial", volunteer=token)
             assert (status, progress["answered"]) == (200, number)
-            left, right = client.picture(token, number, "left"), client.picture(token, number, "right")
+            left, right = (
+                client.picture(token, number, "left"),
+                client.picture(token, number, "right"),
+            )
             assert left.shape == right.shape == (60, 40, 3)
-            assert is_real(left) != is_real(right) or server.store.current_trial(token, number).method is None
+            assert (
+                is_real(left) != is_real(right)
+                or server.store.current_trial(token, number).method is None
+            )
             real_sides.append(server.store.current_trial(token, number).real_side)
             status, progress = client.vote(token, number, real_sides[-1])
             assert (status, progress["answered"]) == (200, number + 1)
@@ -98,7 +127,9 @@ def test_pictures_are_the_ones_of_the_trial_to_the_pixel(tmp_path):
             trial = server.store.current_trial(token, number)
             made_side = "left" if trial.real_side == "right" else "right"
             index = int(trial.picture.removeprefix("p"))
-            assert (client.picture(token, number, trial.real_side) == draw_flat(REAL_RGB, index)).all()
+            assert (
+                client.picture(token, number, trial.real_side) == draw_flat(REAL_RGB, index)
+            ).all()
             made = client.picture(token, number, made_side)
             if trial.method is None:
                 assert is_real(made) and (made != draw_flat(REAL_RGB, index)).any()
@@ -121,9 +152,9 @@ def test_nothing_in_an_answer_tells_which_picture_is_real(tmp_path):
     for _, data, headers in seen:
         assert data.startswith(b"\x89PNG") and b"SecretCamera" not in data
         assert headers["Content-Type"] == "image/png" and headers["Cache-Control"] == "no-store"
-    assert {key: value for key, value in seen[0][2].items() if key not in ("Content-Length", "Date")} == {
-        key: value for key, value in seen[1][2].items() if key not in ("Content-Length", "Date")
-    }
+    assert {
+        key: value for key, value in seen[0][2].items() if key not in ("Content-Length", "Date")
+    } == {key: value for key, value in seen[1][2].items() if key not in ("Content-Length", "Date")}
     assert set(answers[0]) == {"volunteer", "name", "answered", "total"}
 
 
@@ -204,8 +235,12 @@ def test_only_the_current_pair_can_be_seen(tmp_path):
 def test_paths_are_never_files(tmp_path, path):
     with running(tmp_path, pictures=3) as (client, _):
         token = client.post("/start", name="ann")[1]["volunteer"]
-        with socket.create_connection(("127.0.0.1", client.port), 10) as raw:  # http.client would tidy some of these
-            raw.sendall(f"GET {path.format(token=token)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        with socket.create_connection(
+            ("127.0.0.1", client.port), 10
+        ) as raw:  # http.client would tidy some of these
+            raw.sendall(
+                f"GET {path.format(token=token)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+            )
             answer = raw.makefile("rb").read()
         assert answer.startswith(b"HTTP/1.1 404 ")
         assert answer.endswith(b'{"error": "there is nothing here"}')
@@ -224,10 +259,20 @@ def test_a_double_submission_counts_once_and_the_first_stands(tmp_path):
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example", "", "[::1", "8.8.8.8", "user@evil.example"],
+    [
+        "evil.example",
+        "evil.example:8000",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "",
+        "[::1",
+        "8.8.8.8",
+        "user@evil.example",
+    ],
 )
 def test_foreign_names_in_the_host_header_are_refused(tmp_path, host):
-    """DNS rebinding: a page of evil.example that resolves its own name to 127.0.0.1 still sends its own name."""
+    """DNS rebinding: a page of evil.example that resolves its own name to 127.0.0.1 still sends
+    its own name."""
     with running(tmp_path, pictures=3) as (client, _):
         with socket.create_connection(("127.0.0.1", client.port), 10) as raw:
             raw.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
@@ -236,7 +281,13 @@ def test_foreign_names_in_the_host_header_are_refused(tmp_path, host):
 
 def test_own_names_in_the_host_header(tmp_path):
     with running(tmp_path, pictures=3) as (client, _):
-        for host in ("localhost", "LOCALHOST:9000", "127.0.0.1", f"127.0.0.1:{client.port}", "[::1]:8000"):
+        for host in (
+            "localhost",
+            "LOCALHOST:9000",
+            "127.0.0.1",
+            f"127.0.0.1:{client.port}",
+            "[::1]:8000",
+        ):
             assert client.ask("GET", "/", host=host)[0] == 200, host
     with running(tmp_path / "open", pictures=3, host="0.0.0.0") as (client, server):
         assert server.address == f"http://127.0.0.1:{client.port}/"
@@ -251,7 +302,10 @@ def test_serving_others_is_said_and_needs_to_be_asked_for(tmp_path):
         assert server.server_address[0] == "127.0.0.1" and server.is_local
     assert not any("everybody" in words for words in said)
     with running(tmp_path / "open", pictures=3, host="0.0.0.0", say=said.append):
-        assert said[-1] == "served on 0.0.0.0: everybody who reaches this machine can see the pictures and vote"
+        assert (
+            said[-1]
+            == "served on 0.0.0.0: everybody who reaches this machine can see the pictures and vote"
+        )
 
 
 @pytest.mark.parametrize(
@@ -259,7 +313,12 @@ def test_serving_others_is_said_and_needs_to_be_asked_for(tmp_path):
     [
         ("/start", {"name": "ann"}, {"Origin": "http://evil.example"}, 403),
         ("/start", {"name": "ann"}, {"Origin": "null"}, 403),
-        ("/start", {"name": "ann"}, {"Content-Type": "text/plain"}, 415),  # what a foreign form may send unasked
+        (
+            "/start",
+            {"name": "ann"},
+            {"Content-Type": "text/plain"},
+            415,
+        ),  # what a foreign form may send unasked
         ("/start", {"name": "ann"}, {"Content-Type": None}, 415),
         ("/start", b"x" * 5000, {}, 413),
         ("/start", b"", {"Content-Length": "-5"}, 411),
@@ -282,7 +341,9 @@ def test_requests_that_are_refused(tmp_path, path, body, headers, status):
     with running(tmp_path, pictures=3) as (client, _):
         assert client.ask("POST", path, body, headers)[0] == status
         assert client.post("/start", name="still here")[0] == 200
-    assert [volunteer.name for volunteer in read_votes(tmp_path / "votes.sqlite")[1]] == ["still here"]
+    assert [volunteer.name for volunteer in read_votes(tmp_path / "votes.sqlite")[1]] == [
+        "still here"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -321,8 +382,15 @@ def test_the_page_asks_for_nothing_from_elsewhere(tmp_path):
     assert status == 200 and headers["Content-Type"] == "text/html; charset=utf-8"
     assert b"http://" not in page and b"https://" not in page and b"src=" not in page
     policy = headers["Content-Security-Policy"]
-    assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
-    assert headers["X-Content-Type-Options"] == "nosniff" and headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert (
+        "default-src 'none'" in policy
+        and "frame-ancestors 'none'" in policy
+        and "unsafe" not in policy
+    )
+    assert (
+        headers["X-Content-Type-Options"] == "nosniff"
+        and headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    )
 
 
 def test_a_picture_that_is_taken_away_is_a_trouble_that_passes(tmp_path, capsys):
@@ -340,8 +408,18 @@ def test_a_picture_that_is_taken_away_is_a_trouble_that_passes(tmp_path, capsys)
 def test_a_port_in_use_is_told_before_anything_is_written(tmp_path):
     real, fakes = write_folders(tmp_path, 2)
     with running(tmp_path / "first", pictures=2) as (client, _):
-        with pytest.raises(StudyError, match=rf"cannot serve on 127.0.0.1 port {client.port} \(Address already in use\); .*--port"):
-            open_study(real, fakes, tmp_path / "votes.sqlite", StudyOptions(port=client.port), lambda words: None)
+        with pytest.raises(
+            StudyError,
+            match=rf"cannot serve on 127.0.0.1 port {client.port} \(Address already in use\); "
+            r".*--port",
+        ):
+            open_study(
+                real,
+                fakes,
+                tmp_path / "votes.sqlite",
+                StudyOptions(port=client.port),
+                lambda words: None,
+            )
     assert not (tmp_path / "votes.sqlite").exists()
 
 
@@ -359,7 +437,13 @@ def test_a_port_in_use_is_told_before_anything_is_written(tmp_path):
 def test_options_that_do_not_fit(tmp_path, options, message):
     real, fakes = write_folders(tmp_path, 2)
     with pytest.raises(StudyError, match=message):
-        open_study(real, fakes, tmp_path / "votes.sqlite", StudyOptions(**({"port": 0} | options)), lambda words: None)
+        open_study(
+            real,
+            fakes,
+            tmp_path / "votes.sqlite",
+            StudyOptions(**({"port": 0} | options)),
+            lambda words: None,
+        )
 
 
 def test_a_study_that_cannot_be_held_leaves_no_database_and_no_open_port(tmp_path):
@@ -367,8 +451,12 @@ def test_a_study_that_cannot_be_held_leaves_no_database_and_no_open_port(tmp_pat
     (real / "p001.png").write_bytes(b"no picture")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    with pytest.raises(BadImageError, match="real/p001.png") as caught:  # kept: it holds the server, which must not wait for its end
-        open_study(real, fakes, tmp_path / "votes.sqlite", StudyOptions(port=port), lambda words: None)
+    with pytest.raises(
+        BadImageError, match="real/p001.png"
+    ) as caught:  # kept: it holds the server, which must not wait for its end
+        open_study(
+            real, fakes, tmp_path / "votes.sqlite", StudyOptions(port=port), lambda words: None
+        )
     assert not (tmp_path / "votes.sqlite").exists()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), 5)
@@ -409,10 +497,16 @@ def test_a_trial_of_a_picture_that_is_not_shown_is_told_before_anybody_comes(tmp
 
 def test_what_is_short_is_said(tmp_path):
     said = []
-    with running(tmp_path, count=4, methods=("ours", "other"), pictures=9, checks=2, say=said.append):
+    with running(
+        tmp_path, count=4, methods=("ours", "other"), pictures=9, checks=2, say=said.append
+    ):
         pass
     assert "only 4 pictures are there: each volunteer sees 4 pairs of each method, not 9" in said
-    assert any("the same real picture with several methods, far apart (20 pictures would avoid it)" in words for words in said)
+    assert any(
+        "the same real picture with several methods, far apart (20 pictures would avoid it)"
+        in words
+        for words in said
+    )
 
 
 def test_a_study_is_gone_on_with_and_other_pictures_are_refused(tmp_path):
@@ -424,7 +518,10 @@ def test_a_study_is_gone_on_with_and_other_pictures_are_refused(tmp_path):
     with running(tmp_path, folders=folders, pictures=3, checks=0, rest_after=5) as (client, _):
         me = client.post("/start", name="ann", volunteer=token)[1]
         assert (me["volunteer"], me["answered"], me["rest_after"]) == (token, 1, 5)
-    with pytest.raises(StudyError, match="checks is 0 there, 2 here"), running(tmp_path, folders=folders, pictures=3, checks=2):
+    with (
+        pytest.raises(StudyError, match="checks is 0 there, 2 here"),
+        running(tmp_path, folders=folders, pictures=3, checks=2),
+    ):
         pass
     with (
         pytest.raises(StudyError, match="enlarge is 2.0 there, 3.0 here"),
@@ -433,5 +530,8 @@ def test_a_study_is_gone_on_with_and_other_pictures_are_refused(tmp_path):
         pass
     for path in folders[1]["ours"].iterdir():
         Image.fromarray(draw_flat((9, 9, 9), 1)).save(path)
-    with pytest.raises(StudyError, match="3 of 6 picture files are not the same"), running(tmp_path, folders=folders, pictures=3, checks=0):
+    with (
+        pytest.raises(StudyError, match="3 of 6 picture files are not the same"),
+        running(tmp_path, folders=folders, pictures=3, checks=0),
+    ):
         pass

@@ -45,8 +45,15 @@ def test_votes_come_back_with_all_that_was_stored(store):
     protocol, (zoe,) = read_votes(store.database)
     assert protocol == PROTOCOL
     assert (zoe.name, zoe.total, len(zoe.votes)) == ("Zoë", 3, 2)
-    assert [(v.trial, v.side, v.right, v.showings) for v in zoe.votes] == [(PLAN[0], "left", True, 1), (PLAN[1], "left", False, 2)]
-    assert (zoe.votes[0].response_seconds, zoe.votes[0].shown_seconds, zoe.votes[0].picture_width_px) == (0.75, 0.7, 300.0)
+    assert [(v.trial, v.side, v.right, v.showings) for v in zoe.votes] == [
+        (PLAN[0], "left", True, 1),
+        (PLAN[1], "left", False, 2),
+    ]
+    assert (
+        zoe.votes[0].response_seconds,
+        zoe.votes[0].shown_seconds,
+        zoe.votes[0].picture_width_px,
+    ) == (0.75, 0.7, 300.0)
 
 
 def test_the_first_answer_stands(store):
@@ -120,7 +127,8 @@ def test_no_more_are_taken_than_a_report_can_hold(store, monkeypatch):
 
 
 def test_a_copy_of_the_file_alone_has_every_vote(store, tmp_path):
-    """Whoever mails votes.sqlite while the server runs, or after a kill, must not leave votes behind in the -wal file."""
+    """Whoever mails votes.sqlite while the server runs, or after a kill, must not leave votes
+    behind in the -wal file."""
     token = store.enter("ann", lambda key: PLAN).token
     for number in range(3):
         store.count_showing(token)
@@ -131,7 +139,8 @@ def test_a_copy_of_the_file_alone_has_every_vote(store, tmp_path):
 
 
 def test_many_at_once_lose_and_double_nothing(store):
-    """Eight volunteers, each with two windows that vote on the same pairs, at two servers of one database."""
+    """Eight volunteers, each with two windows that vote on the same pairs, at two servers of one
+    database."""
     second = VoteStore(store.database)
     plan = [Trial("ours", f"p{index}", "left") for index in range(12)]
     tokens = {f"v{index}": f"{index:032x}" for index in range(8)}
@@ -145,7 +154,10 @@ def test_many_at_once_lose_and_double_nothing(store):
         except Exception as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=window, args=(f"v{index // 2}", (store, second)[index % 2])) for index in range(16)]
+    threads = [
+        threading.Thread(target=window, args=(f"v{index // 2}", (store, second)[index % 2]))
+        for index in range(16)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -168,7 +180,9 @@ def test_the_same_study_is_gone_on_with_and_another_is_refused(tmp_path):
     again = VoteStore(path)
     again.begin(dict(reversed(PROTOCOL.items())), DIGESTS)
     with pytest.raises(
-        StudyError, match=r"holds another study \(seed is 0 there, 7 here; show_seconds is 1.0 there, None here\); .*new database"
+        StudyError,
+        match=r"holds another study \(seed is 0 there, 7 here; show_seconds is 1.0 there, None "
+        r"here\); .*new database",
     ):
         again.begin({"methods": ["ours"], "seed": 7}, DIGESTS)
     with pytest.raises(StudyError, match="1 of 2 picture files are not the same"):
@@ -199,13 +213,23 @@ def test_files_that_are_no_study(tmp_path):
         VoteStore(tmp_path / "no" / "folder" / "votes.sqlite")
 
 
-@pytest.mark.parametrize("text, name", [("  Ann \t Lee ", "Ann Lee"), ("<b>Bob</b>", "<b>Bob</b>"), ("Zoe\u0308", "Zoë"), ("张伟", "张伟")])
+@pytest.mark.parametrize(
+    "text, name",
+    [
+        ("  Ann \t Lee ", "Ann Lee"),
+        ("<b>Bob</b>", "<b>Bob</b>"),
+        ("Zoe\u0308", "Zoë"),
+        ("张伟", "张伟"),
+    ],
+)
 def test_names_are_cleaned(text, name):
     assert clean_name(text) == name
     assert name_key(clean_name(text.upper())) == name_key(name)
 
 
-@pytest.mark.parametrize("text", ["", "  \n ", "x" * 41, "a\x00b", "a\x1b[31mb", "a\u202eb", "\ud800"])
+@pytest.mark.parametrize(
+    "text", ["", "  \n ", "x" * 41, "a\x00b", "a\x1b[31mb", "a\u202eb", "\ud800"]
+)
 def test_names_that_are_refused(text):
     with pytest.raises(ValueError, match="Please"):
         clean_name(text)

@@ -1,4 +1,5 @@
-"""tools/tables.py: the paper's figures as printed, ours beside them, and nothing invented where a number is absent."""
+"""tools/tables.py: the paper's figures as printed, ours beside them, and nothing invented where
+a number is absent."""
 
 import importlib.util
 from pathlib import Path
@@ -6,19 +7,29 @@ from pathlib import Path
 import pytest
 
 from dancepipe.errors import ConfigError
-from dancepipe.evaluate.scores import Scores, scores_text
-from dancepipe.evaluate.statistics import Estimate
+from dancepipe.evaluation.scores import Scores, scores_text
+from dancepipe.evaluation.statistics import Estimate
 
-_SPEC = importlib.util.spec_from_file_location("tables", Path(__file__).resolve().parents[1] / "tools" / "tables.py")
+_SPEC = importlib.util.spec_from_file_location(
+    "tables", Path(__file__).resolve().parents[1] / "tools" / "tables.py"
+)
 tables = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(tables)
 
 
 @pytest.fixture
 def scored(tmp_path):
-    protocol = {"pictures": 90, "people": 12, "size_hw": [256, 192], "networks": {"pose": "mediapipe (mediapipe 0)"}}
+    protocol = {
+        "pictures": 90,
+        "people": 12,
+        "size_hw": [256, 192],
+        "networks": {"pose": "mediapipe (mediapipe 0)"},
+    }
     methods = {
-        "network": {"pre": Estimate(7.25, 7.0, 7.5, 90), "fid": Estimate(20.5, None, None, 90, "only 90 pictures")},
+        "network": {
+            "pre": Estimate(7.25, 7.0, 7.5, 90),
+            "fid": Estimate(20.5, None, None, 90, "only 90 pictures"),
+        },
         "copy": {"pre": Estimate(17.25, None, None, 90)},
     }
     path = tmp_path / "scores.json"
@@ -27,7 +38,9 @@ def scored(tmp_path):
 
 
 def row(text: str, name: str) -> list[str]:
-    return next(line for line in text.splitlines() if line.startswith(name)).removeprefix(name).split()
+    return (
+        next(line for line in text.splitlines() if line.startswith(name)).removeprefix(name).split()
+    )
 
 
 def test_the_papers_tables_stand_as_printed():
@@ -38,7 +51,11 @@ def test_the_papers_tables_stand_as_printed():
 
 
 def test_our_numbers_stand_beside_with_what_differs(scored):
-    text = tables.tables({"youtube": [f"ours={scored}", f"copied:copy={scored}"]}, [f"Full={scored}"], ["youtube:ours=12.5"])
+    text = tables.tables(
+        {"youtube": [f"ours={scored}", f"copied:copy={scored}"]},
+        [f"Full={scored}"],
+        ["youtube:ours=12.5"],
+    )
     assert row(text, "ours ") == ["-"] * 8 + ["20.500*", "n/a", "7.25", "12.50%"]
     assert row(text, "copied")[-4:] == ["-", "n/a", "17.25", "-"]
     assert row(text, "Full  ") == ["20.500*", "n/a", "7.25"]

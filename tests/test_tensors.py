@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dancepipe.model.tensors import mask_to_network, to_network, to_picture
+from dancepipe.nn.tensors import mask_to_network, to_network, to_picture
 from dancepipe.records import GREY
 
 ALL_LEVELS = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, 3)
@@ -15,7 +15,11 @@ def test_there_and_back_is_exact(kind):
     pictures = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
     for batch in (pictures, ALL_LEVELS):
         tensors = to_network(kind(batch))
-        assert tensors.dtype == torch.float32 and tensors.shape == (len(batch), 3, *batch.shape[1:3])
+        assert tensors.dtype == torch.float32 and tensors.shape == (
+            len(batch),
+            3,
+            *batch.shape[1:3],
+        )
         np.testing.assert_array_equal(to_picture(tensors).numpy(), batch)
 
 
@@ -24,7 +28,9 @@ def test_range_and_channel_order():
     red[..., 0] = 255
     assert to_network(red)[0, :, 0, 0].tolist() == [1, -1, -1]
     assert to_network(red).is_contiguous(memory_format=torch.channels_last)
-    assert to_network(np.full((1, 2, 2, 3), GREY, np.uint8)).unique().item() == pytest.approx(GREY / 127.5 - 1, abs=1e-6)
+    assert to_network(np.full((1, 2, 2, 3), GREY, np.uint8)).unique().item() == pytest.approx(
+        GREY / 127.5 - 1, abs=1e-6
+    )
 
 
 def test_values_outside_are_clipped_and_half_precision_is_taken():

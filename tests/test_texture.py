@@ -1,11 +1,12 @@
-"""Noise tiles without a seam, textures survive their encoding, mip chains lie where their places say."""
+"""Noise tiles without a seam, textures survive their encoding, mip chains lie where their places
+say."""
 
 import numpy as np
 import pytest
 
 pytest.importorskip("scipy")
 
-from dancepipe.dancers.texture import Texture, build_atlas, fractal_noise, linear, make_texture
+from dancepipe.synthetic.texture import Texture, build_atlas, fractal_noise, linear, make_texture
 
 
 @pytest.mark.parametrize("stretch", [0.5, 1.0, 4.0])
@@ -33,7 +34,9 @@ def test_bumps_are_the_slopes_of_the_height():
     u = np.arange(64) / 64
     height = np.tile(4 * np.sin(2 * np.pi * u), (64, 1)).astype(np.float32)
     bumps = make_texture(np.ones((64, 64, 3)), height=height).bumps / 64
-    np.testing.assert_allclose(bumps[0, :, 0], 4 * 2 * np.pi / 64 * np.cos(2 * np.pi * u), atol=0.02)
+    np.testing.assert_allclose(
+        bumps[0, :, 0], 4 * 2 * np.pi / 64 * np.cos(2 * np.pi * u), atol=0.02
+    )
     assert (bumps[..., 1] == 0).all()
 
 
@@ -41,7 +44,10 @@ def test_atlas_holds_every_level_behind_its_place():
     rng = np.random.default_rng(3)
     textures = [make_texture(rng.random((side, side, 3))) for side in (16, 8)]
     texels, bumps, places = build_atlas(textures)
-    assert places.tolist() == [[0, 16], [16 * 16 + 8 * 8 + 4 * 4, 8]] and len(texels) == len(bumps) == 336 + 80
+    assert (
+        places.tolist() == [[0, 16], [16 * 16 + 8 * 8 + 4 * 4, 8]]
+        and len(texels) == len(bumps) == 336 + 80
+    )
     np.testing.assert_array_equal(texels[:256].reshape(16, 16, 4), textures[0].texels)
     halved = textures[0].texels.reshape(8, 2, 8, 2, 4).mean((1, 3))
     np.testing.assert_allclose(texels[256 : 256 + 64].reshape(8, 8, 4), halved, atol=0.51)

@@ -13,7 +13,9 @@ def at(x, y=180, reach=80.0, score=0.9):
 def test_the_larger_and_the_more_central_person_is_chosen():
     assert choose_person([at(320, reach=50), at(320, reach=90)], SIZE) == 1
     assert choose_person([at(60), at(330), at(600)], SIZE) == 1
-    assert choose_person([at(10, reach=100), at(320, reach=60)], SIZE) == 1  # half as large at the border
+    assert (
+        choose_person([at(10, reach=100), at(320, reach=60)], SIZE) == 1
+    )  # half as large at the border
     assert choose_person([at(10, reach=160), at(320, reach=60)], SIZE) == 0
 
 
@@ -49,7 +51,9 @@ def test_someone_else_is_not_taken_while_the_person_is_away_for_a_moment():
 
 
 def test_after_long_waiting_whoever_is_there_is_followed():
-    chosen = follow([[at(100)]] + [[]] * 100 + [[at(560, reach=20)]], PersonFollower(patience_frames=60))
+    chosen = follow(
+        [[at(100)]] + [[]] * 100 + [[at(560, reach=20)]], PersonFollower(patience_frames=60)
+    )
     assert chosen[-1].center_xy_px[0] == 560
 
 
@@ -70,7 +74,8 @@ def test_nobody_to_choose_from_and_bad_sightings_are_refused():
 
 
 def test_a_neighbour_is_not_taken_in_a_frame_in_which_the_person_is_not_seen():
-    """They stand closer together than a person may step, so nearness alone would take the neighbour."""
+    """They stand closer together than a person may step, so nearness alone would take the
+    neighbour."""
     follower = PersonFollower()
     follower.accept(at(320))
     follower.note_others([at(350)])

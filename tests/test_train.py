@@ -1,4 +1,5 @@
-"""Training: resumed equals straight, killed loses nothing, stage 2 leaves stage 1 alone, and every refusal names itself."""
+"""Training: resumed equals straight, killed loses nothing, stage 2 leaves stage 1 alone, and
+every refusal names itself."""
 
 import json
 import os
@@ -15,17 +16,23 @@ import yaml
 from test_store import write
 
 from dancepipe.config import as_plain
-from dancepipe.errors import ConfigError, DatasetError, OutputError, TrainingDivergedError, WeightsError
-from dancepipe.model.dims import PRESETS
-from dancepipe.model.flow_attention import FlowAttentionNetwork
-from dancepipe.model.loss_weights import LossWeights
-from dancepipe.model.networks import load_networks
-from dancepipe.model.weights import read_tensors
-from dancepipe.train.checkpoint import checkpoints
-from dancepipe.train.options import TrainOptions
-from dancepipe.train.pace import TIMES
-from dancepipe.train.processes import Processes
-from dancepipe.train.train import train
+from dancepipe.errors import (
+    ConfigError,
+    DatasetError,
+    OutputError,
+    TrainingDivergedError,
+    WeightsError,
+)
+from dancepipe.systems.focus_retain.dims import PRESETS
+from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
+from dancepipe.systems.focus_retain.loss_weights import LossWeights
+from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.systems.weights import read_tensors
+from dancepipe.training.checkpoint import checkpoints
+from dancepipe.training.options import TrainOptions
+from dancepipe.training.pace import TIMES
+from dancepipe.training.processes import Processes
+from dancepipe.training.train import train
 
 QUICK = TrainOptions(
     preset="tiny",
@@ -64,10 +71,22 @@ def data(tmp_path_factory):
 
 
 def command(data, out) -> list[str]:
-    """The command line of QUICK. A process of its own: libraries that other tests load may change how denormal numbers are rounded."""
+    """The command line of QUICK. A process of its own: libraries that other tests load may
+    change how denormal numbers are rounded."""
     config = out.parent / "quick.yaml"
     config.write_text(yaml.safe_dump(as_plain(QUICK)))
-    return [sys.executable, "-m", "dancepipe", "train", "--config", str(config), "--data", str(data), "--out", str(out)]
+    return [
+        sys.executable,
+        "-m",
+        "dancepipe",
+        "train",
+        "--config",
+        str(config),
+        "--data",
+        str(data),
+        "--out",
+        str(out),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +97,8 @@ def straight(data, tmp_path_factory):
 
 
 def logged(out) -> dict:
-    """{(stage, step, name): value} without the times. Nothing may be logged twice, by resumed runs neither."""
+    """{(stage, step, name): value} without the times. Nothing may be logged twice, by resumed
+    runs neither."""
     values = {}
     for line in (out / "log.jsonl").read_text().splitlines():
         record = json.loads(line)
@@ -91,12 +111,22 @@ def logged(out) -> dict:
 
 def same_weights(left, right) -> bool:
     left, right = (read_tensors(path / "weights.safetensors")[0] for path in (left, right))
-    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+    return left.keys() == right.keys() and all(
+        torch.equal(left[name], right[name]) for name in left
+    )
 
 
 def test_a_run_leaves_everything_that_one_looks_for(straight):
     names = {path.name for path in straight.iterdir()}
-    assert {"config.yaml", "run.json", "log.jsonl", "weights.safetensors", "stage1.safetensors", "samples", "checkpoints"} <= names
+    assert {
+        "config.yaml",
+        "run.json",
+        "log.jsonl",
+        "weights.safetensors",
+        "stage1.safetensors",
+        "samples",
+        "checkpoints",
+    } <= names
     assert any(name.startswith("events.out.tfevents") for name in names)
     assert sorted(path.name for path in (straight / "samples").iterdir()) == [
         "stage1-0000004.png", "stage1-0000006.png", "stage2-0000004.png",
@@ -106,9 +136,26 @@ def test_a_run_leaves_everything_that_one_looks_for(straight):
     assert networks.dims.size_hw == (32, 32) and networks.enhancer is not None
     assert json.loads((straight / "run.json").read_text())["facts"]["held_out_identities"] == 1
     values = logged(straight)
-    for name in ("flow_image", "l1", "adversarial", "matte", "total", "M_8_mean", "A_4_max", "D_real"):
+    for name in (
+        "flow_image",
+        "l1",
+        "adversarial",
+        "matte",
+        "total",
+        "M_8_mean",
+        "A_4_max",
+        "D_real",
+    ):
         assert (1, 6, name) in values
-    for name in ("l1", "face_l1", "adversarial", "adversarial_face", "matte", "D_f_made", "held_out_l1"):
+    for name in (
+        "l1",
+        "face_l1",
+        "adversarial",
+        "adversarial_face",
+        "matte",
+        "D_f_made",
+        "held_out_l1",
+    ):
         assert (2, 4, name) in values
 
 
@@ -117,10 +164,14 @@ def test_the_configuration_that_was_written_gives_the_same_options(straight):
 
 
 @pytest.mark.parametrize("stage, step", [(1, 2), (1, 6), (2, 2)])
-def test_a_killed_and_resumed_run_equals_a_straight_one_bit_for_bit(data, straight, tmp_path, stage, step):
+def test_a_killed_and_resumed_run_equals_a_straight_one_bit_for_bit(
+    data, straight, tmp_path, stage, step
+):
     out = tmp_path / "run"
     wanted = out / "checkpoints" / f"stage{stage}-{step:07d}"
-    process = subprocess.Popen(command(data, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command(data, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         deadline = time.monotonic() + 120
         while not wanted.exists() and process.poll() is None and time.monotonic() < deadline:
@@ -148,7 +199,17 @@ def test_stage_1_weights_alone_can_be_loaded(straight):
 
 
 def test_the_loss_falls_on_a_data_set_of_drawn_people(data, tmp_path):
-    options = TrainOptions(**{**vars(QUICK), "stage1_steps": 60, "stage2_steps": 1, "batch": 8, "log_every": 5, "sample_every": 1000, "save_every": 1000})
+    options = TrainOptions(
+        **{
+            **vars(QUICK),
+            "stage1_steps": 60,
+            "stage2_steps": 1,
+            "batch": 8,
+            "log_every": 5,
+            "sample_every": 1000,
+            "save_every": 1000,
+        }
+    )
     train(data, tmp_path / "run", options, say=quiet)
     values = logged(tmp_path / "run")
     early = [values[1, step, "l1"] for step in (5, 10, 15)]
@@ -160,14 +221,19 @@ def test_a_dry_run_shows_and_writes_nothing(data, tmp_path, capsys):
     train(data, tmp_path / "run", QUICK, dry_run=True)
     shown = capsys.readouterr().out
     network = FlowAttentionNetwork(PRESETS["tiny"].flow_attention)
-    assert f"flow attention network: {sum(one.numel() for one in network.parameters()) / 1e6:.2f} M parameters" in shown
+    assert (
+        f"flow attention network: {sum(one.numel() for one in network.parameters()) / 1e6:.2f} M "
+        "parameters" in shown
+    )
     assert "enhancer: " in shown and "2 are kept" in shown and "device: cpu" in shown
     assert '"preset": "tiny"' in shown and "20 pictures of 2 people; held out: 1 people" in shown
     assert not (tmp_path / "run").exists()
 
 
-def test_a_term_that_is_not_finite_stops_by_name_and_keeps_the_last_checkpoint(data, tmp_path, monkeypatch):
-    from dancepipe.train import stages
+def test_a_term_that_is_not_finite_stops_by_name_and_keeps_the_last_checkpoint(
+    data, tmp_path, monkeypatch
+):
+    from dancepipe.training import stages
 
     real, calls = stages.stage1_terms, []
 
@@ -196,13 +262,22 @@ def test_refusals(data, straight, tmp_path):
     with pytest.raises(ConfigError, match="torch sees no CUDA GPU|there are . GPUs"):
         train(data, tmp_path / "x", TrainOptions(**{**vars(QUICK), "device": "cuda:9"}), say=quiet)
     with pytest.raises(WeightsError, match="no VGG-19 weights at .*nope.pth"):
-        train(data, tmp_path / "x", TrainOptions(**{**vars(QUICK), "perceptual": "vgg19:nope.pth"}), say=quiet)
+        train(
+            data,
+            tmp_path / "x",
+            TrainOptions(**{**vars(QUICK), "perceptual": "vgg19:nope.pth"}),
+            say=quiet,
+        )
     assert not (tmp_path / "x").exists()
 
 
 def test_weights_that_an_update_broke_are_never_saved(data, tmp_path):
-    options = TrainOptions(**{**vars(QUICK), "learning_rate": 1e30, "stage1_steps": 1, "stage2_steps": 0})
-    with pytest.raises(TrainingDivergedError, match="training diverged: .* not finite after step 1 of stage 1"):
+    options = TrainOptions(
+        **{**vars(QUICK), "learning_rate": 1e30, "stage1_steps": 1, "stage2_steps": 0}
+    )
+    with pytest.raises(
+        TrainingDivergedError, match="training diverged: .* not finite after step 1 of stage 1"
+    ):
         train(data, tmp_path / "run", options, say=quiet)
     assert not list((tmp_path / "run").rglob("*.safetensors"))
 
@@ -212,25 +287,58 @@ def test_other_data_and_fewer_steps_are_refused_on_resume(data, straight, tmp_pa
     write(tmp_path / "other" / "train" / "a.parquet", 12, identity="ann")
     with pytest.raises(ConfigError, match="cannot resume on other data"):
         train(tmp_path / "other", tmp_path / "run", QUICK, resume=True, say=quiet)
-    with pytest.raises(ConfigError, match="4 steps of stage 2 are done already; stage2_steps cannot become 1"):
-        train(data, tmp_path / "run", TrainOptions(**{**vars(QUICK), "stage2_steps": 1}), resume=True, say=quiet)
+    with pytest.raises(
+        ConfigError, match="4 steps of stage 2 are done already; stage2_steps cannot become 1"
+    ):
+        train(
+            data,
+            tmp_path / "run",
+            TrainOptions(**{**vars(QUICK), "stage2_steps": 1}),
+            resume=True,
+            say=quiet,
+        )
 
 
 def test_without_a_terminal_every_logged_step_says_its_pace(data, tmp_path):
     said = []
-    train(data, tmp_path / "run", replace(QUICK, stage1_steps=3, stage2_steps=0, sample_every=100), say=said.append)
-    lines = [line for line in said if line.startswith("stage 1, step ") and "samples/s, data wait" in line and "to go, l1 " in line]
+    train(
+        data,
+        tmp_path / "run",
+        replace(QUICK, stage1_steps=3, stage2_steps=0, sample_every=100),
+        say=said.append,
+    )
+    lines = [
+        line
+        for line in said
+        if line.startswith("stage 1, step ")
+        and "samples/s, data wait" in line
+        and "to go, l1 " in line
+    ]
     assert len(lines) == 3
-    records = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    records = [
+        json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    ]
     assert all(set(TIMES) <= set(record) for record in records if "l1" in record)
 
 
 def test_stage_1_alone_says_so_and_a_log_has_each_step_once(data, tmp_path):
     said = []
-    train(data, tmp_path / "run", TrainOptions(**{**vars(QUICK), "stage1_steps": 3, "stage2_steps": 0, "log_every": 2}), say=said.append)
-    assert load_networks(tmp_path / "run" / "weights.safetensors").enhancer is None and "stage 1 only" in said[-1]
+    train(
+        data,
+        tmp_path / "run",
+        TrainOptions(**{**vars(QUICK), "stage1_steps": 3, "stage2_steps": 0, "log_every": 2}),
+        say=said.append,
+    )
+    assert (
+        load_networks(tmp_path / "run" / "weights.safetensors").enhancer is None
+        and "stage 1 only" in said[-1]
+    )
     values = logged(tmp_path / "run")
-    assert (1, 2, "l1") in values and (1, 3, "l1") in values  # the last step is logged in full, multiple or not
+    assert (1, 2, "l1") in values and (
+        1,
+        3,
+        "l1",
+    ) in values  # the last step is logged in full, multiple or not
 
 
 def test_a_damaged_checkpoint_is_named(data, straight, tmp_path):
@@ -238,7 +346,9 @@ def test_a_damaged_checkpoint_is_named(data, straight, tmp_path):
     shutil.copytree(straight, out)
     file = checkpoints(out)[-1] / "networks.safetensors"
     file.write_bytes(file.read_bytes()[: os.path.getsize(file) // 2])
-    with pytest.raises(WeightsError, match="checkpoint .*stage2-0000004 is damaged; delete that folder"):
+    with pytest.raises(
+        WeightsError, match="checkpoint .*stage2-0000004 is damaged; delete that folder"
+    ):
         train(data, out, QUICK, resume=True, say=quiet)
 
 
@@ -273,7 +383,15 @@ def test_a_log_that_a_crash_tore_is_read_as_far_as_it_is_whole(data, straight, t
 
 
 DAMAGES = {
-    "state.json": ("null", "[]", '{"stage": 1}', '{"stage": "1", "step": 2}', '{"stage": 9, "step": 2}', "{", ""),
+    "state.json": (
+        "null",
+        "[]",
+        '{"stage": 1}',
+        '{"stage": "1", "step": 2}',
+        '{"stage": 9, "step": 2}',
+        "{",
+        "",
+    ),
     "run.json": ("null", "[]", '{"facts": []}', '{"facts": null}', "{", "\xff"),
     "config.yaml": ("null", "- 1", "batch: [", "batch: 2020-13-45", "batch: x"),
 }

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from dancepipe.person.region import Region
-from dancepipe.person.turned_square import TurnedSquare
+from dancepipe.person.blazepose.region import Region
+from dancepipe.person.blazepose.turned_square import TurnedSquare
 
 SQUARES = [
     TurnedSquare((100.0, 80.0), 90.0),

@@ -11,18 +11,19 @@ from people import SIZE_WH, dancer_frames
 from PIL import Image
 
 from dancepipe.errors import BadVideoError, ConfigError
-from dancepipe.evaluate import video
-from dancepipe.evaluate.options import VIDEO_METRICS
-from dancepipe.evaluate.video import score_video
-from dancepipe.evaluate.video_frames import paired_times
-from dancepipe.evaluate.video_sound import RATE_HZ, _offset, sound_scores
+from dancepipe.evaluation import video
+from dancepipe.evaluation.options import VIDEO_METRICS
+from dancepipe.evaluation.video import score_video
+from dancepipe.evaluation.video_frames import paired_times
+from dancepipe.evaluation.video_sound import RATE_HZ, _offset, sound_scores
 from dancepipe.person.finder import open_person_finder
 
 FRAMES = 20
 ALL = tuple(name for name in VIDEO_METRICS if name != "identity")
 open_finder = partial(open_person_finder, mode="video")
 
-# what an unharmed copy stays below, and every fault exceeds; of result less driver, or of the distance from 1
+# what an unharmed copy stays below, and every fault exceeds; of result less driver, or of the
+# distance from 1
 CAUGHT_ABOVE = {
     "frames_missing": 0.5,
     "frames_extra": 0.5,
@@ -51,7 +52,11 @@ def brighter(picture: np.ndarray, index: int) -> np.ndarray:
 def noisy(picture: np.ndarray, index: int) -> np.ndarray:
     """Coarse blotches, new in every frame: no fine detail, no change of the mean."""
     blotches = np.random.default_rng(index).normal(0, 14, (40, 28, 1))
-    blotches = np.asarray(Image.fromarray(blotches[..., 0].astype(np.float32)).resize(SIZE_WH, Image.Resampling.BICUBIC))[..., None]
+    blotches = np.asarray(
+        Image.fromarray(blotches[..., 0].astype(np.float32)).resize(
+            SIZE_WH, Image.Resampling.BICUBIC
+        )
+    )[..., None]
     return (picture + blotches).clip(0, 255).astype(np.uint8)
 
 
@@ -78,12 +83,21 @@ def long_legged(picture: np.ndarray, index: int) -> np.ndarray:
     """The lower half stretched at the cost of the upper one: no larger, but another body."""
     image, (width, height) = Image.fromarray(picture), SIZE_WH
     hips, higher = round(0.52 * height), round(0.37 * height)
-    parts = [((width, higher), (0, 0, width, hips)), ((width, height - higher), (0, hips, width, height))]
-    return np.vstack([np.asarray(image.resize(size, Image.Resampling.LANCZOS, box=box)) for size, box in parts])
+    parts = [
+        ((width, higher), (0, 0, width, hips)),
+        ((width, height - higher), (0, hips, width, height)),
+    ]
+    return np.vstack(
+        [np.asarray(image.resize(size, Image.Resampling.LANCZOS, box=box)) for size, box in parts]
+    )
 
 
 def leaning(picture: np.ndarray, index: int, degrees: float = 12) -> np.ndarray:
-    return np.asarray(Image.fromarray(picture).rotate(degrees, Image.Resampling.BICUBIC, fillcolor=tuple(int(part) for part in picture[2, 2])))
+    return np.asarray(
+        Image.fromarray(picture).rotate(
+            degrees, Image.Resampling.BICUBIC, fillcolor=tuple(int(part) for part in picture[2, 2])
+        )
+    )
 
 
 def toppling(picture: np.ndarray, index: int) -> np.ndarray:
@@ -97,7 +111,9 @@ def fading(picture: np.ndarray, index: int) -> np.ndarray:
 def blurring(picture: np.ndarray, index: int) -> np.ndarray:
     if index < 3:
         return picture
-    small = Image.fromarray(picture).resize((SIZE_WH[0] // 2, SIZE_WH[1] // 2), Image.Resampling.BOX)
+    small = Image.fromarray(picture).resize(
+        (SIZE_WH[0] // 2, SIZE_WH[1] // 2), Image.Resampling.BOX
+    )
     return np.asarray(small.resize(SIZE_WH, Image.Resampling.BICUBIC))
 
 
@@ -138,7 +154,11 @@ def driver(tmp_path_factory):
 def looked_at_once(monkeypatch, driver):
     """The driver is the same for every fault."""
     read = video._read
-    monkeypatch.setattr(video, "_read", lambda path, *rest: _once(path, read, *rest) if path == driver else read(path, *rest))
+    monkeypatch.setattr(
+        video,
+        "_read",
+        lambda path, *rest: _once(path, read, *rest) if path == driver else read(path, *rest),
+    )
 
 
 @cache
@@ -147,20 +167,29 @@ def _once(path, read, *rest):
 
 
 def caught(driver, result) -> set[str]:
-    """What cries out. Every measure must have a number, else that it is silent says nothing; identity alone has its own tests."""
+    """What cries out. Every measure must have a number, else that it is silent says nothing;
+    identity alone has its own tests."""
     scores = score_video(driver, result, ALL, open_finder, bootstrap=0, shown=0)
     found = set()
     for name, limit in CAUGHT_ABOVE.items():
         own, other = scores.methods["result"][name], scores.methods["driver"].get(name)
         assert np.isfinite(own.value), name
-        perfect = other.value if other is not None else 1.0 if name in ("height_ratio", "audio_identical") else 0.0
+        perfect = (
+            other.value
+            if other is not None
+            else 1.0
+            if name in ("height_ratio", "audio_identical")
+            else 0.0
+        )
         if abs(own.value - perfect) > limit:
             found.add(name)
     return found
 
 
 def test_no_measure_is_left_out_of_these_fixtures():
-    assert CAUGHT_ABOVE.keys() == {name for names in VIDEO_METRICS.values() for name in names} - {"identity"}
+    assert CAUGHT_ABOVE.keys() == {name for names in VIDEO_METRICS.values() for name in names} - {
+        "identity"
+    }
 
 
 FAULTS = {
@@ -190,9 +219,16 @@ def write_at(path, frames: list[int], times: list[Fraction]) -> None:
     """These frames of the dance, at these times."""
     pictures = dancer_frames()
     write_test_video(
-        path, len(times), size_wh=SIZE_WH, times=times, time_base=Fraction(1, 15360), draw=lambda index, _: pictures[frames[index]],
-        options={"crf": "10"}, audio=True, audio_seconds=0.8,
-    )  # fmt: skip
+        path,
+        len(times),
+        size_wh=SIZE_WH,
+        times=times,
+        time_base=Fraction(1, 15360),
+        draw=lambda index, _: pictures[frames[index]],
+        options={"crf": "10"},
+        audio=True,
+        audio_seconds=0.8,
+    )
 
 
 def test_a_dropped_frame_is_missed_and_disturbs_nothing_else(tmp_path, driver):
@@ -203,7 +239,11 @@ def test_a_dropped_frame_is_missed_and_disturbs_nothing_else(tmp_path, driver):
 
 def test_a_frame_too_many_is_counted_and_disturbs_nothing_else(tmp_path, driver):
     times = [Fraction(index, 30) for index in range(FRAMES)]
-    write_at(tmp_path / "result.mp4", [*range(10), 9, *range(10, FRAMES)], sorted([*times, Fraction(19, 60)]))
+    write_at(
+        tmp_path / "result.mp4",
+        [*range(10), 9, *range(10, FRAMES)],
+        sorted([*times, Fraction(19, 60)]),
+    )
     assert caught(driver, tmp_path / "result.mp4") == {"frames_extra"}
 
 
@@ -211,13 +251,19 @@ def test_late_sound_is_measured(tmp_path, driver):
     with_late_sound(driver, tmp_path / "result.mp4", Fraction(1, 8))
     assert caught(driver, tmp_path / "result.mp4") == {"audio_offset_seconds", "audio_identical"}
     scores = sound_scores(driver, tmp_path / "result.mp4")
-    assert scores["audio_offset_seconds"] == pytest.approx(0.125, abs=1e-3) and scores["audio_identical"] == 0
+    assert (
+        scores["audio_offset_seconds"] == pytest.approx(0.125, abs=1e-3)
+        and scores["audio_identical"] == 0
+    )
 
 
 def test_equal_sound_lost_sound_and_no_sound(tmp_path, driver):
     assert sound_scores(driver, driver) == {"audio_identical": 1.0, "audio_offset_seconds": 0.0}
     write(tmp_path / "silent.mp4", frames=3, audio=False)
-    lost, silent = sound_scores(driver, tmp_path / "silent.mp4"), sound_scores(tmp_path / "silent.mp4", tmp_path / "silent.mp4")
+    lost, silent = (
+        sound_scores(driver, tmp_path / "silent.mp4"),
+        sound_scores(tmp_path / "silent.mp4", tmp_path / "silent.mp4"),
+    )
     assert lost["audio_identical"] == 0 and np.isnan(lost["audio_offset_seconds"])
     assert silent["audio_identical"] == 1 and np.isnan(silent["audio_offset_seconds"])
 
@@ -225,8 +271,12 @@ def test_equal_sound_lost_sound_and_no_sound(tmp_path, driver):
 def test_reencoded_sound_is_placed_by_its_waveform():
     random = np.random.default_rng(0)
     sound = random.normal(size=2 * RATE_HZ).astype(np.float32)
-    late = np.pad(sound, (800, 0))[: len(sound)] + 0.2 * random.normal(size=len(sound)).astype(np.float32)
-    assert _offset(sound, late) == pytest.approx(0.1) and _offset(late, sound) == pytest.approx(-0.1)
+    late = np.pad(sound, (800, 0))[: len(sound)] + 0.2 * random.normal(size=len(sound)).astype(
+        np.float32
+    )
+    assert _offset(sound, late) == pytest.approx(0.1) and _offset(late, sound) == pytest.approx(
+        -0.1
+    )
     assert np.isnan(_offset(sound, random.normal(size=len(sound)).astype(np.float32)))
 
 
@@ -243,19 +293,35 @@ def test_reencoded_sound_is_placed_by_its_waveform():
     ids=["equal", "dropped", "first dropped", "extra", "a quarter late", "nothing"],
 )
 def test_frames_are_paired_by_their_times(result, paired):
-    assert paired_times([Fraction(index) for index in range(4)], [Fraction(time) for time in result]) == paired
+    assert (
+        paired_times([Fraction(index) for index in range(4)], [Fraction(time) for time in result])
+        == paired
+    )
 
 
 def test_everything_late_is_an_error_of_time(tmp_path, driver):
-    write(tmp_path / "result.mp4", times=[Fraction(index, 30) + Fraction(1, 120) for index in range(FRAMES)], time_base=Fraction(1, 15360))
-    scores = score_video(driver, tmp_path / "result.mp4", ("timing",), open_finder, bootstrap=0, shown=0)
+    write(
+        tmp_path / "result.mp4",
+        times=[Fraction(index, 30) + Fraction(1, 120) for index in range(FRAMES)],
+        time_base=Fraction(1, 15360),
+    )
+    scores = score_video(
+        driver, tmp_path / "result.mp4", ("timing",), open_finder, bootstrap=0, shown=0
+    )
     assert scores.methods["result"]["time_error_seconds"].value == pytest.approx(1 / 120)
     assert scores.methods["result"]["frames_missing"].value == 0
 
 
 def test_short_videos_have_no_drift_and_say_so(tmp_path):
     write(tmp_path / "short.mp4", frames=5)
-    scores = score_video(tmp_path / "short.mp4", tmp_path / "short.mp4", ("drift",), open_finder, bootstrap=0, shown=2)
+    scores = score_video(
+        tmp_path / "short.mp4",
+        tmp_path / "short.mp4",
+        ("drift",),
+        open_finder,
+        bootstrap=0,
+        shown=2,
+    )
     assert scores.not_available["drift_colour"] == "5 frames; drift needs 20"
     assert scores.shown and scores.shown[0][1]["driver"].shape == scores.shown[0][1]["result"].shape
 

@@ -1,4 +1,5 @@
-"""Weight files come back as they were saved; anything else about them is an error that says which."""
+"""Weight files come back as they were saved; anything else about them is an error that says
+which."""
 
 import errno
 import json
@@ -10,11 +11,18 @@ import safetensors.torch
 import torch
 
 from dancepipe.errors import OutputError, WeightsError
-from dancepipe.model.dims import EnhancerDims, FlowAttentionDims, ModelDims
-from dancepipe.model.enhancer import Enhancer
-from dancepipe.model.flow_attention import FlowAttentionNetwork
-from dancepipe.model.networks import load_networks
-from dancepipe.model.weights import WeightsInfo, load_weights, read_tensors, read_weights_info, save_weights, write_tensors
+from dancepipe.systems.focus_retain.dims import EnhancerDims, FlowAttentionDims, ModelDims
+from dancepipe.systems.focus_retain.enhancer import Enhancer
+from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
+from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.systems.weights import (
+    WeightsInfo,
+    load_weights,
+    read_tensors,
+    read_weights_info,
+    save_weights,
+    write_tensors,
+)
 
 DIMS = ModelDims("tiny", (64, 64), FlowAttentionDims(4), EnhancerDims(2, 4))
 
@@ -22,15 +30,24 @@ DIMS = ModelDims("tiny", (64, 64), FlowAttentionDims(4), EnhancerDims(2, 4))
 def drawn(seed=0):
     """Both networks, no two tensors alike."""
     torch.manual_seed(seed)
-    networks = {"flow_attention": FlowAttentionNetwork(DIMS.flow_attention), "enhancer": Enhancer(DIMS.enhancer)}
+    networks = {
+        "flow_attention": FlowAttentionNetwork(DIMS.flow_attention),
+        "enhancer": Enhancer(DIMS.enhancer),
+    }
     for network in networks.values():
         for tensor in network.state_dict().values():
-            tensor.copy_(torch.randn(tensor.shape)) if tensor.is_floating_point() else tensor.fill_(seed + 3)
+            tensor.copy_(torch.randn(tensor.shape)) if tensor.is_floating_point() else tensor.fill_(
+                seed + 3
+            )
     return networks
 
 
 def values(networks):
-    return {f"{name}.{key}": tensor.clone() for name, network in networks.items() for key, tensor in network.state_dict().items()}
+    return {
+        f"{name}.{key}": tensor.clone()
+        for name, network in networks.items()
+        for key, tensor in network.state_dict().items()
+    }
 
 
 def same(one, other):
@@ -70,7 +87,9 @@ def test_round_trip(saved):
 
 
 def test_channels_last_networks_are_saved_alike(saved, tmp_path):
-    networks = {name: network.to(memory_format=torch.channels_last) for name, network in drawn().items()}
+    networks = {
+        name: network.to(memory_format=torch.channels_last) for name, network in drawn().items()
+    }
     save_weights(tmp_path / "other.safetensors", WeightsInfo(DIMS, 2, 1234), networks)
     assert (tmp_path / "other.safetensors").read_bytes() == saved.read_bytes()
 
@@ -85,7 +104,12 @@ def test_header_is_readable_without_this_program(saved):
     with open(saved, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     info = json.loads(header["__metadata__"]["dancepipe"])
-    assert (info["dims"]["preset"], info["dims"]["flow_attention"]["nf"], info["stage"], info["step"]) == ("tiny", 4, 2, 1234)
+    assert (
+        info["dims"]["preset"],
+        info["dims"]["flow_attention"]["nf"],
+        info["stage"],
+        info["step"],
+    ) == ("tiny", 4, 2, 1234)
 
 
 def test_missing_file(tmp_path):
@@ -127,7 +151,9 @@ def test_safetensors_of_another_program(tmp_path):
     ],
 )
 def test_header_of_another_version(saved, record, message):
-    refused(edited(saved, lambda tensors: None, lambda _: {"dancepipe": json.dumps(record)}), message)
+    refused(
+        edited(saved, lambda tensors: None, lambda _: {"dancepipe": json.dumps(record)}), message
+    )
 
 
 def with_record(path, **changes) -> None:
@@ -226,7 +252,9 @@ def test_loaded_networks_are_those_that_were_saved(saved):
 
 def test_other_preset_and_other_dims(saved):
     refused(saved, "other dims: preset tiny, wanted live", dims=replace(DIMS, preset="live"))
-    refused(saved, "enhancer .*'n': 2.*wanted .*'n': 3", dims=replace(DIMS, enhancer=EnhancerDims(3, 4)))
+    refused(
+        saved, "enhancer .*'n': 2.*wanted .*'n': 3", dims=replace(DIMS, enhancer=EnhancerDims(3, 4))
+    )
     refused(saved, r"size_hw \[64, 64\], wanted \[128, 64\]", dims=replace(DIMS, size_hw=(128, 64)))
 
 
@@ -241,8 +269,14 @@ def test_missing_unexpected_and_misshapen_tensors(saved):
             lambda tensors: tensors.update({"enhancer.extra": torch.zeros(1)}),
             "unexpected 1 tensors of enhancer, first 'extra'",
         ),
-        (lambda tensors: tensors.update({"enhancer.picture.bias": torch.zeros(5)}), r"enhancer.picture.bias has shape \(5,\), need \(4,\)"),
-        (lambda tensors: tensors["flow_attention.picture.bias"].fill_(float("nan")), "picture.bias has values that are not finite"),
+        (
+            lambda tensors: tensors.update({"enhancer.picture.bias": torch.zeros(5)}),
+            r"enhancer.picture.bias has shape \(5,\), need \(4,\)",
+        ),
+        (
+            lambda tensors: tensors["flow_attention.picture.bias"].fill_(float("nan")),
+            "picture.bias has values that are not finite",
+        ),
     ):
         saved.write_bytes(whole)
         refused(edited(saved, edit), message)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dancepipe.errors import OutputError
-from dancepipe.whole_file import (
+from dancepipe.files.whole_file import (
     WholeFile,
     check_result,
     make_folder,
@@ -30,7 +30,7 @@ def hold_a_part(folder: Path, kind: str) -> subprocess.Popen:
         "file": f"part = WholeFile({str(folder / 'x.bin')!r}, overwrite=False).part",
         "folder": f"block = whole_folder(Path({str(folder / 'x')!r})); part = block.__enter__()",
     }[kind]
-    head = "import time; from pathlib import Path; from dancepipe.whole_file import *; "
+    head = "import time; from pathlib import Path; from dancepipe.files.whole_file import *; "
     process = subprocess.Popen(
         [sys.executable, "-c", head + code + "; print(part, flush=True); time.sleep(60)"],
         stdout=subprocess.PIPE,
@@ -83,7 +83,9 @@ def test_leftovers_go_when_somebody_writes_there_again(tmp_path):
 
 def test_an_existing_file_stays_unless_it_may_be_replaced(tmp_path):
     (tmp_path / "out.txt").write_text("older")
-    with pytest.raises(OutputError, match="is there already; choose another name, or .*--overwrite"):
+    with pytest.raises(
+        OutputError, match="is there already; choose another name, or .*--overwrite"
+    ):
         check_result(tmp_path / "out.txt", overwrite=False, inputs=())
     check_result(tmp_path / "out.txt", overwrite=True, inputs=())
     write_text(tmp_path / "out.txt", "newer")
@@ -174,7 +176,7 @@ def test_results_keep_the_umask_and_caches_are_private(tmp_path):
 
 def test_many_writers_of_one_folder_take_nothing_from_each_other(tmp_path):
     code = (
-        "import sys; from dancepipe.whole_file import *\n"
+        "import sys; from dancepipe.files.whole_file import *\n"
         "for n in range(150):\n"
         f"    remove_leftovers({str(tmp_path)!r})\n"
         f"    write_text({str(tmp_path)!r} + f'/{{sys.argv[1]}}-{{n}}.txt', str(n))\n"

@@ -1,4 +1,5 @@
-"""Both writers: what they share runs on both; then what only one of them decides is below or in test_write_ffmpeg.py."""
+"""Both writers: what they share runs on both; then what only one of them decides is below or in
+test_write_ffmpeg.py."""
 
 import hashlib
 import os
@@ -45,7 +46,9 @@ def audio_packets(path):
     """(start in seconds, hash) of every packet of the first audio stream."""
     with av.open(str(path)) as container:
         return [
-            (packet.pts * packet.time_base, hashlib.sha1(bytes(packet)).hexdigest()) for packet in container.demux(audio=0) if packet.size
+            (packet.pts * packet.time_base, hashlib.sha1(bytes(packet)).hexdigest())
+            for packet in container.demux(audio=0)
+            if packet.size
         ]
 
 
@@ -53,14 +56,19 @@ def only_files(folder, *names):
     return sorted(entry.name for entry in folder.iterdir()) == sorted(names)
 
 
-@pytest.mark.parametrize("start, bend", [(0, 0), (37, 0), (30030, 0), (41, 13)])  # from 0; odd tick; 1.001 s; varying rate
+@pytest.mark.parametrize(
+    "start, bend", [(0, 0), (37, 0), (30030, 0), (41, 13)]
+)  # from 0; odd tick; 1.001 s; varying rate
 def test_times_are_kept_exactly(tmp_path, writer, start, bend):
     times = [(start + 1001 * k + bend * k * k) * NTSC for k in range(20)]
     out = write_drawn(writer, tmp_path / "a.mp4", times)
     frames, info = read_back(tmp_path / "a.mp4")
     assert [frame.time_seconds for frame in frames] == times
-    assert [read_index(frame.image) for frame in frames] == list(range(20)) and out.frames_written == 20
-    # The last frame is shown as long as the one before; the pipe to ffmpeg carries no durations, there it is the first step.
+    assert [read_index(frame.image) for frame in frames] == list(
+        range(20)
+    ) and out.frames_written == 20
+    # The last frame is shown as long as the one before; the pipe to ffmpeg carries no durations,
+    # there it is the first step.
     last_step = times[-1] - times[-2] if writer is VideoWriter else times[1] - times[0]
     assert abs(info.duration_seconds - (times[-1] - times[0] + last_step)) <= NTSC
     assert only_files(tmp_path, "a.mp4")
@@ -68,7 +76,13 @@ def test_times_are_kept_exactly(tmp_path, writer, start, bend):
 
 @pytest.mark.parametrize(
     "base, step",
-    [(Fraction(1, 90000), 3003), (Fraction(1, 1000), 33), (Fraction(1, 15360), 512), (Fraction(1, 25), 1), (Fraction(1001, 30000), 1)],
+    [
+        (Fraction(1, 90000), 3003),
+        (Fraction(1, 1000), 33),
+        (Fraction(1, 15360), 512),
+        (Fraction(1, 25), 1),
+        (Fraction(1001, 30000), 1),
+    ],
 )
 def test_every_common_time_base(tmp_path, writer, base, step):
     times = [(5 + step * k) * base for k in range(8)]
@@ -79,18 +93,26 @@ def test_every_common_time_base(tmp_path, writer, base, step):
 @pytest.mark.parametrize("start", [0, 30030])
 def test_sound_is_copied_untouched_and_starts_where_it_did(tmp_path, writer, start):
     driver = tmp_path / "driver.mp4"
-    times = write_test_video(driver, times=[(start + 1001 * k) * NTSC for k in range(45)], time_base=NTSC, audio=True)
+    times = write_test_video(
+        driver, times=[(start + 1001 * k) * NTSC for k in range(45)], time_base=NTSC, audio=True
+    )
     said = []
     write_drawn(writer, tmp_path / "a.mp4", times, audio_from=driver, say=said.append)
-    assert len(audio_packets(driver)) > 50 and audio_packets(tmp_path / "a.mp4") == audio_packets(driver)
+    assert len(audio_packets(driver)) > 50 and audio_packets(tmp_path / "a.mp4") == audio_packets(
+        driver
+    )
     assert [frame.time_seconds for frame in read_back(tmp_path / "a.mp4")[0]] == times
     assert said == []
 
 
 def test_sound_can_be_cut_at_a_time(tmp_path, writer):
     driver = tmp_path / "driver.mp4"
-    times = write_test_video(driver, times=[1001 * k * NTSC for k in range(45)], time_base=NTSC, audio=True)
-    write_drawn(writer, tmp_path / "a.mp4", times[:20], audio_from=driver, audio_until_seconds=times[20])
+    times = write_test_video(
+        driver, times=[1001 * k * NTSC for k in range(45)], time_base=NTSC, audio=True
+    )
+    write_drawn(
+        writer, tmp_path / "a.mp4", times[:20], audio_from=driver, audio_until_seconds=times[20]
+    )
     kept = audio_packets(tmp_path / "a.mp4")
     assert kept == audio_packets(driver)[: len(kept)]
     assert abs(kept[-1][0] - times[20]) < Fraction(1, 20)
@@ -98,7 +120,9 @@ def test_sound_can_be_cut_at_a_time(tmp_path, writer):
 
 def test_a_driver_without_sound_adds_none(tmp_path, writer):
     times = write_test_video(tmp_path / "driver.mp4", 5)
-    write_drawn(writer, tmp_path / "a.mp4", times, Fraction(1, 30), audio_from=tmp_path / "driver.mp4")
+    write_drawn(
+        writer, tmp_path / "a.mp4", times, Fraction(1, 30), audio_from=tmp_path / "driver.mp4"
+    )
     assert read_back(tmp_path / "a.mp4")[1].audio_codec is None
 
 
@@ -118,8 +142,16 @@ def test_a_driver_without_sound_adds_none(tmp_path, writer):
 )
 def test_container_rules_for_sound(tmp_path, writer, source, audio_codec, result, copied):
     driver, path, said = tmp_path / source, tmp_path / result, []
-    codec = "libvpx-vp9" if source.endswith("webm") else "mpeg4" if source.endswith("avi") else "libx264"
-    times = write_test_video(driver, 30, 30, codec=codec, audio=True, audio_codec=audio_codec, time_base=Fraction(1, 30))
+    codec = (
+        "libvpx-vp9"
+        if source.endswith("webm")
+        else "mpeg4"
+        if source.endswith("avi")
+        else "libx264"
+    )
+    times = write_test_video(
+        driver, 30, 30, codec=codec, audio=True, audio_codec=audio_codec, time_base=Fraction(1, 30)
+    )
     write_drawn(
         writer,
         path,
@@ -132,9 +164,13 @@ def test_container_rules_for_sound(tmp_path, writer, source, audio_codec, result
     before, after = audio_packets(driver), audio_packets(path)
     assert ([digest for _, digest in before] == [digest for _, digest in after]) == copied
     assert any("re-encoded" in words for words in said) != copied
-    assert abs(after[0][0] - before[0][0]) < Fraction(5, 100)  # an encoder's priming lies before the start
+    assert abs(after[0][0] - before[0][0]) < Fraction(
+        5, 100
+    )  # an encoder's priming lies before the start
     with av.open(str(path)) as container:
-        loudness = [np.abs(frame.to_ndarray().astype(float)).mean() for frame in container.decode(audio=0)]
+        loudness = [
+            np.abs(frame.to_ndarray().astype(float)).mean() for frame in container.decode(audio=0)
+        ]
         end = max((packet_end for packet_end, _ in after))
     assert np.median(loudness) > 0 and abs(end - 1) < Fraction(1, 10)
 
@@ -145,11 +181,16 @@ def test_aac_of_a_transport_stream_gets_into_mp4(tmp_path, writer):
         times, base = [frame.time_seconds for frame in video], video.info.time_base
     write_drawn(writer, tmp_path / "a.mp4", times, base, audio_from=tmp_path / "driver.ts")
     assert [frame.time_seconds for frame in read_back(tmp_path / "a.mp4")[0]] == times
-    assert abs(audio_packets(tmp_path / "a.mp4")[0][0] - audio_packets(tmp_path / "driver.ts")[0][0]) < Fraction(1, 1000)
+    assert abs(
+        audio_packets(tmp_path / "a.mp4")[0][0] - audio_packets(tmp_path / "driver.ts")[0][0]
+    ) < Fraction(1, 1000)
 
 
 def test_metadata_comes_back(tmp_path, writer):
-    tags = {"comment": "synthetic media: a picture animated by a computer = 100 %", "synthetic_media": "yes"}
+    tags = {
+        "comment": "synthetic media: a picture animated by a computer = 100 %",
+        "synthetic_media": "yes",
+    }
     for name in ("a.mp4", "a.mkv", "a.mov"):
         write_drawn(writer, tmp_path / name, [0, 1], Fraction(1), metadata=tags)
         with av.open(str(tmp_path / name)) as container:
@@ -167,16 +208,27 @@ def test_colours_are_bt709_and_tagged(tmp_path, writer):
     with av.open(str(tmp_path / "a.mp4")) as container:
         frame = next(container.decode(video=0))
         context = container.streams.video[0].codec_context
-        assert (context.colorspace, context.color_primaries, context.color_trc, context.color_range, context.pix_fmt) == (
+        assert (
+            context.colorspace,
+            context.color_primaries,
+            context.color_trc,
+            context.color_range,
+            context.pix_fmt,
+        ) == (
             1,
             1,
             1,
             1,
             "yuv420p",
         )
-        planes = [np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)[8, 8] for plane in frame.planes]
+        planes = [
+            np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)[8, 8]
+            for plane in frame.planes
+        ]
     red, green, blue = 30, 200, 60
-    luma = 16 + 219 / 255 * (0.2126 * red + 0.7152 * green + 0.0722 * blue)  # ITU-R BT.709, limited range
+    luma = 16 + 219 / 255 * (
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
+    )  # ITU-R BT.709, limited range
     assert abs(planes[0] - luma) <= 2
     assert np.abs(read_back(tmp_path / "a.mp4")[0][0].image.astype(int) - image).max() <= 4
 
@@ -185,7 +237,9 @@ def test_odd_sizes_repeat_the_edge(tmp_path, writer):
     write_drawn(writer, tmp_path / "a.mp4", [0, 1, 2], Fraction(1), size_wh=(97, 65), crf=5)
     frames, info = read_back(tmp_path / "a.mp4")
     assert info.size_wh == (98, 66)
-    assert np.abs(frames[1].image[:, 97].astype(int) - frames[1].image[:, 96]).max() < 40 and corners_upright(frames[1].image[:65, :97])
+    assert np.abs(
+        frames[1].image[:, 97].astype(int) - frames[1].image[:, 96]
+    ).max() < 40 and corners_upright(frames[1].image[:65, :97])
 
 
 def test_the_index_comes_first(tmp_path, writer):
@@ -197,13 +251,17 @@ def test_the_index_comes_first(tmp_path, writer):
 def test_the_level_fits_the_rate_not_the_tick(tmp_path, writer):
     write_drawn(writer, tmp_path / "a.mp4", [1001 * k * NTSC for k in range(5)])
     with av.open(str(tmp_path / "a.mp4")) as container:
-        assert container.streams.video[0].codec_context.level <= 31  # 62 with a rate of 30000 per second
+        assert (
+            container.streams.video[0].codec_context.level <= 31
+        )  # 62 with a rate of 30000 per second
 
 
 def test_a_single_frame_is_a_video(tmp_path, writer):
     write_drawn(writer, tmp_path / "a.mp4", [Fraction(1, 3)], Fraction(1, 30))
     frames, info = read_back(tmp_path / "a.mp4")
-    assert [frame.time_seconds for frame in frames] == [Fraction(1, 3)] and info.duration_seconds > 0
+    assert [frame.time_seconds for frame in frames] == [
+        Fraction(1, 3)
+    ] and info.duration_seconds > 0
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, ValueError, OutputError])
@@ -217,7 +275,9 @@ def test_failing_inside_leaves_nothing_and_keeps_what_was_there(tmp_path, writer
             for k in range(frames):
                 out.write(draw_picture(k, (96, 64)), Fraction(k, 30))
             raise failure("stop")
-    assert (tmp_path / "a.mp4").read_bytes() == b"an older result" and only_files(tmp_path, "a.mp4", "driver.mp4")
+    assert (tmp_path / "a.mp4").read_bytes() == b"an older result" and only_files(
+        tmp_path, "a.mp4", "driver.mp4"
+    )
 
 
 def test_an_older_result_stays_until_the_new_one_is_whole(tmp_path, writer):
@@ -261,7 +321,13 @@ def test_a_missing_audio_file_is_refused_before_work(tmp_path, writer):
 
 def test_sound_alone_may_be_the_source_of_sound(tmp_path, writer):
     write_test_sound(tmp_path / "sound.m4a")
-    write_drawn(writer, tmp_path / "a.mp4", [Fraction(k, 30) for k in range(15)], Fraction(1, 30), audio_from=tmp_path / "sound.m4a")
+    write_drawn(
+        writer,
+        tmp_path / "a.mp4",
+        [Fraction(k, 30) for k in range(15)],
+        Fraction(1, 30),
+        audio_from=tmp_path / "sound.m4a",
+    )
     assert audio_packets(tmp_path / "a.mp4") == audio_packets(tmp_path / "sound.m4a")
 
 
@@ -275,7 +341,12 @@ def noise_until_full(writer, path):
 def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, writer):
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk], capture_output=True).returncode != 0:
+    if (
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk], capture_output=True
+        ).returncode
+        != 0
+    ):
         pytest.skip("mounting a small file system needs root")
     try:
         with pytest.raises(OutputError, match="No space left on device"):
@@ -340,7 +411,10 @@ def test_rounded_times_are_said(tmp_path, writer):
     times = [1001 * k * NTSC for k in range(5)]
     write_drawn(writer, tmp_path / "a.mkv", times, say=said.append)
     assert len(said) == 1 and "milliseconds" in said[0]
-    assert max(abs(frame.time_seconds - time) for frame, time in zip(read_back(tmp_path / "a.mkv")[0], times)) <= Fraction(1, 2000)
+    assert max(
+        abs(frame.time_seconds - time)
+        for frame, time in zip(read_back(tmp_path / "a.mkv")[0], times)
+    ) <= Fraction(1, 2000)
 
 
 def test_matroska_keeps_pictures_where_they_were_when_the_sound_starts_earlier(tmp_path, writer):
@@ -350,7 +424,9 @@ def test_matroska_keeps_pictures_where_they_were_when_the_sound_starts_earlier(t
     before, after = audio_packets(driver), audio_packets(tmp_path / "a.mkv")
     assert before[0][0] < 0  # the encoder's priming
     assert [frame.time_seconds for frame in read_back(tmp_path / "a.mkv")[0]] == times
-    assert [digest for _, digest in before] == [digest for _, digest in after] and abs(before[0][0] - after[0][0]) <= Fraction(1, 1000)
+    assert [digest for _, digest in before] == [digest for _, digest in after] and abs(
+        before[0][0] - after[0][0]
+    ) <= Fraction(1, 1000)
 
 
 def test_a_finished_file_that_lost_frames_is_not_published(tmp_path):
@@ -383,9 +459,16 @@ def test_nvenc_writes_where_it_works(tmp_path):
     if encoders.encoder_failure("h264_nvenc") is not None:
         pytest.skip("no NVENC encoder on this machine")
     write_drawn(
-        VideoWriter, tmp_path / "a.mp4", [Fraction(k, 25) for k in range(10)], Fraction(1, 25), size_wh=(320, 240), codec="h264_nvenc"
+        VideoWriter,
+        tmp_path / "a.mp4",
+        [Fraction(k, 25) for k in range(10)],
+        Fraction(1, 25),
+        size_wh=(320, 240),
+        codec="h264_nvenc",
     )
-    assert [read_index(frame.image) for frame in read_back(tmp_path / "a.mp4")[0]] == list(range(10))
+    assert [read_index(frame.image) for frame in read_back(tmp_path / "a.mp4")[0]] == list(
+        range(10)
+    )
 
 
 def test_unknown_encoder_names_are_refused(tmp_path):

@@ -13,10 +13,10 @@ from pathlib import Path
 _LOADED = [
     "ai_edge_litert.interpreter",
     "dancepipe.cli",
-    "dancepipe.animate.animate",
-    "dancepipe.build_dataset.build",
-    "dancepipe.train.train",
-    "dancepipe.evaluate.evaluate",
+    "dancepipe.rendering.animate",
+    "dancepipe.building.build",
+    "dancepipe.training.train",
+    "dancepipe.evaluation.evaluate",
     "torch.utils.tensorboard",
     "warm",
 ]
@@ -38,7 +38,8 @@ class Ended:
 
 
 def start(arguments: list[str], said: Path, together=None) -> multiprocessing.Process:
-    """Begin a command; what it says goes to the file `said`. together: a barrier to wait at first."""
+    """Begin a command; what it says goes to the file `said`. together: a barrier to wait at
+    first."""
     arguments = [str(argument) for argument in arguments]
     process = CONTEXT.Process(target=_run, args=(arguments, str(said), together))
     process.start()

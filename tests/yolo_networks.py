@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dancepipe.person.pose_yolo import _prepare_environment
-from dancepipe.person.skeleton import JOINTS
+from dancepipe.person.backends.pose_yolo import _prepare_environment
+from dancepipe.pose.skeleton import JOINTS
 
 COCO = (
-    "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist "
+    "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow "
+    "right_elbow left_wrist right_wrist "
     "left_hip right_hip left_knee right_knee left_ankle right_ankle"
 ).split()
 
@@ -30,7 +31,9 @@ def tiny_pose_file(task_yaml: str = "yolo11n-pose.yaml") -> Path:
     """A .pt file with random weights; without anything downloaded."""
     import torch
 
-    os.environ.setdefault("YOLO_CONFIG_DIR", str(_folder()))  # before the first import of ultralytics
+    os.environ.setdefault(
+        "YOLO_CONFIG_DIR", str(_folder())
+    )  # before the first import of ultralytics
     _prepare_environment(offline=True)
     from ultralytics import YOLO
 
@@ -56,7 +59,13 @@ def seeing(poses, calls=None):
             keypoints[i, :, :2] = [points[JOINTS.index(name)] for name in COCO]
             keypoints[i, :, 2] = [pose.confidence[JOINTS.index(name)] for name in COCO]
         return [
-            Results(image, "", {0: "person"}, boxes=torch.from_numpy(boxes).float(), keypoints=torch.from_numpy(keypoints).float())
+            Results(
+                image,
+                "",
+                {0: "person"},
+                boxes=torch.from_numpy(boxes).float(),
+                keypoints=torch.from_numpy(keypoints).float(),
+            )
         ]
 
     return predict

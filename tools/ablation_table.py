@@ -1,4 +1,5 @@
-"""What tools/ablation.py found, for reading and for looking: the paper's Table 2 with ours beside, and pictures by every arm."""
+"""What tools/ablation.py found, for reading and for looking: the paper's Table 2 with ours
+beside, and pictures by every arm."""
 
 import json
 from pathlib import Path
@@ -10,17 +11,25 @@ from tables import PAPER_TABLE_1, PAPER_TABLE_2
 
 from dancepipe.config import read_yaml
 from dancepipe.device import pick_device
-from dancepipe.evaluate.baselines import baseline_pictures
-from dancepipe.evaluate.measures import MEASURES
-from dancepipe.evaluate.options import EvaluateOptions
-from dancepipe.evaluate.pair_list import HeldOut, drawn_pairs
-from dancepipe.evaluate.render import PairRenderer
-from dancepipe.evaluate.scores import aligned, is_clear, read_scores, shown
-from dancepipe.evaluate.statistics import Estimate, Resamples
-from dancepipe.model.networks import load_networks
-from dancepipe.train.options import TrainOptions
+from dancepipe.evaluation.baselines import baseline_pictures
+from dancepipe.evaluation.measures import MEASURES
+from dancepipe.evaluation.options import EvaluateOptions
+from dancepipe.evaluation.pair_list import HeldOut, drawn_pairs
+from dancepipe.evaluation.render import PairRenderer
+from dancepipe.evaluation.scores import aligned, is_clear, read_scores, shown
+from dancepipe.evaluation.statistics import Estimate, Resamples
+from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.training.options import TrainOptions
 
-COLUMNS = {"fid": "FID", "lpips": "LPIPS", "pre": "PRE (px)", "found": "found", "hf": "hf", "l1_box": "L1 box", "ssim_box": "SSIM box"}
+COLUMNS = {
+    "fid": "FID",
+    "lpips": "LPIPS",
+    "pre": "PRE (px)",
+    "found": "found",
+    "hf": "hf",
+    "l1_box": "L1 box",
+    "ssim_box": "SSIM box",
+}
 _PAPER = {"GFLA": PAPER_TABLE_1["GFLA"]["youtube"][:3], **PAPER_TABLE_2}
 _NETWORK = "network"
 _SHOWN_PEOPLE = 6
@@ -28,23 +37,57 @@ _SIDE_PX, _TITLE_PX = 160, 14
 
 
 def table(out: Path, titles: dict[str, str], options: dict[str, TrainOptions]) -> str:
-    """The text, from the scores.json of the arms. titles, options: by name of the arm, the first one is what the others are compared with."""
+    """The text, from the scores.json of the arms. titles, options: by name of the arm, the first
+    one is what the others are compared with."""
     records = {name: read_scores(out / name / "scores.json") for name in titles}
     first, *others = records
     rows = [["", *COLUMNS.values()]]
-    rows += [[f"{title} (paper)", *(f"{value:g}" for value in values), *["-"] * (len(COLUMNS) - len(values))] for title, values in _PAPER.items()]
+    rows += [
+        [
+            f"{title} (paper)",
+            *(f"{value:g}" for value in values),
+            *["-"] * (len(COLUMNS) - len(values)),
+        ]
+        for title, values in _PAPER.items()
+    ]
     rows += [[titles[name], *_cells(record, _NETWORK)] for name, record in records.items()]
-    rows += [[method, *_cells(records[first], method)] for method in records[first]["methods"] if method != _NETWORK]
-    lines = [_budget(records[first], options[first]), "", *aligned(rows), "", f"paired: {titles[first]} less the other (* : clear of 0)"]
+    rows += [
+        [method, *_cells(records[first], method)]
+        for method in records[first]["methods"]
+        if method != _NETWORK
+    ]
+    lines = [
+        _budget(records[first], options[first]),
+        "",
+        *aligned(rows),
+        "",
+        f"paired: {titles[first]} less the other (* : clear of 0)",
+    ]
     measures = [name for name in COLUMNS if name != "fid"]
     rows = [["", *(COLUMNS[name] for name in measures)]]
-    rows += [[titles[name], *_differences(records[first], records[name], measures)] for name in others]
-    lines += [*aligned(rows), "", *(f"{titles[name]}: {_trained(out / name, options[name])}" for name in records)]
+    rows += [
+        [titles[name], *_differences(records[first], records[name], measures)] for name in others
+    ]
+    lines += [
+        *aligned(rows),
+        "",
+        *(f"{titles[name]}: {_trained(out / name, options[name])}" for name in records),
+    ]
     if "gfla" in options and options["gfla"].weights.flow_image:
-        lines.append("GFLA without a perceptual network has no correctness term: its flow learns from eq. 5 instead, as the others' does")
-    lines += [f"{COLUMNS.get(name, name)} n/a: {reason}" for name, reason in records[first]["not_available"].items() if name in COLUMNS]
+        lines.append(
+            "GFLA without a perceptual network has no correctness term: its flow learns from eq. "
+            "5 instead, as the others' does"
+        )
+    lines += [
+        f"{COLUMNS.get(name, name)} n/a: {reason}"
+        for name, reason in records[first]["not_available"].items()
+        if name in COLUMNS
+    ]
     lines += records[first]["notes"]
-    lines.append("The paper's rows are of its own data, weights and estimators (docs/protocol.md): read them for the order, not for the numbers.")
+    lines.append(
+        "The paper's rows are of its own data, weights and estimators (docs/protocol.md): read "
+        "them for the order, not for the numbers."
+    )
     return "\n".join(lines)
 
 
@@ -56,15 +99,28 @@ def _estimate(record: dict, method: str, name: str) -> Estimate | None:
 
 
 def _cells(record: dict, method: str) -> list[str]:
-    return ["n/a" if name in record["not_available"] else shown(_estimate(record, method, name), MEASURES[name].digits) for name in COLUMNS]
+    return [
+        "n/a"
+        if name in record["not_available"]
+        else shown(_estimate(record, method, name), MEASURES[name].digits)
+        for name in COLUMNS
+    ]
 
 
 def _differences(record: dict, other: dict, measures: list[str]) -> list[str]:
-    """Cells of the paired differences, people drawn together. The pairs are the same: the same data, seed and size."""
-    resamples = Resamples([item["identity"] for item in record["items"]], record["protocol"]["options"]["bootstrap"], record["protocol"]["options"]["seed"])
+    """Cells of the paired differences, people drawn together. The pairs are the same: the same
+    data, seed and size."""
+    resamples = Resamples(
+        [item["identity"] for item in record["items"]],
+        record["protocol"]["options"]["bootstrap"],
+        record["protocol"]["options"]["seed"],
+    )
     cells = []
     for name in measures:
-        ours, theirs = (np.array([item["methods"][_NETWORK].get(name) for item in one["items"]], np.float64) for one in (record, other))
+        ours, theirs = (
+            np.array([item["methods"][_NETWORK].get(name) for item in one["items"]], np.float64)
+            for one in (record, other)
+        )
         if not np.isfinite(ours - theirs).any():
             cells.append("-")
             continue
@@ -77,8 +133,10 @@ def _budget(record: dict, options: TrainOptions) -> str:
     protocol = record["protocol"]
     height, width = protocol["size_hw"]
     return (
-        f"{protocol['pictures']} pairs of {protocol['people']} held-out people at {width} x {height}; preset {options.preset}, batch {options.batch}, "
-        f"prior {options.prior}, perceptual network {options.perceptual}, seed {options.seed}; each number with its 95 % interval over people"
+        f"{protocol['pictures']} pairs of {protocol['people']} held-out people at {width} x "
+        f"{height}; preset {options.preset}, batch {options.batch}, "
+        f"prior {options.prior}, perceptual network {options.perceptual}, seed {options.seed}; "
+        "each number with its 95 % interval over people"
     )
 
 
@@ -87,30 +145,54 @@ def _trained(run: Path, options: TrainOptions) -> str:
     lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()
     seconds = json.loads(lines[-1])["seconds"] if lines else 0
     shared = read_yaml(run / "config.yaml")["init"]
-    stage1 = f"{options.stage1_steps} steps of stage 1" + (f" (those of {Path(shared).parent.name})" if shared else "")
+    stage1 = f"{options.stage1_steps} steps of stage 1" + (
+        f" (those of {Path(shared).parent.name})" if shared else ""
+    )
     return f"{stage1}, {options.stage2_steps} of stage 2; {seconds:.0f} s of training of its own"
 
 
 def sheet(path: Path, data: Path, weights: dict[str, Path], scoring: EvaluateOptions) -> None:
-    """One row a person, the first scored pair of each: reference, target, limb warp, and every arm (title -> weights)."""
+    """One row a person, the first scored pair of each: reference, target, limb warp, and every
+    arm (title -> weights)."""
     device, split = pick_device(scoring.device, say=lambda text: None), HeldOut(data)
     pairs, _ = drawn_pairs(split, scoring.pairs_per_person, scoring.min_pose_change, scoring.seed)
     pairs = list({pair.identity: pair for pair in reversed(pairs)}.values())[::-1][:_SHOWN_PEOPLE]
     size_hw = load_networks(next(iter(weights.values()))).dims.size_hw
-    references, targets = ([split.picture(key, size_hw) for key in keys] for keys in zip(*((pair.reference, pair.target) for pair in pairs)))
-    images, masks = (torch.from_numpy(np.stack([getattr(one, name) for one in references])) for name in ("image", "mask"))
-    joints_r, joints_t = (torch.from_numpy(np.stack([one.pose.as_array() for one in side])) for side in (references, targets))
+    references, targets = (
+        [split.picture(key, size_hw) for key in keys]
+        for keys in zip(*((pair.reference, pair.target) for pair in pairs))
+    )
+    images, masks = (
+        torch.from_numpy(np.stack([getattr(one, name) for one in references]))
+        for name in ("image", "mask")
+    )
+    joints_r, joints_t = (
+        torch.from_numpy(np.stack([one.pose.as_array() for one in side]))
+        for side in (references, targets)
+    )
     columns = {"reference": images.numpy(), "target": np.stack([one.image for one in targets])}
-    columns["limb warp"] = baseline_pictures("limb-warp", images, masks, joints_r, joints_t, device).numpy()
+    columns["limb warp"] = baseline_pictures(
+        "limb-warp", images, masks, joints_r, joints_t, device
+    ).numpy()
     for title, file in weights.items():
-        columns[title] = PairRenderer(load_networks(file), device, scoring.precision)(images, masks, joints_r, joints_t).numpy()
-    cells = [np.concatenate([_scaled(picture) for picture in column]) for column in columns.values()]
+        columns[title] = PairRenderer(load_networks(file), device, scoring.precision)(
+            images, masks, joints_r, joints_t
+        ).numpy()
+    cells = [
+        np.concatenate([_scaled(picture) for picture in column]) for column in columns.values()
+    ]
     titles = Image.new("RGB", (sum(cell.shape[1] for cell in cells), _TITLE_PX), "white")
     for index, title in enumerate(columns):
         ImageDraw.Draw(titles).text((index * cells[0].shape[1] + 2, 1), title, fill="black")
-    Image.fromarray(np.concatenate([np.asarray(titles), np.concatenate(cells, 1)])).save(path, quality=90)
+    Image.fromarray(np.concatenate([np.asarray(titles), np.concatenate(cells, 1)])).save(
+        path, quality=90
+    )
 
 
 def _scaled(picture: np.ndarray) -> np.ndarray:
     height, width = picture.shape[:2]
-    return np.asarray(Image.fromarray(picture).resize((round(width * _SIDE_PX / height), _SIDE_PX), Image.Resampling.LANCZOS))
+    return np.asarray(
+        Image.fromarray(picture).resize(
+            (round(width * _SIDE_PX / height), _SIDE_PX), Image.Resampling.LANCZOS
+        )
+    )

@@ -8,13 +8,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from dancepipe.dancers.assets import load_assets
-from dancepipe.dancers.flow import exact_flow
-from dancepipe.dancers.frames import FrameOptions, dancer_frames, frames_of_person
-from dancepipe.dancers.person import draw_person
-from dancepipe.dancers.stream import DancerPairs, StreamOptions
-from dancepipe.render_dancers.options import RenderDancersOptions
-from dancepipe.render_dancers.render_dancers import render_dancers
+from dancepipe.filming.options import RenderDancersOptions
+from dancepipe.filming.render_dancers import render_dancers
+from dancepipe.synthetic.assets import load_assets
+from dancepipe.synthetic.flow import exact_flow
+from dancepipe.synthetic.frames import FrameOptions, dancer_frames, frames_of_person
+from dancepipe.synthetic.person import draw_person
+from dancepipe.synthetic.stream import DancerPairs, StreamOptions
 
 
 def seconds_a_streamed_pair(folder: Path, settings: FrameOptions, blocks: int = 5) -> float:
@@ -30,8 +30,12 @@ def seconds_a_streamed_pair(folder: Path, settings: FrameOptions, blocks: int = 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--assets", help="the asset pack; default: environment variable DANCEPIPE_DANCERS")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--assets", help="the asset pack; default: environment variable DANCEPIPE_DANCERS"
+    )
     parser.add_argument("--identities", type=int, default=12)
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--size", type=int, default=256)
@@ -54,15 +58,29 @@ def main() -> None:
         for frame in made:
             exact_flow(person.figure, frame.view, made[0].view)
     per_flow = (time.process_time() - started) / count
-    print(f"one core, {options.size} px, 2 x 2 samples: {1e3 * per_frame:.1f} ms a frame = {1 / per_frame:.0f} frames a second")
+    print(
+        f"one core, {options.size} px, 2 x 2 samples: {1e3 * per_frame:.1f} ms a frame = "
+        f"{1 / per_frame:.0f} frames a second"
+    )
     together = 1 / (per_frame + per_person / options.frames)
-    print(f"a person is drawn in {per_person:.2f} s; with {options.frames} frames each that makes {together:.0f} frames a second")
+    print(
+        f"a person is drawn in {per_person:.2f} s; with {options.frames} frames each that makes "
+        f"{together:.0f} frames a second"
+    )
     print(f"exact flow and visibility: {1e3 * per_flow:.1f} ms a frame more")
     del frames, people
 
-    for damage, name in (({}, "exact"), ({"degraded": True, "detected_share": 0.5}, "as for the weights that ship")):
-        per_pair = seconds_a_streamed_pair(assets.folder, FrameOptions(size_px=options.size, **damage))
-        print(f"streamed to `train --stream`, blocks of 32, with flow, {name}: {1e3 * per_pair:.0f} ms a pair = {1 / per_pair:.0f} pairs a second and core")
+    for damage, name in (
+        ({}, "exact"),
+        ({"degraded": True, "detected_share": 0.5}, "as for the weights that ship"),
+    ):
+        per_pair = seconds_a_streamed_pair(
+            assets.folder, FrameOptions(size_px=options.size, **damage)
+        )
+        print(
+            f"streamed to `train --stream`, blocks of 32, with flow, {name}: "
+            f"{1e3 * per_pair:.0f} ms a pair = {1 / per_pair:.0f} pairs a second and core"
+        )
 
     seconds = {}
     for workers in (1, 2):
@@ -77,8 +95,14 @@ def main() -> None:
             )
             seconds[workers] = render_dancers(Path(folder), made, say=lambda line: None).seconds
     total = 4 * count
-    rates = f"{total / seconds[1]:.0f} frames a second with one worker, {total / seconds[2]:.0f} with two"
-    print(f"whole command, written as a data set: {rates}, {seconds[1] / seconds[2]:.2f} times as fast")
+    rates = (
+        f"{total / seconds[1]:.0f} frames a second with one worker, {total / seconds[2]:.0f} "
+        "with two"
+    )
+    print(
+        f"whole command, written as a data set: {rates}, {seconds[1] / seconds[2]:.2f} times as "
+        "fast"
+    )
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def luma(frame: av.VideoFrame):
 
 def similarity(frames: list, stream_file: io.BytesIO) -> float:
     """Mean SSIM of the luma."""
-    from dancepipe.evaluate.pixels import ssim_map
+    from dancepipe.evaluation.pixels import ssim_map
 
     stream_file.seek(0)
     with av.open(stream_file) as container:

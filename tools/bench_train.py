@@ -1,10 +1,12 @@
-"""The training step of stage 1, and the forward pass of one frame, against the naive arrangement of the same arithmetic.
+"""The training step of stage 1, and the forward pass of one frame, against the naive arrangement of
+the same arithmetic.
 
     python tools/bench_train.py [--preset base] [--side-px 256] [--batch 2] [--rounds 3] [--compile]
 
-Naive is GFLA's: local attention with its window^2 copies, the reference encoded anew for every frame, tensors in NCHW, PyTorch's
-instance norm. Weights and numbers are the same, which is checked first. On the CPU, CPU time of one thread is measured, since
-wall time is at the mercy of other programs; rounds are interleaved, and the ratios are of times of one round: median of the rounds.
+Naive is GFLA's: local attention with its window^2 copies, the reference encoded anew for every
+frame, tensors in NCHW, PyTorch's instance norm. Weights and numbers are the same, which is checked
+first. On the CPU, CPU time of one thread is measured, since wall time is at the mercy of other
+programs; rounds are interleaved, and the ratios are of times of one round: median of the rounds.
 """
 
 import argparse
@@ -12,22 +14,23 @@ import statistics
 import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from unittest.mock import patch
 
 import torch
 import torch.nn.functional as F
 
-from dancepipe.model import blocks
-from dancepipe.model.dims import PRESETS
-from dancepipe.model.local_attention import LocalAttention, literal_local_attention
-from dancepipe.model.loss_weights import LossWeights
-from dancepipe.model.perceptual import open_perceptual
-from dancepipe.model.prior import limb_prior
-from dancepipe.person.draw import heat_maps, joint_map
-from dancepipe.train.inputs import NetworkPair
-from dancepipe.train.options import TrainOptions
-from dancepipe.train.processes import Processes
-from dancepipe.train.stages import Stage1
+from dancepipe.losses.perceptual import open_perceptual
+from dancepipe.nn import blocks
+from dancepipe.nn.local_attention import LocalAttention, literal_local_attention
+from dancepipe.pose.draw import heat_maps, joint_map
+from dancepipe.priors.limbs import limb_prior
+from dancepipe.systems.focus_retain.dims import PRESETS
+from dancepipe.systems.focus_retain.loss_weights import LossWeights
+from dancepipe.training.inputs import NetworkPair
+from dancepipe.training.options import TrainOptions
+from dancepipe.training.processes import Processes
+from dancepipe.training.stages import Stage1
 
 NAIVE = "naive"
 
@@ -44,7 +47,11 @@ class LiteralAttention(LocalAttention):
 
 @contextmanager
 def plain_norm():
-    with patch.object(blocks, "normalised", lambda x, weight=None, bias=None: F.instance_norm(x, None, None, weight, bias)):
+    with patch.object(
+        blocks,
+        "normalised",
+        lambda x, weight=None, bias=None: F.instance_norm(x, None, None, weight, bias),
+    ):
         yield
 
 
@@ -54,15 +61,23 @@ def make_naive(stage: Stage1) -> None:
         module.to(memory_format=torch.contiguous_format)
         for attention in module.modules():
             if type(attention) is LocalAttention:
-                attention.__class__ = LiteralAttention  # the same parameters under the same names, another forward
+                attention.__class__ = (
+                    LiteralAttention  # the same parameters under the same names, another forward
+                )
 
 
 def drawn_pair(batch: int, side_px: int, device: str) -> NetworkPair:
-    """Noise in the shape of a person's pictures, joints all over: arithmetic takes as long whatever is to be seen."""
+    """Noise in the shape of a person's pictures, joints all over: arithmetic takes as long
+    whatever is to be seen."""
     random = torch.Generator().manual_seed(0)
     I_r, I_t = (torch.rand(batch, 3, side_px, side_px, generator=random) * 2 - 1 for _ in range(2))
     matte = torch.ones(batch, 1, side_px, side_px)
-    joints_r, joints_t = (torch.cat((torch.rand(batch, 18, 2, generator=random) * side_px, torch.ones(batch, 18, 1)), 2) for _ in range(2))
+    joints_r, joints_t = (
+        torch.cat(
+            (torch.rand(batch, 18, 2, generator=random) * side_px, torch.ones(batch, 18, 1)), 2
+        )
+        for _ in range(2)
+    )
     S_r, S_t = (heat_maps(joints, side_px, side_px) for joints in (joints_r, joints_t))
     J_r, J_t = (joint_map(joints, side_px, side_px) for joints in (joints_r, joints_t))
     pair = NetworkPair(I_r, S_r, J_r, I_t, S_t, J_t, matte, matte, joints_r, joints_t)
@@ -70,11 +85,16 @@ def drawn_pair(batch: int, side_px: int, device: str) -> NetworkPair:
 
 
 def each(pair: NetworkPair, change) -> NetworkPair:
-    return NetworkPair(**{name: None if value is None else change(value) for name, value in vars(pair).items()})
+    return NetworkPair(
+        **{name: None if value is None else change(value) for name, value in vars(pair).items()}
+    )
 
 
 def in_format(pair: NetworkPair, memory_format) -> NetworkPair:
-    return each(pair, lambda value: value.contiguous(memory_format=memory_format) if value.dim() == 4 else value)
+    return each(
+        pair,
+        lambda value: value.contiguous(memory_format=memory_format) if value.dim() == 4 else value,
+    )
 
 
 @dataclass
@@ -99,7 +119,11 @@ class Way:
 
     def frame(self, known) -> torch.Tensor:
         pair, network = self._frame(), self.stage.flow_attention
-        prior = limb_prior(pair.I_r, pair.matte_r, pair.joints_r, pair.joints_t) if network.has_prior else None
+        prior = (
+            limb_prior(pair.I_r, pair.matte_r, pair.joints_r, pair.joints_t)
+            if network.has_prior
+            else None
+        )
         with self._norm():
             known = known or network.encode_reference(pair.I_r, pair.S_r, pair.J_r)
             return network.render(known, pair.S_t, pair.J_t, prior).coarse
@@ -138,18 +162,28 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--perceptual", default="none", help="none, or random: VGG-19 in both ways")
-    parser.add_argument("--compile", action="store_true", help="also compiled: minutes of compiling first")
+    parser.add_argument(
+        "--compile", action="store_true", help="also compiled: minutes of compiling first"
+    )
     parser.add_argument("--device", default="cpu")
     given = parser.parse_args()
     torch.set_num_threads(1)
 
     options = TrainOptions(preset=given.preset, batch=given.batch, weights=LossWeights())
     dims = replace(PRESETS[given.preset], size_hw=(given.side_px, given.side_px))
-    pair, processes = drawn_pair(given.batch, given.side_px, given.device), Processes(0, 1, given.device)
+    pair, processes = (
+        drawn_pair(given.batch, given.side_px, given.device),
+        Processes(0, 1, given.device),
+    )
 
     def way(**changes) -> Way:
         torch.manual_seed(0)
-        stage = Stage1(dims, replace(options, **changes), open_perceptual(given.perceptual, given.device, say=lambda text: None), processes)
+        stage = Stage1(
+            dims,
+            replace(options, **changes),
+            open_perceptual(given.perceptual, given.device, say=lambda text: None),
+            processes,
+        )
         return Way(stage, in_format(pair, torch.channels_last))
 
     naive = way()
@@ -157,7 +191,10 @@ def main() -> None:
     naive.pair, naive.is_naive = in_format(pair, torch.contiguous_format), True
     ways = {NAIVE: naive, "fp32": way(), "bf16": way(precision="bf16")}
     if given.compile:
-        ways |= {"fp32, compiled": way(compile=True), "bf16, compiled": way(precision="bf16", compile=True)}
+        ways |= {
+            "fp32, compiled": way(compile=True),
+            "bf16, compiled": way(precision="bf16", compile=True),
+        }
 
     with torch.inference_mode():
         pictures = [one.frame(one.encode()) for one in (naive, ways["fp32"])]
@@ -170,17 +207,34 @@ def main() -> None:
         known = {name: ways[name].encode() for name in frames}
         for _ in range(given.rounds + 1):  # the first warms up
             for name, own in frames.items():
-                own.append(seconds(lambda: ways[name].frame(known[name]), given.device))
-    what = f"{given.preset}, {given.side_px} x {given.side_px}, {'one thread, CPU time' if given.device == 'cpu' else given.device}"
-    table(f"forward of the flow attention network, reference cached but in the naive way ({what}, batch 1)", {name: own[1:] for name, own in frames.items()}, 1)
+                own.append(seconds(partial(ways[name].frame, known[name]), given.device))
+    what = (
+        f"{given.preset}, {given.side_px} x {given.side_px}, "
+        f"{'one thread, CPU time' if given.device == 'cpu' else given.device}"
+    )
+    table(
+        f"forward of the flow attention network, reference cached but in the naive way ({what}, "
+        "batch 1)",
+        {name: own[1:] for name, own in frames.items()},
+        1,
+    )
 
     totals = {name: one.step() for name, one in ways.items()}  # warms up, compiles
-    print("\nthe first step's loss: " + ", ".join(f"{name} {value:.5f}" for name, value in totals.items()), flush=True)
+    print(
+        "\nthe first step's loss: "
+        + ", ".join(f"{name} {value:.5f}" for name, value in totals.items()),
+        flush=True,
+    )
     steps: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(given.rounds):
         for name, one in ways.items():
             steps[name].append(seconds(one.step, given.device))
-    table(f"training step of stage 1 with D ({what}, batch {given.batch}, perceptual {given.perceptual})", steps, given.batch)
+    table(
+        f"training step of stage 1 with D ({what}, batch {given.batch}, perceptual "
+        f"{given.perceptual})",
+        steps,
+        given.batch,
+    )
 
 
 if __name__ == "__main__":

@@ -1,29 +1,30 @@
-"""Does a detector trained on photographs see rendered dancers as people, with joints and masks where the truth has them?
+"""Does a detector trained on photographs see rendered dancers as people, with joints and masks
+where the truth has them?
 
     python tools/check_dancers.py --assets DIR [--frames 500] [--size 256] [--seed 9] [--hard]
 
-Prints the share of renders in which mediapipe finds a person, the joint error in pixels (joints that are seen in the render and found
-by the detector), and the overlap of the detector's mask with the exact one. Then how well one picture of a shot, warped by the exact
-flow, reproduces another where its surface is visible: in flat light, which leaves the flow alone to blame, and in the shot's own light,
-where shading and shadows change with the pose. Exit code 1 when a figure misses its bar.
+Prints the share of renders in which mediapipe finds a person, the joint error in pixels (joints
+that are seen in the render and found by the detector), and the overlap of the detector's mask with
+the exact one. Then how well one picture of a shot, warped by the exact flow, reproduces another
+where its surface is visible: in flat light, which leaves the flow alone to blame, and in the shot's
+own light, where shading and shadows change with the pose. Exit code 1 when a figure misses its bar.
 """
 
 import argparse
 import sys
 
 import numpy as np
-
 from scipy.ndimage import map_coordinates
 
-from dancepipe.dancers.assets import DancerAssets, load_assets
-from dancepipe.dancers.camera import flat_light
-from dancepipe.dancers.flow import exact_flow
-from dancepipe.dancers.frames import FrameOptions, dancer_frames, frames_of_person
-from dancepipe.dancers.joints import SEEN
-from dancepipe.dancers.person import draw_person
-from dancepipe.dancers.render import View, render_figure
 from dancepipe.person.finder import open_person_finder
-from dancepipe.person.skeleton import JOINTS
+from dancepipe.pose.skeleton import JOINTS
+from dancepipe.synthetic.assets import DancerAssets, load_assets
+from dancepipe.synthetic.camera import flat_light
+from dancepipe.synthetic.flow import exact_flow
+from dancepipe.synthetic.frames import FrameOptions, dancer_frames, frames_of_person
+from dancepipe.synthetic.joints import SEEN
+from dancepipe.synthetic.person import draw_person
+from dancepipe.synthetic.render import View, render_figure
 
 FRAMES_A_PERSON = 10
 LEAST_FOUND, LARGEST_ERROR_PX_AT_256, LEAST_IOU = 0.99, 3.0, 0.95
@@ -31,8 +32,12 @@ FLOW_PAIRS, LARGEST_WARP_L1 = 100, 0.03
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--assets", help="the asset pack; default: environment variable DANCEPIPE_DANCERS")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--assets", help="the asset pack; default: environment variable DANCEPIPE_DANCERS"
+    )
     parser.add_argument("--frames", type=int, default=500)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--seed", type=int, default=9)
@@ -65,20 +70,38 @@ def main() -> None:
     everything = np.concatenate([np.array(values) for values in errors])
     print(f"found {found} of {total} ({found / total:.1%}; bar {LEAST_FOUND:.0%})")
     middle, nine_tenths = np.percentile(everything, [50, 90])
-    print(f"joint error, px of 256: median {middle:.2f} (bar {LARGEST_ERROR_PX_AT_256}), 90 % {nine_tenths:.1f}")
-    print(f"mask IoU: mean {np.mean(overlaps):.3f}, median {np.median(overlaps):.3f} (bar {LEAST_IOU})")
+    print(
+        f"joint error, px of 256: median {middle:.2f} (bar {LARGEST_ERROR_PX_AT_256}), 90 % "
+        f"{nine_tenths:.1f}"
+    )
+    print(
+        f"mask IoU: mean {np.mean(overlaps):.3f}, median {np.median(overlaps):.3f} (bar "
+        f"{LEAST_IOU})"
+    )
     for name, values, shifts in zip(JOINTS, errors, offsets):
         if values:
             x, y = np.median(shifts, axis=0)
-            print(f"  {name:15s} median {np.median(values):5.2f} px, detector lies {x:+.1f}, {y:+.1f} px beside it, {len(values)} seen")
+            print(
+                f"  {name:15s} median {np.median(values):5.2f} px, detector lies {x:+.1f}, "
+                f"{y:+.1f} px beside it, {len(values)} seen"
+            )
     flat, own = warp_errors(assets, options.seed, settings)
-    print(f"exact flow, L1 on visible pixels of {FLOW_PAIRS} pairs: flat light {flat:.4f} (bar {LARGEST_WARP_L1}), the shot's own light {own:.4f}")
-    met = found / total >= LEAST_FOUND and middle <= LARGEST_ERROR_PX_AT_256 and np.mean(overlaps) >= LEAST_IOU and flat <= LARGEST_WARP_L1
+    print(
+        f"exact flow, L1 on visible pixels of {FLOW_PAIRS} pairs: flat light {flat:.4f} (bar "
+        f"{LARGEST_WARP_L1}), the shot's own light {own:.4f}"
+    )
+    met = (
+        found / total >= LEAST_FOUND
+        and middle <= LARGEST_ERROR_PX_AT_256
+        and np.mean(overlaps) >= LEAST_IOU
+        and flat <= LARGEST_WARP_L1
+    )
     sys.exit(0 if met else 1)
 
 
 def warp_errors(assets: DancerAssets, seed: int, settings: FrameOptions) -> tuple[float, float]:
-    """Mean L1 (0 to 1) over visible pixels between the target and the warped reference: (in flat light, in the shot's light)."""
+    """Mean L1 (0 to 1) over visible pixels between the target and the warped reference: (in flat
+    light, in the shot's light)."""
     errors = []
     for number in range(FLOW_PAIRS):
         person = draw_person(assets, (seed, number))
@@ -86,7 +109,10 @@ def warp_errors(assets: DancerAssets, seed: int, settings: FrameOptions) -> tupl
         flow, visible = exact_flow(person.figure, target.view, reference.view)
         row = [warp_error(target.view, reference.view, flow, visible)]
         scenes = target.scene, reference.scene
-        flat = [render_figure(person.figure, scene.bones, scene.camera, flat_light(), settings.samples) for scene in scenes]
+        flat = [
+            render_figure(person.figure, scene.bones, scene.camera, flat_light(), settings.samples)
+            for scene in scenes
+        ]
         errors.append([warp_error(*flat, flow, visible), *row])
     return tuple(np.mean(errors, 0))
 
@@ -94,7 +120,15 @@ def warp_errors(assets: DancerAssets, seed: int, settings: FrameOptions) -> tupl
 def warp_error(target: View, reference: View, flow: np.ndarray, visible: np.ndarray) -> float:
     rows, columns = np.nonzero(visible)
     at = flow[rows, columns] + np.stack([columns, rows], 1)
-    moved = np.stack([map_coordinates(reference.image[..., k].astype(np.float32), at[:, ::-1].T, order=1, mode="nearest") for k in range(3)], 1)
+    moved = np.stack(
+        [
+            map_coordinates(
+                reference.image[..., k].astype(np.float32), at[:, ::-1].T, order=1, mode="nearest"
+            )
+            for k in range(3)
+        ],
+        1,
+    )
     return float(np.abs(moved - target.image[rows, columns]).mean() / 255)
 
 

@@ -27,7 +27,7 @@ from mediapipe_graphs import MediapipeBodies, MediapipeDetector
 
 from dancepipe.media.image import load_photo
 from dancepipe.media.read import VideoReader
-from dancepipe.person.pose_blazepose import MAX_SIDE_PX, BlazePoseFinder
+from dancepipe.person.backends.pose_blazepose import MAX_SIDE_PX, BlazePoseFinder
 from dancepipe.person.regions import fit_within
 
 MEDIAN_PX, MOST_PX_AT_95, LEAST_IOU = 0.5, 2.0, 0.99

@@ -1,4 +1,5 @@
-"""The demo: animate samples/reference.png with samples/driver.mp4 into demo/out.mp4, with the weights that come with dancepipe."""
+"""The demo: animate samples/reference.png with samples/driver.mp4 into demo/out.mp4, with the
+weights that come with dancepipe."""
 
 import sys
 import time
@@ -13,7 +14,15 @@ def main() -> None:
     started = time.monotonic()
     out = ROOT / "demo" / "out.mp4"
     out.parent.mkdir(exist_ok=True)
-    line = ["animate", "--ref", str(ROOT / "samples" / "reference.png"), "--driver", str(ROOT / "samples" / "driver.mp4"), "--out", str(out)]
+    line = [
+        "animate",
+        "--ref",
+        str(ROOT / "samples" / "reference.png"),
+        "--driver",
+        str(ROOT / "samples" / "driver.mp4"),
+        "--out",
+        str(out),
+    ]
     line += ["--overwrite"]  # safe to run twice
     print("$ dancepipe " + " ".join(line), flush=True)
     if code := dancepipe(line):

@@ -15,8 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from fuzz_cases import KINDS, copied  # noqa: E402
-from fuzz_runner import Runner, emptied, run_case, sound_inputs  # noqa: E402
+from fuzz_cases import KINDS, copied
+from fuzz_runner import Runner, emptied, run_case, sound_inputs
 
 _AT_ONCE = 100  # cases of one kind before it is the next one's turn
 

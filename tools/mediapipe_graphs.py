@@ -11,9 +11,9 @@ import warnings
 
 import numpy as np
 
-from dancepipe.person.body_network import Body
-from dancepipe.person.litert import silent_stderr
-from dancepipe.person.region import Region
+from dancepipe.person.blazepose.body_network import Body
+from dancepipe.person.blazepose.litert import silent_stderr
+from dancepipe.person.blazepose.region import Region
 
 _DETECTOR_GRAPH = """
 input_stream: "image"

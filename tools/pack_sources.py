@@ -1,4 +1,5 @@
-"""Readers of the public files that the asset pack is made from: OBJ, MakeHuman's skeleton, weights, targets and proxies, BVH."""
+"""Readers of the public files that the asset pack is made from: OBJ, MakeHuman's skeleton,
+weights, targets and proxies, BVH."""
 
 import json
 from dataclasses import dataclass
@@ -7,11 +8,36 @@ from pathlib import Path
 import numpy as np
 
 MOTION_JOINTS = (
-    "hip", "abdomen", "chest", "neck", "head", "lCollar", "lShldr", "lForeArm", "lHand", "lThigh", "lShin", "lFoot",
-    "rCollar", "rShldr", "rForeArm", "rHand", "rThigh", "rShin", "rFoot",
-)  # fmt: skip
-_LIMBS = (("lShldr", "lForeArm"), ("lForeArm", "lHand"), ("rShldr", "rForeArm"), ("rForeArm", "rHand"),
-          ("lThigh", "lShin"), ("lShin", "lFoot"), ("rThigh", "rShin"), ("rShin", "rFoot"))  # fmt: skip
+    "hip",
+    "abdomen",
+    "chest",
+    "neck",
+    "head",
+    "lCollar",
+    "lShldr",
+    "lForeArm",
+    "lHand",
+    "lThigh",
+    "lShin",
+    "lFoot",
+    "rCollar",
+    "rShldr",
+    "rForeArm",
+    "rHand",
+    "rThigh",
+    "rShin",
+    "rFoot",
+)
+_LIMBS = (
+    ("lShldr", "lForeArm"),
+    ("lForeArm", "lHand"),
+    ("rShldr", "rForeArm"),
+    ("rForeArm", "rHand"),
+    ("lThigh", "lShin"),
+    ("lShin", "lFoot"),
+    ("rThigh", "rShin"),
+    ("rShin", "rFoot"),
+)
 CURL_DEGREES = 16  # of each of a finger's three joints in the relaxed hand
 
 
@@ -26,7 +52,9 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror}") from error
     if text.startswith("version https://git-lfs"):
-        raise SourceError(f"{path} is only a Git LFS pointer: run 'git lfs pull' in that repository")
+        raise SourceError(
+            f"{path} is only a Git LFS pointer: run 'git lfs pull' in that repository"
+        )
     return text
 
 
@@ -65,7 +93,9 @@ def read_obj(path: Path) -> ObjMesh:
         elif words[0] == "f":
             corners = [word.split("/") for word in words[1:]]
             vertex = [int(corner[0]) - 1 for corner in corners]
-            coordinate = [int(corner[1]) - 1 if len(corner) > 1 and corner[1] else 0 for corner in corners]
+            coordinate = [
+                int(corner[1]) - 1 if len(corner) > 1 and corner[1] else 0 for corner in corners
+            ]
             for last in range(2, len(corners)):
                 triangles.append((vertex[0], vertex[last - 1], vertex[last]))
                 triangle_texture.append((coordinate[0], coordinate[last - 1], coordinate[last]))
@@ -73,7 +103,14 @@ def read_obj(path: Path) -> ObjMesh:
     if not points or not triangles:
         raise SourceError(f"{path} holds no mesh")
     texture = np.array(texture or [[0.0, 0.0]])
-    return ObjMesh(np.array(points), texture, np.array(triangles), np.array(triangle_texture), np.array(group_of), tuple(groups))
+    return ObjMesh(
+        np.array(points),
+        texture,
+        np.array(triangles),
+        np.array(triangle_texture),
+        np.array(group_of),
+        tuple(groups),
+    )
 
 
 @dataclass(frozen=True)
@@ -105,13 +142,20 @@ def read_skeleton(skeleton_path: Path, weights_path: Path) -> tuple[Skeleton, di
     """(skeleton, weights): weights maps a bone to its [vertex, weight] pairs."""
     try:
         stored = json.loads(read_text(skeleton_path))
-        return Skeleton(stored["bones"], stored["joints"]), json.loads(read_text(weights_path))["weights"]
+        return Skeleton(stored["bones"], stored["joints"]), json.loads(read_text(weights_path))[
+            "weights"
+        ]
     except (ValueError, KeyError) as error:
-        raise SourceError(f"{skeleton_path} or {weights_path} is not a MakeHuman rig: {error}") from error
+        raise SourceError(
+            f"{skeleton_path} or {weights_path} is not a MakeHuman rig: {error}"
+        ) from error
 
 
-def collapse_weights(weights: dict[str, list], skeleton: Skeleton, kept: tuple[str, ...], vertices: int) -> tuple[np.ndarray, np.ndarray]:
-    """(bones (V, 4), weights (V, 4)): each bone's weights go to the nearest kept bone above it, the four largest stay."""
+def collapse_weights(
+    weights: dict[str, list], skeleton: Skeleton, kept: tuple[str, ...], vertices: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(bones (V, 4), weights (V, 4)): each bone's weights go to the nearest kept bone above it,
+    the four largest stay."""
     dense = np.zeros((vertices, len(kept)))
     for bone, pairs in weights.items():
         place = kept.index(bone) if bone in kept else skeleton.ancestor_within(bone, kept)
@@ -124,8 +168,11 @@ def collapse_weights(weights: dict[str, list], skeleton: Skeleton, kept: tuple[s
 
 
 def read_target(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(vertices, moves): one line "vertex dx dy dz" each; vertices that do not move are left out."""
-    rows = [line.split() for line in read_text(path).splitlines() if line and not line.startswith("#")]
+    """(vertices, moves): one line "vertex dx dy dz" each; vertices that do not move are left
+    out."""
+    rows = [
+        line.split() for line in read_text(path).splitlines() if line and not line.startswith("#")
+    ]
     rows = [row for row in rows if len(row) == 4]
     if not rows:
         raise SourceError(f"{path} moves no vertex")
@@ -157,14 +204,18 @@ def read_proxy(path: Path) -> dict[str, np.ndarray]:
             else:
                 vertices.append([int(word) for word in words[:3]])
                 weights.append([float(word) for word in words[3:6]])
-                offsets.append([float(word) for word in words[6:9]] if len(words) >= 9 else [0.0, 0.0, 0.0])
+                offsets.append(
+                    [float(word) for word in words[6:9]] if len(words) >= 9 else [0.0, 0.0, 0.0]
+                )
         elif section == "delete_verts":
             hidden += _ranges(words)
         else:
             section = ""
     mesh = read_obj(path.parent / mesh_name)
     if len(mesh.points) != len(vertices):
-        raise SourceError(f"{path} places {len(vertices)} vertices, but {mesh_name} has {len(mesh.points)}")
+        raise SourceError(
+            f"{path} places {len(vertices)} vertices, but {mesh_name} has {len(mesh.points)}"
+        )
     return {
         "ref": np.array(vertices, np.uint16),
         "w": np.array(weights, np.float32),
@@ -192,25 +243,38 @@ def _ranges(words: list[str]) -> list[int]:
     return numbers
 
 
-def curl_fingers(points: np.ndarray, weights: dict[str, list], skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:
-    """(vertices, moves) of a relaxed hand: each joint of the four long fingers bent towards the palm."""
+def curl_fingers(
+    points: np.ndarray, weights: dict[str, list], skeleton: Skeleton
+) -> tuple[np.ndarray, np.ndarray]:
+    """(vertices, moves) of a relaxed hand: each joint of the four long fingers bent towards the
+    palm."""
     bent = points.copy()
     for side in (".L", ".R"):
-        across = skeleton.head("finger5-1" + side, points) - skeleton.head("finger2-1" + side, points)
+        across = skeleton.head("finger5-1" + side, points) - skeleton.head(
+            "finger2-1" + side, points
+        )
         axis = across / np.linalg.norm(across)
         along = skeleton.head("finger3-1" + side, points) - skeleton.head("wrist" + side, points)
         # Towards the palm is the turn that brings the fingers nearer to the body's middle.
         inward = np.sign(np.cross(axis, along)[0]) == -np.sign(along[0] or 1)
         angle = np.radians(CURL_DEGREES) * (1 if inward else -1)
         for finger in range(2, 6):
-            for joint in (3, 2, 1):  # from the tip: the joints nearer to the hand are still where they were
+            for joint in (
+                3,
+                2,
+                1,
+            ):  # from the tip: the joints nearer to the hand are still where they were
                 center = skeleton.head(f"finger{finger}-{joint}{side}", points)
                 share = np.zeros(len(points))
                 for part in range(joint, 4):
                     for vertex, weight in weights.get(f"finger{finger}-{part}{side}", []):
                         share[int(vertex)] += weight
                 away = bent - center
-                turned = away * np.cos(angle) + np.cross(axis, away) * np.sin(angle) + np.outer(away @ axis, axis) * (1 - np.cos(angle))
+                turned = (
+                    away * np.cos(angle)
+                    + np.cross(axis, away) * np.sin(angle)
+                    + np.outer(away @ axis, axis) * (1 - np.cos(angle))
+                )
                 bent += share[:, None] * (turned - away)
     moved = np.flatnonzero(np.abs(bent - points).max(1) >= 5e-4)
     return moved, (bent - points)[moved]
@@ -252,21 +316,28 @@ def read_bvh(path: Path, rate_hz: int) -> Take:
     lines = motion.strip().splitlines()
     if missing or len(lines) < 3:
         raise SourceError(
-            f"{path} is not a take of the CMU skeleton: {'it lacks ' + ', '.join(missing) if missing else 'it has no frames'}"
+            f"{path} is not a take of the CMU skeleton: "
+            f"{'it lacks ' + ', '.join(missing) if missing else 'it has no frames'}"
         )
     frame_seconds = float(lines[1].split()[-1])
-    values = np.array([line.split() for line in lines[2:] if line.strip()], float)[:: max(round(1 / frame_seconds / rate_hz), 1)]
+    values = np.array([line.split() for line in lines[2:] if line.strip()], float)[
+        :: max(round(1 / frame_seconds / rate_hz), 1)
+    ]
     column, rotation, root = 0, {}, None
     for joint in order:
         names = channels.get(joint, [])
         turns = Rotation.identity(len(values))
         for name in names:
             if name.endswith("rotation"):
-                turns = turns * Rotation.from_rotvec(np.outer(values[:, column], np.eye(3)["XYZ".index(name[0])]), degrees=True)
+                turns = turns * Rotation.from_rotvec(
+                    np.outer(values[:, column], np.eye(3)["XYZ".index(name[0])]), degrees=True
+                )
             elif parent[joint] is None and name == "Xposition":
                 root = values[:, column : column + 3]
             column += 1
         rotation[joint] = turns if parent[joint] is None else rotation[parent[joint]] * turns
     directions = {limb: offset[end] / np.linalg.norm(offset[end]) for limb, end in _LIMBS}
     leg = float(sum(abs(offset[name][1]) for name in ("lThigh", "lShin", "lFoot")))
-    return Take(np.stack([rotation[name].as_quat() for name in MOTION_JOINTS], 1), root, directions, leg)
+    return Take(
+        np.stack([rotation[name].as_quat() for name in MOTION_JOINTS], 1), root, directions, leg
+    )

@@ -1,6 +1,7 @@
-"""The README's picture: the sample's reference, frames of its driver, and the same frames of a result.
+"""The README's picture: the sample's reference, frames of its driver, and the same frames of a
+result.
 
-    python tools/sample_sheet.py demo/out.mp4 docs/sample.jpg
+python tools/sample_sheet.py demo/out.mp4 docs/sample.jpg
 """
 
 import argparse
@@ -26,7 +27,10 @@ def row(path: Path) -> np.ndarray:
     """FRAMES frames spread over the video, side by side."""
     with VideoReader(path, max_side_px=640) as video:
         frames = [frame.image for frame in video]
-    return np.concatenate([scaled(frames[int(place)]) for place in np.linspace(0, len(frames) - 1, FRAMES + 2)[1:-1]], 1)
+    return np.concatenate(
+        [scaled(frames[int(place)]) for place in np.linspace(0, len(frames) - 1, FRAMES + 2)[1:-1]],
+        1,
+    )
 
 
 def main() -> None:

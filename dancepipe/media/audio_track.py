@@ -1,4 +1,5 @@
-"""The driver's sound into a result: packets copied untouched where the container takes them, re-encoded where not."""
+"""The driver's sound into a result: packets copied untouched where the container takes them,
+re-encoded where not."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -21,7 +22,13 @@ class AudioTrack:
     is_present: False when the file has no sound; every method then does nothing.
     """
 
-    def __init__(self, path: Path, muxer: str, say: Callable[[str], None], until_seconds: Fraction | None = None):
+    def __init__(
+        self,
+        path: Path,
+        muxer: str,
+        say: Callable[[str], None],
+        until_seconds: Fraction | None = None,
+    ):
         self.path, self._say, self._until = path, say, until_seconds
         self._input = open_media(path)
         streams = self._input.streams.audio
@@ -39,7 +46,10 @@ class AudioTrack:
         self.is_copied = self.codec in COPIED_AUDIO[muxer]
         self._encoder_name = AUDIO_ENCODER[muxer]
         if not self.is_copied:
-            say(f"sound of {path} is re-encoded to {self._encoder_name}: {self.codec} does not go into {muxer}")
+            say(
+                f"sound of {path} is re-encoded to {self._encoder_name}: {self.codec} does not "
+                f"go into {muxer}"
+            )
         self._packets = self._read()
 
     @property
@@ -58,9 +68,15 @@ class AudioTrack:
         rates = OPUS_RATES if self._encoder_name == "libopus" else AAC_RATES
         rate = self.rate_hz if self.rate_hz in rates else 48000
         self._out = output.add_stream(self._encoder_name, rate=rate)
-        self._out.codec_context.layout = "mono" if self._stream.codec_context.channels == 1 else "stereo"
-        self._out.codec_context.bit_rate = 128_000 * (1 if self._stream.codec_context.channels == 1 else 2) * 3 // 4
-        self._resampler = av.AudioResampler(self._out.codec_context.format, self._out.codec_context.layout, rate)
+        self._out.codec_context.layout = (
+            "mono" if self._stream.codec_context.channels == 1 else "stereo"
+        )
+        self._out.codec_context.bit_rate = (
+            128_000 * (1 if self._stream.codec_context.channels == 1 else 2) * 3 // 4
+        )
+        self._resampler = av.AudioResampler(
+            self._out.codec_context.format, self._out.codec_context.layout, rate
+        )
 
     def feed(self, until_seconds: Fraction | None) -> None:
         """Mux everything that starts up to this time; None: the rest."""
@@ -71,7 +87,10 @@ class AudioTrack:
                 self._waiting = next(self._packets, None)
             if self._waiting is None:
                 break
-            if until_seconds is not None and self._waiting.pts * self._waiting.time_base > until_seconds:
+            if (
+                until_seconds is not None
+                and self._waiting.pts * self._waiting.time_base > until_seconds
+            ):
                 return
             packet, self._waiting = self._waiting, None
             if self.is_copied:
@@ -110,7 +129,9 @@ class AudioTrack:
 
     def _encode(self, frame) -> None:
         for resampled in self._resampler.resample(frame):
-            if resampled is not None:  # an emptied resampler hands None on; the encoder is emptied by feed()
+            if (
+                resampled is not None
+            ):  # an emptied resampler hands None on; the encoder is emptied by feed()
                 self._output.mux(self._out.encode(resampled))
 
     def _tell_damage(self) -> None:

@@ -1,4 +1,5 @@
-"""From the stored picture to the displayed one: display matrix, sample aspect ratio, smaller size."""
+"""From the stored picture to the displayed one: display matrix, sample aspect ratio, smaller
+size."""
 
 import struct
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ MOST_ANAMORPHIC = 8
 
 @dataclass(frozen=True)
 class Orientation:
-    """One of the eight ways to lay a picture: transpose first, then mirror left-right and top-bottom."""
+    """One of the eight ways to lay a picture: transpose first, then mirror left-right and
+    top-bottom."""
 
     transposed: bool = False
     mirrored_x: bool = False
@@ -20,7 +22,8 @@ class Orientation:
 
     @property
     def rotation_degrees(self) -> int:
-        """0, 90, 180 or 270, counter-clockwise. A mirrored picture counts the turn made before mirroring left-right."""
+        """0, 90, 180 or 270, counter-clockwise. A mirrored picture counts the turn made before
+        mirroring left-right."""
         if self.transposed:
             return 90 if self.mirrored_y else 270
         return 180 if self.mirrored_y else 0
@@ -43,8 +46,9 @@ class Orientation:
 def orientation_of(frame) -> Orientation:
     """Orientation that the display matrix of a decoded PyAV frame asks for.
 
-    The matrix maps stored (p, q) to displayed (a p + c q, b p + d q), x to the right, y down, in 16.16 fixed point
-    (libavutil/display.h). Angles in between are rounded to the nearest quarter turn: a player with square corners does that too.
+    The matrix maps stored (p, q) to displayed (a p + c q, b p + d q), x to the right, y down, in
+    16.16 fixed point (libavutil/display.h). Angles in between are rounded to the nearest quarter
+    turn: a player with square corners does that too.
     """
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
@@ -55,13 +59,19 @@ def orientation_of(frame) -> Orientation:
     return Orientation(False, mirrored_x=a < 0, mirrored_y=d < 0)
 
 
-def square_pixel_size(coded_size_wh: tuple[int, int], sample_aspect_ratio: Fraction | None) -> tuple[int, int]:
-    """Coded size with the width scaled so that pixels are square. ValueError where the declared ratio is absurd."""
+def square_pixel_size(
+    coded_size_wh: tuple[int, int], sample_aspect_ratio: Fraction | None
+) -> tuple[int, int]:
+    """Coded size with the width scaled so that pixels are square. ValueError where the declared
+    ratio is absurd."""
     width, height = coded_size_wh
     if not sample_aspect_ratio or sample_aspect_ratio < 0:
         return width, height
     if not 1 / MOST_ANAMORPHIC <= sample_aspect_ratio <= MOST_ANAMORPHIC:
-        raise ValueError(f"it declares pixels of the shape {sample_aspect_ratio.numerator}:{sample_aspect_ratio.denominator}")
+        raise ValueError(
+            "it declares pixels of the shape "
+            f"{sample_aspect_ratio.numerator}:{sample_aspect_ratio.denominator}"
+        )
     return max(1, round(width * sample_aspect_ratio)), height
 
 
@@ -74,7 +84,9 @@ def fit_size(size_wh: tuple[int, int], max_side_px: int | None) -> tuple[int, in
     longer = max(size_wh)
     if longer <= max_side_px:
         return size_wh
-    return max(1, round(size_wh[0] * max_side_px / longer)), max(1, round(size_wh[1] * max_side_px / longer))
+    return max(1, round(size_wh[0] * max_side_px / longer)), max(
+        1, round(size_wh[1] * max_side_px / longer)
+    )
 
 
 class DisplayConverter:
@@ -88,8 +100,11 @@ class DisplayConverter:
         self._swscale = VideoReformatter()  # keeps its context from frame to frame
 
     def convert(self, frame) -> np.ndarray:
-        """uint8 RGB (H, W, 3). Scaling is done in swscale, before the conversion to arrays: several times cheaper than after it."""
+        """uint8 RGB (H, W, 3). Scaling is done in swscale, before the conversion to arrays:
+        several times cheaper than after it."""
         width, height = self._stored_wh
         scaled = (frame.width, frame.height) != (width, height)
-        rgb = self._swscale.reformat(frame, width, height, "rgb24", interpolation="AREA" if scaled else None)
+        rgb = self._swscale.reformat(
+            frame, width, height, "rgb24", interpolation="AREA" if scaled else None
+        )
         return self.orientation.turn(rgb.to_ndarray())

@@ -1,9 +1,10 @@
-"""Which video encoders can be asked for, how each is told its quality and speed, and what each container may hold."""
+"""Which video encoders can be asked for, how each is told its quality and speed, and what each
+container may hold."""
 
 import os
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 
 import av
 import numpy as np
@@ -11,8 +12,19 @@ import numpy as np
 from dancepipe.errors import OutputError
 
 # x264's names for speed are the ones people know; the other encoders count.
-SPEEDS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
-# From preset 10 up, SVT-AV1 4.1 lets whole frames repeat the one before where only parts change: not for dancing.
+SPEEDS = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+)
+# From preset 10 up, SVT-AV1 4.1 lets whole frames repeat the one before where only parts change:
+# not for dancing.
 SVTAV1_PRESETS = (9, 9, 8, 8, 7, 6, 5, 4, 3)
 VP9_CPU_USED = (8, 7, 6, 5, 4, 3, 2, 1, 0)
 # The same pictures make the same bytes in every run (docs/performance.md, "The same twice").
@@ -28,7 +40,8 @@ NVENC_PRESETS = ("p1", "p1", "p2", "p3", "p3", "p4", "p5", "p6", "p7")
 
 @dataclass(frozen=True)
 class VideoEncoder:
-    """One encoder by FFmpeg's name, with the containers (file suffixes) that may hold its stream."""
+    """One encoder by FFmpeg's name, with the containers (file suffixes) that may hold its
+    stream."""
 
     name: str
     suffixes: tuple[str, ...]
@@ -43,10 +56,14 @@ class VideoEncoder:
         if preset not in SPEEDS:
             raise OutputError(f"unknown encoder speed {preset!r}; use one of: {', '.join(SPEEDS)}")
         if not 0 <= crf <= self.most_crf:
-            raise OutputError(f"crf {crf} does not fit {self.name}; use 0 (best) to {self.most_crf}")
+            raise OutputError(
+                f"crf {crf} does not fit {self.name}; use 0 (best) to {self.most_crf}"
+            )
         speed = SPEEDS.index(preset)
         if self.name == "libsvtav1":
-            os.environ.setdefault("SVT_LOG", "1")  # errors only; it writes its settings to stderr otherwise
+            os.environ.setdefault(
+                "SVT_LOG", "1"
+            )  # errors only; it writes its settings to stderr otherwise
             return {"crf": str(crf), "preset": str(SVTAV1_PRESETS[speed])}
         if self.name == "libvpx-vp9":
             # b=0 makes crf a quality instead of a ceiling.
@@ -74,10 +91,21 @@ ENCODERS = {
 }
 MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
-# Audio codecs that go into a container as they are and play where such files usually play; anything else is re-encoded.
+# Audio codecs that go into a container as they are and play where such files usually play; anything
+# else is re-encoded.
 COPIED_AUDIO = {
     "mp4": {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"},
-    "mov": {"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"},
+    "mov": {
+        "aac",
+        "mp3",
+        "ac3",
+        "eac3",
+        "alac",
+        "pcm_s16le",
+        "pcm_s16be",
+        "pcm_s24le",
+        "pcm_s24be",
+    },
     "webm": {"opus", "vorbis"},
     "matroska": {
         "aac",
@@ -100,24 +128,37 @@ AUDIO_ENCODER = {"mp4": "aac", "mov": "aac", "matroska": "aac", "webm": "libopus
 
 
 def encoder_for(codec: str, suffix: str) -> VideoEncoder:
-    """The encoder of this name for a file with this suffix. OutputError names what would fit instead."""
+    """The encoder of this name for a file with this suffix. OutputError names what would fit
+    instead."""
     if suffix.lower() not in MUXERS:
-        raise OutputError(f"cannot write {suffix or 'a file without suffix'!r} videos; name the result one of: {', '.join(MUXERS)}")
+        raise OutputError(
+            f"cannot write {suffix or 'a file without suffix'!r} videos; name the result one of: "
+            f"{', '.join(MUXERS)}"
+        )
     if codec not in ENCODERS:
         raise OutputError(f"unknown video encoder {codec!r}; use one of: {', '.join(ENCODERS)}")
     if suffix.lower() not in ENCODERS[codec].suffixes:
-        fitting = ", ".join(name for name, encoder in ENCODERS.items() if suffix.lower() in encoder.suffixes)
+        fitting = ", ".join(
+            name for name, encoder in ENCODERS.items() if suffix.lower() in encoder.suffixes
+        )
         containers = " or ".join(ENCODERS[codec].suffixes)
-        raise OutputError(f"{codec} does not go into {suffix} files; use {containers}, or one of the encoders {fitting}")
+        raise OutputError(
+            f"{codec} does not go into {suffix} files; use {containers}, or one of the encoders "
+            f"{fitting}"
+        )
     return ENCODERS[codec]
 
 
 def require_usable(codec: str) -> None:
-    """Encode one frame with it. OutputError says why it fails and which encoders work on this machine; there is no silent fallback."""
+    """Encode one frame with it. OutputError says why it fails and which encoders work on this
+    machine; there is no silent fallback."""
     reason = encoder_failure(codec)
     if reason is not None:
         usable = ", ".join(usable_encoders())
-        raise OutputError(f"the video encoder {codec} does not work on this machine ({reason}); usable here: {usable}")
+        raise OutputError(
+            f"the video encoder {codec} does not work on this machine ({reason}); usable here: "
+            f"{usable}"
+        )
 
 
 def usable_encoders() -> list[str]:
@@ -125,13 +166,18 @@ def usable_encoders() -> list[str]:
     return [name for name in ENCODERS if encoder_failure(name) is None]
 
 
-@lru_cache(maxsize=None)
+@cache
 def encoder_failure(codec: str) -> str | None:
-    """None where one 256x256 frame can be encoded, else the reason. Hardware encoders are listed even where no hardware is."""
+    """None where one 256x256 frame can be encoded, else the reason. Hardware encoders are listed
+    even where no hardware is."""
     try:
         context = av.CodecContext.create(codec, "w")
         context.width = context.height = 256
-        context.pix_fmt, context.time_base, context.framerate = "yuv420p", Fraction(1, 30), Fraction(30)
+        context.pix_fmt, context.time_base, context.framerate = (
+            "yuv420p",
+            Fraction(1, 30),
+            Fraction(30),
+        )
         if codec == "libsvtav1":
             os.environ.setdefault("SVT_LOG", "1")
         if codec == "libx265":

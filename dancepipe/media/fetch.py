@@ -1,4 +1,5 @@
-"""Sources (addresses, files, folders, lists of them) -> local video files. Addresses go through yt-dlp."""
+"""Sources (addresses, files, folders, lists of them) -> local video files. Addresses go through
+yt-dlp."""
 
 import hashlib
 import os
@@ -38,17 +39,21 @@ LEFT_BY_DOWNLOADS = (".part", ".ytdl", ".temp")
 
 
 def is_address(source: str) -> bool:
-    """True for http(s) addresses. FetchError for other schemes: they reach files and services that nobody named."""
+    """True for http(s) addresses. FetchError for other schemes: they reach files and services
+    that nobody named."""
     scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*)://", source)
     if scheme is None:
         return False
     if scheme[1].lower() not in ("http", "https"):
-        raise FetchError(source, f"{scheme[1]}:// is not fetched; give an http(s) address or a plain path")
+        raise FetchError(
+            source, f"{scheme[1]}:// is not fetched; give an http(s) address or a plain path"
+        )
     return True
 
 
 def source_key(source: str) -> str:
-    """Name of a source that is safe in file names: 16 hex digits, sha1 of the address, or of the absolute path.
+    """Name of a source that is safe in file names: 16 hex digits, sha1 of the address, or of the
+    absolute path.
 
     Who logs in (user:password@) is no part of it: it never names a video.
     """
@@ -57,11 +62,14 @@ def source_key(source: str) -> str:
 
 
 def expand_sources(arguments: list[str], say: Callable[[str], None] = print) -> list[str]:
-    """Arguments -> flat list of addresses, video paths and folders of pictures; order kept, repeats dropped (said).
+    """Arguments -> flat list of addresses, video paths and folders of pictures; order kept, repeats
+    dropped (said).
 
-    An address stays as it is. A folder gives the videos directly inside it, sorted by name; without any, but with pictures, itself. A text file (.txt, .list, .urls)
-    gives one source a line: addresses, or files and folders relative to the list; `#` starts a comment line or, after a space,
-    a comment. Any other file is taken as a video. FetchError for what does not exist or gives nothing.
+    An address stays as it is. A folder gives the videos directly inside it, sorted by name; without
+    any, but with pictures, itself. A text file (.txt, .list, .urls) gives one source a line:
+    addresses, or files and folders relative to the list; `#` starts a comment line or, after a
+    space, a comment. Any other file is taken as a video. FetchError for what does not exist or
+    gives nothing.
     """
     sources: dict[str, str] = {}
     for argument in arguments:
@@ -82,7 +90,9 @@ def _expand(argument: str) -> list[str]:
     if not path.exists():
         raise FetchError(argument, "no such file or folder (and no http(s) address)")
     if path.suffix.lower() in PICTURE_SUFFIXES:
-        raise FetchError(argument, "it is a picture; name the folder that holds the photos of one person")
+        raise FetchError(
+            argument, "it is a picture; name the folder that holds the photos of one person"
+        )
     if path.suffix.lower() not in LIST_SUFFIXES:
         return [argument]
     try:
@@ -99,7 +109,10 @@ def _expand(argument: str) -> list[str]:
             continue
         inside = path.parent / entry
         if inside.suffix.lower() in LIST_SUFFIXES:
-            raise FetchError(entry, f"line {number} of {argument} names another list; name it beside this one instead")
+            raise FetchError(
+                entry,
+                f"line {number} of {argument} names another list; name it beside this one instead",
+            )
         if not inside.exists():
             raise FetchError(entry, f"line {number} of {argument}: there is no {inside}")
         found += _sources_in(inside) if inside.is_dir() else [str(inside)]
@@ -109,13 +122,18 @@ def _expand(argument: str) -> list[str]:
 
 
 def _sources_in(folder: Path) -> list[str]:
-    files = [entry for entry in folder.iterdir() if entry.is_file() and UNFINISHED not in entry.name]
+    files = [
+        entry for entry in folder.iterdir() if entry.is_file() and UNFINISHED not in entry.name
+    ]
     videos = sorted(str(entry) for entry in files if entry.suffix.lower() in VIDEO_SUFFIXES)
     if videos:
         return videos
     if any(entry.suffix.lower() in PICTURE_SUFFIXES for entry in files):
         return [str(folder)]
-    raise FetchError(str(folder), f"the folder holds no video ({' '.join(sorted(VIDEO_SUFFIXES))}) and no picture")
+    raise FetchError(
+        str(folder),
+        f"the folder holds no video ({' '.join(sorted(VIDEO_SUFFIXES))}) and no picture",
+    )
 
 
 def fetch(
@@ -133,11 +151,13 @@ def fetch(
 ) -> Path:
     """A local video file for one source.
 
-    A path comes back as it is when it opens as a video. An http(s) address is downloaded to folder/<source_key>.<suffix>:
-    resumed where a run before stopped, tried again `retries` times, at most max_height_px where the site tells heights, and
-    opened afterwards to see that it is a video. What is there already is not fetched again. Names from the web are never used.
-    own_network: whether it may lead on into the user's own network (own_network.py).
-    FetchError with the reason, also for lists of several videos, live broadcasts and files larger than max_bytes.
+    A path comes back as it is when it opens as a video. An http(s) address is downloaded to
+    folder/<source_key>.<suffix>: resumed where a run before stopped, tried again `retries` times,
+    at most max_height_px where the site tells heights, and opened afterwards to see that it is a
+    video. What is there already is not fetched again. Names from the web are never used.
+    own_network: whether it may lead on into the user's own network (own_network.py). FetchError
+    with the reason, also for lists of several videos, live broadcasts and files larger than
+    max_bytes.
     """
     if not is_address(source):
         try:
@@ -148,9 +168,15 @@ def fetch(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FetchError(source, f"the folder {folder} cannot be made ({error.strerror})") from error
+        raise FetchError(
+            source, f"the folder {folder} cannot be made ({error.strerror})"
+        ) from error
     key = source_key(source)
-    finished = [path for path in sorted(folder.glob(f"{key}.*")) if UNFINISHED not in path.name and path.suffix in VIDEO_SUFFIXES]
+    finished = [
+        path
+        for path in sorted(folder.glob(f"{key}.*"))
+        if UNFINISHED not in path.name and path.suffix in VIDEO_SUFFIXES
+    ]
     if finished:
         return finished[0]
     options = _download_options(folder, key, max_height_px, retries, timeout_seconds)
@@ -174,8 +200,11 @@ def fetch(
     except BadVideoError as error:
         _remove(folder, key, everything=True)
         raise FetchError(source, f"what it sent is no video ({error.reason})") from error
-    # An address may name no type; readers look inside, only people and folder lists look at the suffix.
-    final = folder / (key + (downloaded.suffix.lower() if downloaded.suffix.lower() in VIDEO_SUFFIXES else ".mp4"))
+    # An address may name no type; readers look inside, only people and folder lists look at the
+    # suffix.
+    final = folder / (
+        key + (downloaded.suffix.lower() if downloaded.suffix.lower() in VIDEO_SUFFIXES else ".mp4")
+    )
     os.replace(downloaded, final)
     _remove(folder, key)
     say(f"fetched {public_address(source)} to {final}")
@@ -183,7 +212,8 @@ def fetch(
 
 
 class _SizeGuard:
-    """yt-dlp's own size limit looks at declared sizes only and stays silent; this one counts and raises."""
+    """yt-dlp's own size limit looks at declared sizes only and stays silent; this one counts and
+    raises."""
 
     def __init__(self, source: str, max_bytes: int):
         self.source, self.max_bytes, self.tripped = source, max_bytes, False
@@ -203,9 +233,12 @@ class _Quiet:
     info = warning = error = debug
 
 
-def _download_options(folder: Path, key: str, max_height_px: int, retries: int, timeout_seconds: float) -> dict:
+def _download_options(
+    folder: Path, key: str, max_height_px: int, retries: int, timeout_seconds: float
+) -> dict:
     ffmpeg = find_ffmpeg()
-    # `<=?` lets pass what tells no height: plain files on a server never do. Joining picture and sound needs ffmpeg.
+    # `<=?` lets pass what tells no height: plain files on a server never do. Joining picture and
+    # sound needs ffmpeg.
     whole = f"b[height<=?{max_height_px}]"
     return {
         "format": f"bv*[height<=?{max_height_px}]+ba/{whole}" if ffmpeg else whole,
@@ -248,7 +281,9 @@ def _download(source: str, options: dict, max_height_px: int, own_network: bool)
                 if not entries:
                     raise FetchError(source, "it is an empty list of videos")
                 if len(entries) > 1:
-                    raise FetchError(source, "it is a list of several videos; give the address of one")
+                    raise FetchError(
+                        source, "it is a list of several videos; give the address of one"
+                    )
                 found = entries[0]
             if found.get("is_live"):
                 raise FetchError(source, "it is a live broadcast, which has no end")
@@ -262,7 +297,11 @@ def _download(source: str, options: dict, max_height_px: int, own_network: bool)
         raise FetchError(source, words) from error
     except (OSError, ValueError) as error:  # ValueError: an address that is none
         raise FetchError(source, getattr(error, "strerror", None) or str(error)) from error
-    made = [Path(item["filepath"]) for item in (result or {}).get("requested_downloads") or [] if item.get("filepath")]
+    made = [
+        Path(item["filepath"])
+        for item in (result or {}).get("requested_downloads") or []
+        if item.get("filepath")
+    ]
     if not made or not made[0].exists():
         raise FetchError(source, "nothing was downloaded")
     return made[0]

@@ -8,15 +8,19 @@ from dancepipe.errors import OutputError
 
 
 def find_ffmpeg() -> str | None:
-    """Path of an ffmpeg program: $DANCEPIPE_FFMPEG, then PATH, then the one inside the package imageio-ffmpeg; None when there is none.
+    """Path of an ffmpeg program: $DANCEPIPE_FFMPEG, then PATH, then the one inside the package
+    imageio-ffmpeg; None when there is none.
 
-    OutputError when $DANCEPIPE_FFMPEG is set and is no program: a wish is not passed over in silence.
+    OutputError when $DANCEPIPE_FFMPEG is set and is no program: a wish is not passed over in
+    silence.
     """
     wished = os.environ.get("DANCEPIPE_FFMPEG")
     if wished:
         found = shutil.which(wished)
         if found is None:
-            raise OutputError(f"DANCEPIPE_FFMPEG is {wished!r}, which is not a program; unset it or name one")
+            raise OutputError(
+                f"DANCEPIPE_FFMPEG is {wished!r}, which is not a program; unset it or name one"
+            )
         return found
     found = shutil.which("ffmpeg")
     if found is not None:

@@ -11,12 +11,36 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from dancepipe.errors import BadImageError
-from dancepipe.plain_text import plain_words
-from dancepipe.whole_file import write_bytes
+from dancepipe.files.plain_text import plain_words
+from dancepipe.files.whole_file import write_bytes
 
-# Formats that are pictures and nothing else: no PostScript (it would run a program), no icons, no fonts.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", "PPM", "TGA", "AVIF")  # Pillow reads MPO (phones) through JPEG
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".avif", ".jp2", ".tga"}
+# Formats that are pictures and nothing else: no PostScript (it would run a program), no icons, no
+# fonts.
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "BMP",
+    "TIFF",
+    "GIF",
+    "JPEG2000",
+    "PPM",
+    "TGA",
+    "AVIF",
+)  # Pillow reads MPO (phones) through JPEG
+PICTURE_SUFFIXES = {
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".webp",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".avif",
+    ".jp2",
+    ".tga",
+}
 # A file of a few kilobytes may ask for this much. Pillow holds 4 bytes a pixel, the result has 3.
 MOST_PIXELS = 80_000_000
 # The decoders of these hold up to 16 and 24 bytes a pixel: a gigabyte is enough for so many.
@@ -94,7 +118,11 @@ def save_png(path: Path, image: np.ndarray) -> None:
 
 
 def _encode(image: np.ndarray, **options) -> bytes:
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or not (image.ndim == 2 or image.ndim == 3 and image.shape[2] == 3):
+    if (
+        not isinstance(image, np.ndarray)
+        or image.dtype != np.uint8
+        or not (image.ndim == 2 or image.ndim == 3 and image.shape[2] == 3)
+    ):
         got = f"{getattr(image, 'dtype', type(image).__name__)} {getattr(image, 'shape', '')}"
         raise ValueError(f"a picture must be uint8 (H, W, 3) or (H, W), got {got}")
     buffer = io.BytesIO()
@@ -104,7 +132,9 @@ def _encode(image: np.ndarray, **options) -> bytes:
 
 def _open(file) -> Image.Image:
     Image.init()
-    known = [name for name in FORMATS if name in Image.OPEN]  # AVIF and JPEG2000 are left out of some builds of Pillow
+    known = [
+        name for name in FORMATS if name in Image.OPEN
+    ]  # AVIF and JPEG2000 are left out of some builds of Pillow
     with warnings.catch_warnings():
         # _check_cost refuses these with our own words.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -168,9 +198,13 @@ def _decode(file, path: Path, say: Callable[[str], None]) -> np.ndarray:
     except BadImageError:
         raise
     except UnidentifiedImageError as error:
-        raise BadImageError(path, "it is not a picture in a known format; convert it to JPEG or PNG") from error
+        raise BadImageError(
+            path, "it is not a picture in a known format; convert it to JPEG or PNG"
+        ) from error
     except Image.DecompressionBombError as error:
-        raise BadImageError(path, f"it has far too many pixels ({error}); make it smaller") from error
+        raise BadImageError(
+            path, f"it has far too many pixels ({error}); make it smaller"
+        ) from error
     except Exception as error:  # Pillow's readers raise anything
         raise BadImageError(path, f"it is damaged or cut off ({plain_words(error)})") from error
 
@@ -286,7 +320,8 @@ def _flatten(picture: Image.Image) -> tuple[Image.Image, bool]:
 
 
 class _Profile:
-    """Bands -> sRGB. Phones tag their photos with wider gamuts (Display P3), printers with CMYK ones.
+    """Bands -> sRGB. Phones tag their photos with wider gamuts (Display P3), printers with CMYK
+    ones.
 
     Without this, colours go dull.
     """

@@ -11,7 +11,8 @@ from dancepipe.errors import BadVideoError
 from dancepipe.media.display import Orientation, orientation_of, square_pixel_size
 from dancepipe.records import VideoInfo
 
-# FFmpeg opens these as "videos" of one frame, as terminals, or as lists that pull in further files or hosts.
+# FFmpeg opens these as "videos" of one frame, as terminals, or as lists that pull in further files
+# or hosts.
 PICTURE_FORMATS = {"image2", "ico", "dds", "alias_pix"}
 PICTURE_BRANDS = {"heic", "heix", "mif1", "avif"}
 REFUSED_FORMATS = {
@@ -34,7 +35,8 @@ class StreamLayout:
 
 
 def open_media(path: Path):
-    """An open PyAV input container for a local file, to be used in a with-block. BadVideoError with the reason."""
+    """An open PyAV input container for a local file, to be used in a with-block. BadVideoError
+    with the reason."""
     path = Path(path)
     try:
         if path.is_dir():
@@ -48,7 +50,9 @@ def open_media(path: Path):
     except (av.error.FFmpegError, OSError, ValueError) as error:
         if isinstance(error, PermissionError):
             raise BadVideoError(path, "no permission to read it") from error
-        raise BadVideoError(path, f"it is not a video, or its header is missing or damaged ({_words(error)})") from error
+        raise BadVideoError(
+            path, f"it is not a video, or its header is missing or damaged ({_words(error)})"
+        ) from error
     names = container.format.name.split(",")
     refusal = next((REFUSED_FORMATS[name] for name in names if name in REFUSED_FORMATS), None)
     if (
@@ -64,24 +68,35 @@ def open_media(path: Path):
 
 
 def video_stream_of(container, path: Path):
-    """The first stream that moves (cover pictures of audio files do not). BadVideoError when there is none or no decoder for it."""
+    """The first stream that moves (cover pictures of audio files do not). BadVideoError when
+    there is none or no decoder for it."""
     attached = av.stream.Disposition.attached_pic
     streams = [stream for stream in container.streams.video if not stream.disposition & attached]
     if not streams:
-        raise BadVideoError(path, "it has sound but no pictures" if container.streams.audio else "it holds no video stream")
+        raise BadVideoError(
+            path,
+            "it has sound but no pictures"
+            if container.streams.audio
+            else "it holds no video stream",
+        )
     if streams[0].codec_context is None:
         raise BadVideoError(path, "its video codec has no decoder here; convert it to H.264")
     if streams[0].width * streams[0].height > MOST_PIXELS:
-        raise BadVideoError(path, f"it declares pictures of {streams[0].width}x{streams[0].height}, more than can be handled")
+        raise BadVideoError(
+            path,
+            f"it declares pictures of {streams[0].width}x{streams[0].height}, more than can be "
+            "handled",
+        )
     streams[0].thread_type = "AUTO"
     return streams[0]
 
 
 def probe_video(path: Path) -> VideoInfo:
-    """What the container declares about its first video stream, after decoding its first frame. BadVideoError.
+    """What the container declares about its first video stream, after decoding its first frame.
+    BadVideoError.
 
-    The first frame is decoded because the display matrix is attached to frames, and because a file of which nothing can
-    be decoded should be refused before work starts.
+    The first frame is decoded because the display matrix is attached to frames, and because a file
+    of which nothing can be decoded should be refused before work starts.
     """
     return probe_layout(path).info
 
@@ -115,8 +130,14 @@ def probe_layout(path: Path) -> StreamLayout:
             declared_frames=stream.frames or None,
             codec=stream.codec_context.codec.canonical_name,
             rotation_degrees=orientation.rotation_degrees,
-            audio_codec=None if audio is None else audio.codec_context.codec.canonical_name if audio.codec_context else "unknown",
-            time_base=Fraction(stream.time_base) if has_times else 1 / Fraction(rate or DEFAULT_RATE),
+            audio_codec=None
+            if audio is None
+            else audio.codec_context.codec.canonical_name
+            if audio.codec_context
+            else "unknown",
+            time_base=Fraction(stream.time_base)
+            if has_times
+            else 1 / Fraction(rate or DEFAULT_RATE),
         )
     return StreamLayout(info, orientation, has_times)
 
@@ -134,7 +155,10 @@ def _first_frame(container, stream, path: Path):
                 failure = error
     except (av.error.FFmpegError, OSError) as error:
         failure = error
-    reason = f"not one frame of its {stream.codec_context.name} stream could be decoded ({packets} packets tried"
+    reason = (
+        f"not one frame of its {stream.codec_context.name} stream could be decoded "
+        f"({packets} packets tried"
+    )
     raise BadVideoError(path, reason + (f"; {_words(failure)})" if failure else ")")) from failure
 
 

@@ -12,24 +12,28 @@ from dancepipe.media.probe import DEFAULT_RATE, open_media, probe_layout, video_
 from dancepipe.media.timeline import DeclaredEnd, FrameClock
 from dancepipe.records import Frame
 
-# Below this many frames from one wanted frame to the next, decoding in order is cheaper than seeking.
+# Below this many frames from one wanted frame to the next, decoding in order is cheaper than
+# seeking.
 SEEK_PAYS_FROM_FRAMES = 24
 
 
 class VideoReader:
-    """All frames of one video; rotation and sample aspect ratio applied, all of the size that `image_size_wh` says.
+    """All frames of one video; rotation and sample aspect ratio applied, all of the size that
+    `image_size_wh` says.
 
-    `with VideoReader(path) as video: for frame in video: ...`; every new loop starts at the first frame again.
+    `with VideoReader(path) as video: for frame in video: ...`; every new loop starts at the first
+    frame again.
 
-    path: a local file. max_side_px: frames are scaled down (never up) so that their longer side fits it.
-    info: VideoInfo of the file at full size. BadVideoError when the file is no video or none of it can be decoded.
+    path: a local file. max_side_px: frames are scaled down (never up) so that their longer side
+    fits it. info: VideoInfo of the file at full size. BadVideoError when the file is no video or
+    none of it can be decoded.
 
-    Frames that the container hides (edit lists) are not delivered. Damaged packets do not stop the reading; they are counted.
-    After the loop:
-    frames_read: frames delivered.
-    corrupt_frames: frames that the decoder marked as damaged (delivered, Frame.is_corrupt), plus packets that could not be
+    Frames that the container hides (edit lists) are not delivered. Damaged packets do not stop the
+    reading; they are counted. After the loop: frames_read: frames delivered. corrupt_frames: frames
+    that the decoder marked as damaged (delivered, Frame.is_corrupt), plus packets that could not be
         decoded and frames dropped because their time does not come after the one before.
-    shortfall_seconds: how much earlier than declared the file ends; 0 when within about two frames, or when nothing is declared.
+    shortfall_seconds: how much earlier than declared the file ends; 0 when within about two frames,
+    or when nothing is declared.
     """
 
     def __init__(self, path: Path, max_side_px: int | None = None):
@@ -67,11 +71,15 @@ class VideoReader:
             yield self.to_frame(index, time_seconds, decoded)
 
     def to_frame(self, index: int, time_seconds: Fraction, decoded) -> Frame:
-        """One item of decode() as a Frame; this is the dear part, so whoever wants few frames converts only those."""
-        return Frame(index, time_seconds, self._converter.convert(decoded), bool(decoded.is_corrupt))
+        """One item of decode() as a Frame; this is the dear part, so whoever wants few frames
+        converts only those."""
+        return Frame(
+            index, time_seconds, self._converter.convert(decoded), bool(decoded.is_corrupt)
+        )
 
     def decode(self) -> Iterator[tuple[int, Fraction, av.VideoFrame]]:
-        """index, time in seconds and undisplayed PyAV frame, in presentation order; counts as described above."""
+        """index, time in seconds and undisplayed PyAV frame, in presentation order; counts as
+        described above."""
         self._forget()
         with open_media(self.info.path) as container:
             stream = video_stream_of(container, self.info.path)
@@ -85,7 +93,9 @@ class VideoReader:
                 clock.see_packet(packet)
                 for decoded in self._frames_of(packet):
                     time_seconds = clock.time_of(decoded)
-                    if time_seconds is None or (last_seconds is not None and time_seconds <= last_seconds):
+                    if time_seconds is None or (
+                        last_seconds is not None and time_seconds <= last_seconds
+                    ):
                         self.corrupt_frames += 1
                         continue
                     last_seconds = time_seconds
@@ -101,7 +111,9 @@ class VideoReader:
         try:
             yield from container.demux(streams)
         except (av.error.FFmpegError, OSError):
-            self.corrupt_frames += 1  # the rest of the file cannot be read; what is missing shows in shortfall_seconds
+            self.corrupt_frames += (
+                1  # the rest of the file cannot be read; what is missing shows in shortfall_seconds
+            )
 
     def _frames_of(self, packet) -> list[av.VideoFrame]:
         try:
@@ -111,11 +123,15 @@ class VideoReader:
             return []
 
 
-def read_frames_at(path: Path, indices: Sequence[int], max_side_px: int | None = None) -> list[Frame]:
-    """The frames with these indices (presentation order, from 0), in the order asked for, repeats allowed.
+def read_frames_at(
+    path: Path, indices: Sequence[int], max_side_px: int | None = None
+) -> list[Frame]:
+    """The frames with these indices (presentation order, from 0), in the order asked for, repeats
+    allowed.
 
-    Decodes once from the start up to the largest index and converts only what is wanted: exact for every file, and cheaper
-    than seeking as soon as a few frames of a clip are wanted. BadVideoError also when the video has fewer frames.
+    Decodes once from the start up to the largest index and converts only what is wanted: exact for
+    every file, and cheaper than seeking as soon as a few frames of a clip are wanted. BadVideoError
+    also when the video has fewer frames.
     """
     if any(index < 0 for index in indices):
         raise ValueError(f"frame indices count from 0, got {min(indices)}")
@@ -125,7 +141,10 @@ def read_frames_at(path: Path, indices: Sequence[int], max_side_px: int | None =
         found = _take_in_order(video, set(indices))
         missing = sorted(set(indices) - found.keys())
         if missing:
-            raise BadVideoError(path, f"frame {missing[0]} was asked for, but it has only {video.frames_read} frames")
+            raise BadVideoError(
+                path,
+                f"frame {missing[0]} was asked for, but it has only {video.frames_read} frames",
+            )
     return [found[index] for index in indices]
 
 
@@ -140,18 +159,24 @@ def _take_in_order(video: VideoReader, wanted: set[int]) -> dict[int, Frame]:
 
 
 def read_spread_frames(path: Path, count: int, max_side_px: int | None = None) -> list[Frame]:
-    """About `count` frames spread evenly over the clip, in order; fewer when the clip is shorter or cut off.
+    """About `count` frames spread evenly over the clip, in order; fewer when the clip is shorter or
+    cut off.
 
-    Long gaps between wanted frames are jumped to the keyframe at or before the wanted time, so the frames are where decoding
-    is cheap, at most half a gap from the even spacing; Frame.time_seconds is exact, Frame.index is then time x average rate
-    and may be off by a little (always, in videos of varying rate). With short gaps the clip is decoded in order and indices
-    are exact. BadVideoError.
+    Long gaps between wanted frames are jumped to the keyframe at or before the wanted time, so the
+    frames are where decoding is cheap, at most half a gap from the even spacing; Frame.time_seconds
+    is exact, Frame.index is then time x average rate and may be off by a little (always, in videos
+    of varying rate). With short gaps the clip is decoded in order and indices are exact.
+    BadVideoError.
     """
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
     with VideoReader(path, max_side_px) as video:
         total = _estimate_frames(video)
-        if video.info.duration_seconds and video._layout.has_times and total / count >= SEEK_PAYS_FROM_FRAMES:
+        if (
+            video.info.duration_seconds
+            and video._layout.has_times
+            and total / count >= SEEK_PAYS_FROM_FRAMES
+        ):
             frames = _spread_by_seeking(video, count)
             if frames:
                 return frames
@@ -170,7 +195,8 @@ def _estimate_frames(video: VideoReader) -> int:
 
 
 def _spread_by_seeking(video: VideoReader, count: int) -> list[Frame] | None:
-    """None where keyframes are so sparse (or seeking so broken) that decoding in order is better."""
+    """None where keyframes are so sparse (or seeking so broken) that decoding in order is
+    better."""
     info, frames = video.info, []
     with open_media(info.path) as container:
         if container.format.name == "avi":
@@ -203,5 +229,11 @@ def _spread_by_seeking(video: VideoReader, count: int) -> list[Frame] | None:
             else:
                 continue  # nothing more from here on: cut off, or the end
             last_seconds = picked[0]
-            frames.append(video.to_frame(round((last_seconds - start) * (info.frame_rate or DEFAULT_RATE)), last_seconds, picked[1]))
+            frames.append(
+                video.to_frame(
+                    round((last_seconds - start) * (info.frame_rate or DEFAULT_RATE)),
+                    last_seconds,
+                    picked[1],
+                )
+            )
     return frames or None

@@ -1,8 +1,10 @@
-"""The reader of media/read.py's random access on decord (extra `decord`), for whoever has tuned data set builds around it.
+"""The reader of media/read.py's random access on decord (extra `decord`), for whoever has tuned
+data set builds around it.
 
-decord 0.6.0 knows no AV1 and no GIF, counts times from 0 whatever the file says, miscounts where the container hides frames, leaves
-pixels unsquared, and an open reader decodes ahead without limit. So: one reader at a time, closed at once; times and sizes come
-from the container itself; what it would get wrong is refused.
+decord 0.6.0 knows no AV1 and no GIF, counts times from 0 whatever the file says, miscounts where
+the container hides frames, leaves pixels unsquared, and an open reader decodes ahead without limit.
+So: one reader at a time, closed at once; times and sizes come from the container itself; what it
+would get wrong is refused.
 """
 
 from collections.abc import Sequence
@@ -18,8 +20,11 @@ from dancepipe.media.probe import open_media, probe_layout, video_stream_of
 from dancepipe.records import Frame
 
 
-def read_frames_at(path: Path, indices: Sequence[int], max_side_px: int | None = None) -> list[Frame]:
-    """As media.read.read_frames_at: the frames with these indices, in the order asked for. BadVideoError, MissingExtraError."""
+def read_frames_at(
+    path: Path, indices: Sequence[int], max_side_px: int | None = None
+) -> list[Frame]:
+    """As media.read.read_frames_at: the frames with these indices, in the order asked for.
+    BadVideoError, MissingExtraError."""
     if any(index < 0 for index in indices):
         raise ValueError(f"frame indices count from 0, got {min(indices)}")
     if not len(indices):
@@ -28,10 +33,15 @@ def read_frames_at(path: Path, indices: Sequence[int], max_side_px: int | None =
 
 
 def read_spread_frames(path: Path, count: int, max_side_px: int | None = None) -> list[Frame]:
-    """`count` frames (all, when there are fewer) spread evenly over the clip, in order, exact indices. BadVideoError, MissingExtraError."""
+    """`count` frames (all, when there are fewer) spread evenly over the clip, in order, exact
+    indices. BadVideoError, MissingExtraError."""
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
-    return _read(Path(path), lambda total: sorted({int((k + 0.5) * total / count) for k in range(count)}), max_side_px)
+    return _read(
+        Path(path),
+        lambda total: sorted({int((k + 0.5) * total / count) for k in range(count)}),
+        max_side_px,
+    )
 
 
 def _read(path: Path, choose, max_side_px: int | None) -> list[Frame]:
@@ -39,25 +49,38 @@ def _read(path: Path, choose, max_side_px: int | None) -> list[Frame]:
         import decord
     except ImportError as error:
         raise MissingExtraError("decord", "decord", "reading with decord") from error
-    decord.logging.set_level(decord.logging.QUIET)  # its FFmpeg chatters on stderr; errors come as exceptions
+    decord.logging.set_level(
+        decord.logging.QUIET
+    )  # its FFmpeg chatters on stderr; errors come as exceptions
     layout = probe_layout(path)  # also refuses pictures, text and folders with the usual words
     times = _times_in_order(path, layout)
     chosen = choose(len(times))
     if max(chosen) >= len(times):
-        raise BadVideoError(path, f"frame {max(chosen)} was asked for, but it has only {len(times)} frames")
+        raise BadVideoError(
+            path, f"frame {max(chosen)} was asked for, but it has only {len(times)} frames"
+        )
     order = sorted(set(chosen))
     reader = None
     try:
         reader = decord.VideoReader(str(path.absolute()), ctx=decord.cpu(0))
         if len(reader) != len(times):
-            raise BadVideoError(path, f"decord sees {len(reader)} frames, the container has {len(times)}; use the default reader")
+            raise BadVideoError(
+                path,
+                f"decord sees {len(reader)} frames, the container has {len(times)}; use the "
+                "default reader",
+            )
         arrays = [_without_padding(reader[index].asnumpy()) for index in order]
     except (decord.DECORDError, RuntimeError, IndexError) as error:
-        raise BadVideoError(path, f"decord cannot read its {layout.info.codec} stream; use the default reader") from error
+        raise BadVideoError(
+            path, f"decord cannot read its {layout.info.codec} stream; use the default reader"
+        ) from error
     finally:
         del reader  # its decoding threads stop with it
     size_wh = fit_size(layout.info.size_wh, max_side_px)
-    frames = {index: Frame(index, times[index], _resized(array, size_wh)) for index, array in zip(order, arrays)}
+    frames = {
+        index: Frame(index, times[index], _resized(array, size_wh))
+        for index, array in zip(order, arrays)
+    }
     return [frames[index] for index in chosen]
 
 
@@ -68,18 +91,27 @@ def _times_in_order(path: Path, layout) -> list[Fraction]:
         try:
             packets = [packet for packet in container.demux(stream) if packet.size > 0]
         except (av.error.FFmpegError, OSError) as error:
-            raise BadVideoError(path, f"its packets cannot be read ({error}); use the default reader") from error
+            raise BadVideoError(
+                path, f"its packets cannot be read ({error}); use the default reader"
+            ) from error
         if any(packet.is_discard for packet in packets):
-            raise BadVideoError(path, "its container hides frames (edit list), which decord miscounts; use the default reader")
+            raise BadVideoError(
+                path,
+                "its container hides frames (edit list), which decord miscounts; use the default "
+                "reader",
+            )
         if not layout.has_times:
             return [k * layout.info.time_base for k in range(len(packets))]
         by_decoding = container.format.name == "avi"  # see FrameClock in timeline.py
-        ticks = sorted(packet.dts if by_decoding or packet.pts is None else packet.pts for packet in packets)
+        ticks = sorted(
+            packet.dts if by_decoding or packet.pts is None else packet.pts for packet in packets
+        )
         return [Fraction(tick * stream.time_base) for tick in ticks]
 
 
 def _without_padding(array: np.ndarray) -> np.ndarray:
-    """decord takes the padding at the end of narrow rows for further channels: (H, W, 4) that is really W x 3 bytes and a rest."""
+    """decord takes the padding at the end of narrow rows for further channels: (H, W, 4) that is
+    really W x 3 bytes and a rest."""
     height, width, channels = array.shape
     if channels == 3:
         return array

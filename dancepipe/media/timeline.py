@@ -24,7 +24,8 @@ class FrameClock:
             self._decode_times.append(packet.dts * packet.time_base)
 
     def time_of(self, decoded) -> Fraction | None:
-        """Seconds; None for a frame without a time in a stream that has times. To be asked once for every frame, in order."""
+        """Seconds; None for a frame without a time in a stream that has times. To be asked once
+        for every frame, in order."""
         self._count += 1
         if not self._has_times:
             return self._step * (self._count - 1)
@@ -47,7 +48,9 @@ class DeclaredEnd:
             # Matroska declares one duration for all its streams together: watch them all.
             self._by_packets = True
             self.streams = [one for one in container.streams if one.type in ("video", "audio")]
-            self._declared_end = Fraction((container.start_time or 0) + container.duration, av.time_base)
+            self._declared_end = Fraction(
+                (container.start_time or 0) + container.duration, av.time_base
+            )
 
     def see_packet(self, packet) -> None:
         """Every packet of self.streams."""
@@ -56,7 +59,11 @@ class DeclaredEnd:
 
     def see_frame(self, time_seconds: Fraction, decoded) -> None:
         """Every frame that is delivered."""
-        length = decoded.duration * decoded.time_base if decoded.duration and decoded.time_base else self._frame_seconds
+        length = (
+            decoded.duration * decoded.time_base
+            if decoded.duration and decoded.time_base
+            else self._frame_seconds
+        )
         self._see_end(time_seconds + length)
 
     def _see_end(self, end_seconds: Fraction) -> None:

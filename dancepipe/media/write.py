@@ -1,4 +1,5 @@
-"""Frames with exact times, plus the driver's sound, into a video file (PyAV). A result is whole or absent."""
+"""Frames with exact times, plus the driver's sound, into a video file (PyAV). A result is whole
+or absent."""
 
 import math
 import os
@@ -10,32 +11,47 @@ import av
 import numpy as np
 
 from dancepipe.errors import BadVideoError, OutputError
+from dancepipe.files.whole_file import WholeFile
 from dancepipe.media.audio_track import AudioTrack
 from dancepipe.media.encoders import MUXERS, encoder_for, require_usable
-from dancepipe.whole_file import WholeFile
 
 # MP4 writes these under names that every player shows; other names need Apple's free-form keys.
-PLAIN_TAGS = {"title", "artist", "album", "comment", "description", "synopsis", "copyright", "genre", "date", "composer", "encoder"}
+PLAIN_TAGS = {
+    "title",
+    "artist",
+    "album",
+    "comment",
+    "description",
+    "synopsis",
+    "copyright",
+    "genre",
+    "date",
+    "composer",
+    "encoder",
+}
 MOST_TIMESCALE = 2**31 - 1
 
 
 class VideoWriter:
-    """`with VideoWriter(...) as out: out.write(image, time_seconds)`: frames in, a finished file out.
+    """`with VideoWriter(...) as out: out.write(image, time_seconds)`: frames in, a finished file
+    out.
 
-    path: the result; its suffix (.mp4 .m4v .mov .mkv .webm) chooses the container.
-    overwrite: whether a file that is there is replaced, which happens on success only.
-    size_wh: of the pictures that come. Odd sizes are padded to even by repeating the last row or column.
-    frame_times_base: seconds; every frame time must be a whole multiple (the driver's VideoInfo.time_base). MP4 and MOV keep
-        all times exactly; Matroska and WebM count in milliseconds, which is said where it changes times.
-    codec, crf, preset: see media/encoders.py; preset in x264's words for every encoder.
-    audio_from: file whose first audio stream is added with its own timestamps: packets copied where the container takes the
-        codec, else re-encoded (said). A file without sound adds none. audio_until_seconds cuts the sound there.
+    path: the result; its suffix (.mp4 .m4v .mov .mkv .webm) chooses the container. overwrite:
+    whether a file that is there is replaced, which happens on success only. size_wh: of the
+    pictures that come. Odd sizes are padded to even by repeating the last row or column.
+    frame_times_base: seconds; every frame time must be a whole multiple (the driver's
+    VideoInfo.time_base). MP4 and MOV keep all times exactly; Matroska and WebM count in
+    milliseconds, which is said where it changes times. codec, crf, preset: see media/encoders.py;
+    preset in x264's words for every encoder. audio_from: file whose first audio stream is added
+    with its own timestamps: packets copied where the container takes the codec, else re-encoded
+    (said). A file without sound adds none. audio_until_seconds cuts the sound there.
     metadata: container tags, readable again with any probe.
 
-    Colours are converted to and tagged as BT.709, limited range, yuv420p. Index at the front of the file (faststart).
-    Leaving the block normally puts the whole file under its name; leaving it by any exception removes what was written
-    and leaves what was there. OutputError: folder, space, codec, no frame written. BadVideoError: audio_from.
-    frames_written: frames given to write() so far.
+    Colours are converted to and tagged as BT.709, limited range, yuv420p. Index at the front of the
+    file (faststart). Leaving the block normally puts the whole file under its name; leaving it by
+    any exception removes what was written and leaves what was there. OutputError: folder, space,
+    codec, no frame written. BadVideoError: audio_from. frames_written: frames given to write() so
+    far.
     """
 
     def __init__(
@@ -53,7 +69,11 @@ class VideoWriter:
         overwrite: bool = True,
         say: Callable[[str], None] = print,
     ):
-        self.path, self.size_wh, self.frame_times_base = Path(path), tuple(size_wh), Fraction(frame_times_base)
+        self.path, self.size_wh, self.frame_times_base = (
+            Path(path),
+            tuple(size_wh),
+            Fraction(frame_times_base),
+        )
         self.frames_written = 0
         self._file = None
         self._say, self._metadata = say, dict(metadata or {})
@@ -106,16 +126,21 @@ class VideoWriter:
             options["movflags"] = "+faststart+use_metadata_tags" if free_form else "+faststart"
             options["movie_timescale"] = str(self._movie_timescale())
         else:
-            options["avoid_negative_ts"] = "disabled"  # or pictures move when the sound starts before 0, as AAC does
+            options["avoid_negative_ts"] = (
+                "disabled"  # or pictures move when the sound starts before 0, as AAC does
+            )
             options["fflags"] = "+bitexact"  # or it numbers file and tracks at random
             say_rounded_times(self.path.suffix, self.frame_times_base, self._say)
         with output_errors(self.path):
-            container = av.open(os.path.abspath(self._file.part), "w", format=self._muxer, options=options)
+            container = av.open(
+                os.path.abspath(self._file.part), "w", format=self._muxer, options=options
+            )
         container.metadata.update(self._metadata)
         return container
 
     def _movie_timescale(self) -> int:
-        # Edit lists hold the start offsets of the tracks in this unit; FFmpeg's default of 1/1000 s would round them.
+        # Edit lists hold the start offsets of the tracks in this unit; FFmpeg's default of 1/1000 s
+        # would round them.
         exact = self.frame_times_base.denominator
         if self._audio is not None and self._audio.is_present:
             both = math.lcm(exact, self._audio.rate_hz)
@@ -123,7 +148,11 @@ class VideoWriter:
         return exact if exact <= MOST_TIMESCALE else 1000
 
     def _start_streams(self) -> None:
-        stream = self._container.add_stream(self._codec, rate=rate_from_step(self._last_step, self.frame_times_base), options=self._options)
+        stream = self._container.add_stream(
+            self._codec,
+            rate=rate_from_step(self._last_step, self.frame_times_base),
+            options=self._options,
+        )
         stream.width, stream.height = even_size(self.size_wh)
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
@@ -143,7 +172,9 @@ class VideoWriter:
         if self._stream is None:
             self._start_streams()
         frame, self._pending = self._pending, None
-        self._durations[frame.pts] = self._last_step or max(1, round(Fraction(1, 25) / self.frame_times_base))
+        self._durations[frame.pts] = self._last_step or max(
+            1, round(Fraction(1, 25) / self.frame_times_base)
+        )
         if self._audio is not None:
             self._audio.feed(frame.pts * self.frame_times_base)
         self._mux(self._stream.encode(frame))
@@ -188,34 +219,52 @@ class output_errors:
         return self
 
     def __exit__(self, kind, error, _):
-        if isinstance(error, (av.error.FFmpegError, OSError)) and not isinstance(error, BadVideoError):
-            raise OutputError(f"cannot write {self.path}: {error.strerror or error}; free some space or choose another place") from error
+        if isinstance(error, (av.error.FFmpegError, OSError)) and not isinstance(
+            error, BadVideoError
+        ):
+            raise OutputError(
+                f"cannot write {self.path}: {error.strerror or error}; free some space or choose "
+                "another place"
+            ) from error
 
 
 def check_frames(part: Path, path: Path, frames: int) -> None:
     """Does the finished file, not yet under its name `path`, hold what was written? OutputError."""
     try:
         with av.open(os.path.abspath(part), metadata_errors="replace") as check:
-            found = check.streams.video[0].frames or sum(packet.size > 0 for packet in check.demux(video=0))
+            found = check.streams.video[0].frames or sum(
+                packet.size > 0 for packet in check.demux(video=0)
+            )
     except (av.error.FFmpegError, OSError, IndexError) as error:
-        raise OutputError(f"cannot write {path}: the finished file cannot be read back ({error})") from error
+        raise OutputError(
+            f"cannot write {path}: the finished file cannot be read back ({error})"
+        ) from error
     if found != frames:
-        raise OutputError(f"cannot write {path}: {frames} frames were written, but the file holds {found}")
+        raise OutputError(
+            f"cannot write {path}: {frames} frames were written, but the file holds {found}"
+        )
 
 
 def say_rounded_times(suffix: str, base_seconds: Fraction, say: Callable[[str], None]) -> None:
     """Matroska and WebM cannot hold every time base."""
     if (base_seconds * 1000).denominator != 1:
-        say(f"{suffix} files count time in milliseconds: frame times are rounded; .mp4 keeps them exactly")
+        say(
+            f"{suffix} files count time in milliseconds: frame times are rounded; .mp4 keeps "
+            "them exactly"
+        )
 
 
 def rate_from_step(step_ticks: int | None, base_seconds: Fraction) -> Fraction:
-    """Frames per second to tell the encoder, from the first step between frames (None: there is one frame).
+    """Frames per second to tell the encoder, from the first step between frames (None: there is one
+    frame).
 
-    Only level and rate control look at it; were it the fine tick of the time base, players would take the file for a 30000 fps one.
+    Only level and rate control look at it; were it the fine tick of the time base, players would
+    take the file for a 30000 fps one.
     """
     seconds = step_ticks * base_seconds if step_ticks else Fraction(0)
-    return (1 / seconds).limit_denominator(1001) if Fraction(1, 240) <= seconds <= 1 else Fraction(25)
+    return (
+        (1 / seconds).limit_denominator(1001) if Fraction(1, 240) <= seconds <= 1 else Fraction(25)
+    )
 
 
 def even_size(size_wh: tuple[int, int]) -> tuple[int, int]:
@@ -234,9 +283,20 @@ def to_bt709_frame(image: np.ndarray) -> av.VideoFrame:
     return frame
 
 
-def checked_pts(image: np.ndarray, time_seconds: Fraction, size_wh: tuple[int, int], base: Fraction, last_pts: int | None) -> int:
-    """The time as a whole number of ticks; ValueError for a picture or a time that the writer's caller got wrong."""
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape != (size_wh[1], size_wh[0], 3):
+def checked_pts(
+    image: np.ndarray,
+    time_seconds: Fraction,
+    size_wh: tuple[int, int],
+    base: Fraction,
+    last_pts: int | None,
+) -> int:
+    """The time as a whole number of ticks; ValueError for a picture or a time that the writer's
+    caller got wrong."""
+    if (
+        not isinstance(image, np.ndarray)
+        or image.dtype != np.uint8
+        or image.shape != (size_wh[1], size_wh[0], 3)
+    ):
         got = f"{getattr(image, 'dtype', type(image).__name__)} {getattr(image, 'shape', '')}"
         raise ValueError(f"a picture must be uint8 ({size_wh[1]}, {size_wh[0]}, 3), got {got}")
     ticks = Fraction(time_seconds) / base

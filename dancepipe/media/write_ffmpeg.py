@@ -1,20 +1,23 @@
-"""VideoWriter's interface on the user's own ffmpeg program (extra `ffmpeg`), for encoders that PyAV's wheels lack.
+"""VideoWriter's interface on the user's own ffmpeg program (extra `ffmpeg`), for encoders that
+PyAV's wheels lack.
 
-Frames go through a pipe in the NUT container, which carries exact times, so varying frame rates survive here too. It carries no
-durations: the last frame lasts as long as the first step between frames.
+Frames go through a pipe in the NUT container, which carries exact times, so varying frame rates
+survive here too. It carries no durations: the last frame lasts as long as the first step between
+frames.
 """
 
 import subprocess
 import tempfile
 from collections.abc import Callable
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import av
 import numpy as np
 
 from dancepipe.errors import MissingExtraError, OutputError
+from dancepipe.files.whole_file import WholeFile
 from dancepipe.media.encoders import AUDIO_ENCODER, COPIED_AUDIO, ENCODERS, MUXERS, encoder_for
 from dancepipe.media.ffmpeg_program import find_ffmpeg
 from dancepipe.media.probe import open_media
@@ -27,15 +30,15 @@ from dancepipe.media.write import (
     say_rounded_times,
     to_bt709_frame,
 )
-from dancepipe.whole_file import WholeFile
 
 
 class FfmpegVideoWriter:
     """As media.write.VideoWriter: same arguments, same promises, another program.
 
-    codec: any encoder that this ffmpeg has; crf and preset are translated for the encoders of media/encoders.py and left out
-    (said) for others, which then use their own defaults.
-    MissingExtraError without ffmpeg-python; OutputError without an ffmpeg program, or with its own words when it fails.
+    codec: any encoder that this ffmpeg has; crf and preset are translated for the encoders of
+    media/encoders.py and left out (said) for others, which then use their own defaults.
+    MissingExtraError without ffmpeg-python; OutputError without an ffmpeg program, or with its own
+    words when it fails.
     """
 
     def __init__(
@@ -53,32 +56,49 @@ class FfmpegVideoWriter:
         overwrite: bool = True,
         say: Callable[[str], None] = print,
     ):
-        self.path, self.size_wh, self.frame_times_base = Path(path), tuple(size_wh), Fraction(frame_times_base)
+        self.path, self.size_wh, self.frame_times_base = (
+            Path(path),
+            tuple(size_wh),
+            Fraction(frame_times_base),
+        )
         self.frames_written = 0
         self._last_pts = None
         self._process = self._pipe = self._first = self._file = None
         try:
             import ffmpeg
         except ImportError as error:
-            raise MissingExtraError("ffmpeg-python", "ffmpeg", "writing with the ffmpeg program") from error
+            raise MissingExtraError(
+                "ffmpeg-python", "ffmpeg", "writing with the ffmpeg program"
+            ) from error
         suffix = self.path.suffix
         if codec in ENCODERS:
             quality = encoder_for(codec, suffix).options(crf, preset)
         else:
-            encoder_for("libx264" if suffix.lower() != ".webm" else "libvpx-vp9", suffix)  # refuses unknown suffixes
+            encoder_for(
+                "libx264" if suffix.lower() != ".webm" else "libvpx-vp9", suffix
+            )  # refuses unknown suffixes
             quality = {}
             say(f"{codec}: crf and preset are not known for it; it runs with its own defaults")
         self._program = find_ffmpeg()
         if self._program is None:
-            raise OutputError("no ffmpeg program found; install ffmpeg, set DANCEPIPE_FFMPEG, or pip install 'dancepipe[ffmpeg]'")
+            raise OutputError(
+                "no ffmpeg program found; install ffmpeg, set DANCEPIPE_FFMPEG, or pip install "
+                "'dancepipe[ffmpeg]'"
+            )
         _require_usable(ffmpeg, self._program, codec)
         self._muxer = MUXERS[suffix.lower()]
         if self._muxer in ("matroska", "webm"):
             say_rounded_times(suffix, self.frame_times_base, say)
         outputs, input_streams = self._output_options(codec, quality, dict(metadata or {})), []
         pictures = ffmpeg.input("pipe:0", f="nut")
-        # NUT does not carry colour tags: say what to_bt709_frame() made, so that nothing is converted a second time.
-        tags = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709", "range": "tv"}
+        # NUT does not carry colour tags: say what to_bt709_frame() made, so that nothing is
+        # converted a second time.
+        tags = {
+            "colorspace": "bt709",
+            "color_primaries": "bt709",
+            "color_trc": "bt709",
+            "range": "tv",
+        }
         input_streams.append(pictures.video.filter("setparams", **tags))
         if audio_from is not None:
             sound = self._audio_input(ffmpeg, Path(audio_from), audio_until_seconds, outputs, say)
@@ -131,18 +151,24 @@ class FfmpegVideoWriter:
         except (av.error.FFmpegError, OSError) as error:
             raise self._failure() from error
 
-    def _output_options(self, codec: str, quality: dict[str, str], metadata: dict[str, str]) -> dict:
+    def _output_options(
+        self, codec: str, quality: dict[str, str], metadata: dict[str, str]
+    ) -> dict:
         # crf and preset belong to the video encoder only; the sound has its own options.
         options = {
             "c:v": codec,
             "pix_fmt": "yuv420p",
             "f": self._muxer,
             "fps_mode": "passthrough",
-            "enc_time_base": f"{self.frame_times_base.numerator}:{self.frame_times_base.denominator}",
+            "enc_time_base": ":".join(map(str, self.frame_times_base.as_integer_ratio())),
             **{f"{name}:v": value for name, value in quality.items()},
         }
         if self._muxer in ("mp4", "mov"):
-            options["movflags"] = "+faststart" if all(key in PLAIN_TAGS for key in metadata) else "+faststart+use_metadata_tags"
+            options["movflags"] = (
+                "+faststart"
+                if all(key in PLAIN_TAGS for key in metadata)
+                else "+faststart+use_metadata_tags"
+            )
             options["video_track_timescale"] = self.frame_times_base.denominator
             options["movie_timescale"] = self.frame_times_base.denominator
         else:
@@ -160,20 +186,27 @@ class FfmpegVideoWriter:
         copied = codec in COPIED_AUDIO[self._muxer]
         outputs["c:a"] = "copy" if copied else AUDIO_ENCODER[self._muxer]
         if not copied:
-            say(f"sound of {path} is re-encoded to {outputs['c:a']}: {codec} does not go into {self._muxer}")
+            say(
+                f"sound of {path} is re-encoded to {outputs['c:a']}: {codec} does not go into "
+                f"{self._muxer}"
+            )
         limit = {} if until_seconds is None else {"to": float(until_seconds)}
         return ffmpeg.input(str(path.absolute()), **limit)["a:0"]
 
     def _start(self, arguments: list[str]) -> None:
         self._words = tempfile.TemporaryFile()
         try:
-            self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._words)
+            self._process = subprocess.Popen(
+                arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._words
+            )
         except OSError as error:
             raise OutputError(f"cannot start {self._program}: {error.strerror or error}") from error
 
     def _open_pipe(self, step_ticks: int | None) -> None:
         self._pipe = av.open(self._process.stdin, "w", format="nut")
-        self._raw = self._pipe.add_stream("rawvideo", rate=rate_from_step(step_ticks, self.frame_times_base))
+        self._raw = self._pipe.add_stream(
+            "rawvideo", rate=rate_from_step(step_ticks, self.frame_times_base)
+        )
         self._raw.width, self._raw.height = even_size(self.size_wh)
         self._raw.pix_fmt = "yuv420p"
         self._raw.codec_context.time_base = self.frame_times_base
@@ -203,7 +236,9 @@ class FfmpegVideoWriter:
                 self._process.wait()
         self._words.seek(0)
         lines = self._words.read().decode("utf-8", "replace").strip().splitlines()
-        said = "; ".join(line.strip() for line in lines[:3]) or f"exit code {self._process.returncode}"
+        said = (
+            "; ".join(line.strip() for line in lines[:3]) or f"exit code {self._process.returncode}"
+        )
         return OutputError(f"cannot write {self.path}: {self._program} failed: {said}")
 
     def _abandon(self) -> None:
@@ -215,19 +250,26 @@ class FfmpegVideoWriter:
                     if opened is not None:
                         opened.close()
                 except (av.error.FFmpegError, OSError, ValueError):
-                    pass  # the program is gone, and so is the file; the error is being raised already
+                    # the program is gone, and so is the file; the error is being raised already
+                    pass
         if self._file is not None:
             self._file.discard()
 
 
 def _require_usable(ffmpeg, program: str, codec: str) -> None:
-    """Encode one frame with it. OutputError names what works with this program; there is no silent fallback."""
+    """Encode one frame with it. OutputError names what works with this program; there is no
+    silent fallback."""
     if not _works(ffmpeg, program, codec):
-        usable = ", ".join(name for name in ENCODERS if name != codec and _works(ffmpeg, program, name))
-        raise OutputError(f"the video encoder {codec} does not work with {program} on this machine; usable here: {usable or 'none'}")
+        usable = ", ".join(
+            name for name in ENCODERS if name != codec and _works(ffmpeg, program, name)
+        )
+        raise OutputError(
+            f"the video encoder {codec} does not work with {program} on this machine; usable "
+            f"here: {usable or 'none'}"
+        )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _works(ffmpeg, program: str, codec: str) -> bool:
     options = {"f": "null", "pix_fmt": "yuv420p", "c:v": codec, "frames:v": 1}
     trial = ffmpeg.input("color=gray:size=256x256:rate=25", f="lavfi").output("pipe:", **options)

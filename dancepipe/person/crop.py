@@ -1,8 +1,8 @@
 """A square crop around a person, and the joints in it.
 
-Boxes share the points' coordinates: pixel centres at integers, so pixel i covers [i - 0.5, i + 0.5] and the box of a
-whole W x H picture is (-0.5, -0.5, W - 0.5, H - 0.5). Canvas pixel j of a box of side s has its centre at
-x0 + (j + 0.5) * s / size_px, and both directions below use that one rule.
+Boxes share the points' coordinates: pixel centres at integers, so pixel i covers [i - 0.5, i + 0.5]
+and the box of a whole W x H picture is (-0.5, -0.5, W - 0.5, H - 0.5). Canvas pixel j of a box of
+side s has its centre at x0 + (j + 0.5) * s / size_px, and both directions below use that one rule.
 """
 
 import math
@@ -10,12 +10,25 @@ import math
 import numpy as np
 from PIL import Image
 
-from dancepipe.person.skeleton import L_ANKLE, L_ELBOW, L_KNEE, L_WRIST, NECK, NOSE, R_ANKLE, R_ELBOW, R_KNEE, R_WRIST, torso_length_px
+from dancepipe.pose.skeleton import (
+    L_ANKLE,
+    L_ELBOW,
+    L_KNEE,
+    L_WRIST,
+    NECK,
+    NOSE,
+    R_ANKLE,
+    R_ELBOW,
+    R_KNEE,
+    R_WRIST,
+    torso_length_px,
+)
 from dancepipe.records import Pose
 
 Box = tuple[float, float, float, float]
 
-# What a body has beyond its outermost joints, in torso lengths (neck to mid hip, 0.29 of a standing body).
+# What a body has beyond its outermost joints, in torso lengths (neck to mid hip, 0.29 of a standing
+# body).
 _HEAD_TOP = 0.45  # above the nose, along neck -> nose; hair included
 _HEAD_SIDE = 0.35  # around the nose in all directions
 _HAND = 0.40  # beyond the wrist, along the forearm
@@ -24,10 +37,11 @@ _FLESH = 0.15  # around any joint
 
 
 def body_bounds(pose: Pose, mask: np.ndarray | None = None) -> Box:
-    """Bounds of the whole body (x0, y0, x1, y1 px): joints, plus estimated head top, hands, feet and flesh.
+    """Bounds of the whole body (x0, y0, x1, y1 px): joints, plus estimated head top, hands, feet
+    and flesh.
 
-    mask (uint8 (H, W), 255 = person) widens the bounds, but by at most one torso length, so a stray patch of mask far
-    from the body has no say. ValueError for a pose without joints.
+    mask (uint8 (H, W), 255 = person) widens the bounds, but by at most one torso length, so a stray
+    patch of mask far from the body has no say. ValueError for a pose without joints.
     """
     points, present = pose.points_px.astype(np.float64), pose.present
     if not present.any():
@@ -42,8 +56,11 @@ def body_bounds(pose: Pose, mask: np.ndarray | None = None) -> Box:
         outer.append([points[NOSE] + up * _HEAD_TOP * unit])
         outer.append(points[NOSE] + _HEAD_SIDE * unit * np.array([[-1, 0], [1, 0], [0, -1]]))
     for inner, end, beyond in (
-        (R_ELBOW, R_WRIST, _HAND), (L_ELBOW, L_WRIST, _HAND), (R_KNEE, R_ANKLE, _FOOT), (L_KNEE, L_ANKLE, _FOOT),
-    ):  # fmt: skip
+        (R_ELBOW, R_WRIST, _HAND),
+        (L_ELBOW, L_WRIST, _HAND),
+        (R_KNEE, R_ANKLE, _FOOT),
+        (L_KNEE, L_ANKLE, _FOOT),
+    ):
         if present[inner] and present[end]:
             outer.append([points[end] + _direction(points[end] - points[inner]) * beyond * unit])
     outer = np.concatenate([np.asarray(part, np.float64).reshape(-1, 2) for part in outer])
@@ -60,7 +77,8 @@ def body_bounds(pose: Pose, mask: np.ndarray | None = None) -> Box:
 
 
 def person_box(pose: Pose, mask: np.ndarray | None = None, *, margin: float = 0.06) -> Box:
-    """The square box around a whole person, centred on the body's bounds; it may reach beyond the picture.
+    """The square box around a whole person, centred on the body's bounds; it may reach beyond the
+    picture.
 
     margin: empty border on each side, in box sides. ValueError for a pose without joints.
     """
@@ -75,10 +93,14 @@ def square_box(bounds: Box, *, margin: float = 0.06) -> Box:
     return center_x - side / 2, center_y - side / 2, center_x + side / 2, center_y + side / 2
 
 
-def crop_square(image: np.ndarray, box_xyxy_px: Box, size_px: int, fill: int | tuple[int, int, int] = 128) -> np.ndarray:
-    """The square box of a uint8 picture (H, W, 3) or mask (H, W), resampled to size_px x size_px, to a fraction of a pixel.
+def crop_square(
+    image: np.ndarray, box_xyxy_px: Box, size_px: int, fill: int | tuple[int, int, int] = 128
+) -> np.ndarray:
+    """The square box of a uint8 picture (H, W, 3) or mask (H, W), resampled to size_px x size_px,
+    to a fraction of a pixel.
 
-    Outside the picture lies fill. Shrinking averages over the area that a canvas pixel covers; growing is bicubic.
+    Outside the picture lies fill. Shrinking averages over the area that a canvas pixel covers;
+    growing is bicubic.
     """
     _check_box(box_xyxy_px)
     if image.dtype != np.uint8 or image.ndim not in (2, 3):
@@ -91,10 +113,16 @@ def crop_square(image: np.ndarray, box_xyxy_px: Box, size_px: int, fill: int | t
     right, bottom = math.ceil(x1 + reach), math.ceil(y1 + reach)
     plane = np.empty((bottom - top, right - left) + image.shape[2:], np.uint8)
     plane[:] = fill
-    inner_x, inner_y = slice(max(left, 0), min(right, width)), slice(max(top, 0), min(bottom, height))
+    inner_x, inner_y = (
+        slice(max(left, 0), min(right, width)),
+        slice(max(top, 0), min(bottom, height)),
+    )
     if inner_x.start < inner_x.stop and inner_y.start < inner_y.stop:
-        plane[inner_y.start - top : inner_y.stop - top, inner_x.start - left : inner_x.stop - left] = image[inner_y, inner_x]
-    # Hamming is an area average with soft edges: Pillow's BOX counts whole source pixels only and shimmers when a box glides.
+        plane[
+            inner_y.start - top : inner_y.stop - top, inner_x.start - left : inner_x.stop - left
+        ] = image[inner_y, inner_x]
+    # Hamming is an area average with soft edges: Pillow's BOX counts whole source pixels only and
+    # shimmers when a box glides.
     shrinks = (x1 - x0) > size_px
     resample = Image.Resampling.HAMMING if shrinks else Image.Resampling.BICUBIC
     box = (x0 - left, y0 - top, x1 - left, y1 - top)
@@ -102,17 +130,22 @@ def crop_square(image: np.ndarray, box_xyxy_px: Box, size_px: int, fill: int | t
 
 
 def pose_in_box(pose: Pose, box_xyxy_px: Box, size_px: int) -> Pose:
-    """The pose in canvas pixels. Confidences stay, also of joints that now lie outside the canvas."""
+    """The pose in canvas pixels. Confidences stay, also of joints that now lie outside the
+    canvas."""
     _check_box(box_xyxy_px)
     scale = size_px / (box_xyxy_px[2] - box_xyxy_px[0])
-    return pose.scaled_and_shifted(scale, (-box_xyxy_px[0] * scale - 0.5, -box_xyxy_px[1] * scale - 0.5))
+    return pose.scaled_and_shifted(
+        scale, (-box_xyxy_px[0] * scale - 0.5, -box_xyxy_px[1] * scale - 0.5)
+    )
 
 
 def pose_from_box(pose: Pose, box_xyxy_px: Box, size_px: int) -> Pose:
     """The inverse of pose_in_box: canvas pixels -> picture pixels."""
     _check_box(box_xyxy_px)
     scale = (box_xyxy_px[2] - box_xyxy_px[0]) / size_px
-    return pose.scaled_and_shifted(scale, (box_xyxy_px[0] + 0.5 * scale, box_xyxy_px[1] + 0.5 * scale))
+    return pose.scaled_and_shifted(
+        scale, (box_xyxy_px[0] + 0.5 * scale, box_xyxy_px[1] + 0.5 * scale)
+    )
 
 
 def _direction(vector: np.ndarray) -> np.ndarray:

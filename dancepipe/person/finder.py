@@ -1,4 +1,5 @@
-"""Names of backends become objects here, once, and every backend is held to the same rules of input and output."""
+"""Names of backends become objects here, once, and every backend is held to the same rules of
+input and output."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,7 +31,8 @@ class Segmenter(Protocol):
 
 
 class PersonFinder:
-    """Finds the one person of a clip (mode "video") or of a photo: joints, mask, and how many people are there."""
+    """Finds the one person of a clip (mode "video") or of a photo: joints, mask, and how many
+    people are there."""
 
     def __init__(self, pose_finder: PoseFinder, segmenter: Segmenter | None = None):
         """Both are owned from here on: close() closes them."""
@@ -38,13 +40,20 @@ class PersonFinder:
         self._closed = False
 
     def find(self, image: np.ndarray) -> PersonFrame | None:
-        """image: uint8 RGB (H, W, 3) of any size -> the person in its own pixels, or None when nobody is seen.
+        """image: uint8 RGB (H, W, 3) of any size -> the person in its own pixels, or None when
+        nobody is seen.
 
-        In mode "video" give the frames of ONE clip in order. ValueError for anything that is no such picture.
+        In mode "video" give the frames of ONE clip in order. ValueError for anything that is no
+        such picture.
         """
         if self._closed:
             raise ValueError("this person finder is closed")
-        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        if (
+            not isinstance(image, np.ndarray)
+            or image.dtype != np.uint8
+            or image.ndim != 3
+            or image.shape[2] != 3
+        ):
             got = f"{getattr(image, 'dtype', type(image).__name__)} {getattr(image, 'shape', '')}"
             raise ValueError(f"find needs a uint8 RGB picture (H, W, 3), got {got}")
         if min(image.shape[:2]) < MIN_SIDE_PX:
@@ -83,10 +92,11 @@ def open_person_finder(
     """pose: "mediapipe" or "yolo" (extra). mask: "mediapipe", "rembg" (extra) or None for no masks.
     hands: read both hands too, which mediapipe alone can.
 
-    mode "video" follows one person through the frames of one clip (open a finder for each clip); "photo" takes every
-    picture for itself. yolo_weights: a local pose .pt file or a published name; rembg_model: a name of
-    segment_rembg.MODELS; device: of yolo and rembg ("cpu", "cuda", ...), mediapipe runs on the CPU.
-    say: gets notices (licences, a changed choice). Raises ConfigError for unknown names, MissingExtraError, WeightsError.
+    mode "video" follows one person through the frames of one clip (open a finder for each clip);
+    "photo" takes every picture for itself. yolo_weights: a local pose .pt file or a published name;
+    rembg_model: a name of segment_rembg.MODELS; device: of yolo and rembg ("cpu", "cuda", ...),
+    mediapipe runs on the CPU. say: gets notices (licences, a changed choice). Raises ConfigError
+    for unknown names, MissingExtraError, WeightsError.
     """
     if pose not in POSE_BACKENDS:
         raise ConfigError(f"unknown pose backend {pose!r}: choose from {', '.join(POSE_BACKENDS)}")
@@ -95,24 +105,26 @@ def open_person_finder(
     if mode not in ("video", "photo"):
         raise ConfigError(f"unknown mode {mode!r} of a person finder: choose video or photo")
     if hands and pose != "mediapipe":
-        raise ConfigError(f"the pose backend {pose} reads no hands: choose mediapipe, or leave hands out")
+        raise ConfigError(
+            f"the pose backend {pose} reads no hands: choose mediapipe, or leave hands out"
+        )
     if pose == "mediapipe":
-        from dancepipe.person.pose_blazepose import BlazePoseFinder
+        from dancepipe.person.backends.pose_blazepose import BlazePoseFinder
 
         pose_finder = BlazePoseFinder(mode, mask=mask == "mediapipe", hands=hands, say=say)
     else:
-        from dancepipe.person.pose_yolo import YoloPoseFinder
+        from dancepipe.person.backends.pose_yolo import YoloPoseFinder
 
         pose_finder = YoloPoseFinder(mode, weights=yolo_weights, device=device, say=say)
 
     segmenter = None
     try:
         if mask == "rembg":
-            from dancepipe.person.segment_rembg import RembgSegmenter
+            from dancepipe.person.backends.segment_rembg import RembgSegmenter
 
             segmenter = RembgSegmenter(rembg_model, device=device, say=say)
         elif mask == "mediapipe" and pose != "mediapipe":
-            from dancepipe.person.segment_blazepose import BlazePoseSegmenter
+            from dancepipe.person.backends.segment_blazepose import BlazePoseSegmenter
 
             segmenter = BlazePoseSegmenter(say)
     except BaseException:

@@ -3,13 +3,16 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from dancepipe.person.draw import LIMB_COLOURS
-from dancepipe.person.skeleton import LIMBS
+from dancepipe.pose.draw import LIMB_COLOURS
+from dancepipe.pose.skeleton import LIMBS
 from dancepipe.records import Pose
 
 
-def draw_overlay(image: np.ndarray, pose: Pose | None, mask: np.ndarray | None = None) -> np.ndarray:
-    """A copy of the uint8 RGB picture with limbs and joints drawn; outside the mask, when given, it is darkened to a third.
+def draw_overlay(
+    image: np.ndarray, pose: Pose | None, mask: np.ndarray | None = None
+) -> np.ndarray:
+    """A copy of the uint8 RGB picture with limbs and joints drawn; outside the mask, when given, it
+    is darkened to a third.
 
     Joints are white dots; one of confidence below 0.5 is a hollow dot. pose None draws no limbs.
     """
@@ -29,5 +32,9 @@ def draw_overlay(image: np.ndarray, pose: Pose | None, mask: np.ndarray | None =
     for joint in np.flatnonzero(present):
         x, y = map(float, points[joint])
         sure = pose.confidence[joint] >= 0.5
-        pen.ellipse((x - thickness, y - thickness, x + thickness, y + thickness), fill="white" if sure else None, outline="white")
+        pen.ellipse(
+            (x - thickness, y - thickness, x + thickness, y + thickness),
+            fill="white" if sure else None,
+            outline="white",
+        )
     return np.asarray(canvas)

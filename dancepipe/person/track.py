@@ -8,19 +8,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MAX_STEP = 0.6  # a body's middle moves less than this many of its reaches from one frame to the next, at 5 frames a second too
+# a body's middle moves less than this many of its reaches from one frame to the next, at 5 frames a
+# second too
+MAX_STEP = 0.6
 MAX_GROWTH = 1.8  # nor does its size change by more than this factor
-STEP_PER_MISSED_FRAME = 0.1  # how much further the person may have gone with each frame in which nobody was found
-REMEMBER_OTHERS = 15  # for that many frames somebody else who is not seen is still thought to stand where he stood
+STEP_PER_MISSED_FRAME = (
+    0.1  # how much further the person may have gone with each frame in which nobody was found
+)
+# for that many frames somebody else who is not seen is still thought to stand where he stood
+REMEMBER_OTHERS = 15
 PATIENCE_FRAMES = 60  # after that many frames without the person, anyone may be chosen
-PATIENCE_PER_SIGHTING = 3  # and sooner for somebody who was seen in a few frames only: that may have been a mistake
+PATIENCE_PER_SIGHTING = (
+    3  # and sooner for somebody who was seen in a few frames only: that may have been a mistake
+)
 
 
 @dataclass(frozen=True)
 class Sighting:
     """A person seen in a frame."""
 
-    center_xy_px: tuple[float, float]  # middle of the hips, or of the box when the backend gives boxes
+    center_xy_px: tuple[
+        float, float
+    ]  # middle of the hips, or of the box when the backend gives boxes
     reach_px: float  # half the body's extent
     score: float  # in [0, 1]
 
@@ -32,8 +41,9 @@ class Sighting:
 def choose_person(sightings: Sequence[Sighting], size_wh: tuple[int, int]) -> int:
     """Index of the largest and most central person.
 
-    Worth = reach * score-free centrality: a person at the left or right border counts half as large as one in the
-    middle column. Height in the picture says nothing about importance and does not count.
+    Worth = reach * score-free centrality: a person at the left or right border counts half as large
+    as one in the middle column. Height in the picture says nothing about importance and does not
+    count.
     """
     if not sightings:
         raise ValueError("nobody to choose from")
@@ -47,8 +57,9 @@ def choose_person(sightings: Sequence[Sighting], size_wh: tuple[int, int]) -> in
 
 
 class PersonFollower:
-    """Stays with one person through the frames of a clip: the first choice is choose_person's, then nearness in place and
-    size decides. A person lost from sight is waited for near the last place, in a circle that grows with time."""
+    """Stays with one person through the frames of a clip: the first choice is choose_person's,
+    then nearness in place and size decides. A person lost from sight is waited for near the last
+    place, in a circle that grows with time."""
 
     def __init__(self, patience_frames: int = PATIENCE_FRAMES):
         self._patience_frames = patience_frames
@@ -63,8 +74,11 @@ class PersonFollower:
         return self._last
 
     def could_be(self, sighting: Sighting) -> bool:
-        """Whether the followed person can have got there since last seen. True for anyone before the first choice."""
-        return self._last is None or (self._distance(sighting) <= 1.0 and not self._is_another(sighting))
+        """Whether the followed person can have got there since last seen. True for anyone before
+        the first choice."""
+        return self._last is None or (
+            self._distance(sighting) <= 1.0 and not self._is_another(sighting)
+        )
 
     def accept(self, sighting: Sighting) -> None:
         """This sighting is the followed person (a tracker went on from the last frame)."""
@@ -78,22 +92,31 @@ class PersonFollower:
         self._age_others()
 
     def note_others(self, others: Sequence[Sighting]) -> None:
-        """These are other people, seen in this frame: whoever is next seen where one of them stands is not ours."""
-        kept = [(old, age) for old, age in self._others if all(_steps(new, old) > MAX_STEP / 2 for new in others)]
+        """These are other people, seen in this frame: whoever is next seen where one of them
+        stands is not ours."""
+        kept = [
+            (old, age)
+            for old, age in self._others
+            if all(_steps(new, old) > MAX_STEP / 2 for new in others)
+        ]
         self._others = [(other, 0) for other in others] + kept
 
     def pick(self, sightings: Sequence[Sighting], size_wh: tuple[int, int]) -> int | None:
-        """Index of the followed person among all who are seen in this frame, or None when none can be that person.
+        """Index of the followed person among all who are seen in this frame, or None when none can
+        be that person.
 
-        Chooses at the first frame with people, and again after patience_frames frames without the person
-        (fewer for somebody who was seen in a few frames only). Does not
-        change the follower: tell the outcome through accept or miss.
+        Chooses at the first frame with people, and again after patience_frames frames without the
+        person (fewer for somebody who was seen in a few frames only). Does not change the follower:
+        tell the outcome through accept or miss.
         """
         if not sightings:
             return None
         if self._last is None or self._out_of_patience:
             return choose_person(sightings, size_wh)
-        distances = [np.inf if self._is_another(sighting) else self._distance(sighting) for sighting in sightings]
+        distances = [
+            np.inf if self._is_another(sighting) else self._distance(sighting)
+            for sighting in sightings
+        ]
         nearest = int(np.argmin(distances))
         return nearest if distances[nearest] <= 1.0 else None
 

@@ -1,4 +1,5 @@
-"""Which pictures are shown: folders matched by file name, checked before the first volunteer comes."""
+"""Which pictures are shown: folders matched by file name, checked before the first volunteer
+comes."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +18,8 @@ REAL = ""  # stands where a method's name stands otherwise; no method can be cal
 
 @dataclass(frozen=True)
 class MatchedPictures:
-    """Pictures of the same name in every folder. `files` is (method or REAL, name) -> file; `names` are sorted, without ending."""
+    """Pictures of the same name in every folder. `files` is (method or REAL, name) -> file;
+    `names` are sorted, without ending."""
 
     methods: tuple[str, ...]
     names: tuple[str, ...]
@@ -25,12 +27,15 @@ class MatchedPictures:
 
 
 def named_folders(arguments: Iterable[str]) -> dict[str, Path]:
-    """["ours=results/a", ...] -> {"ours": Path("results/a"), ...}. StudyError for anything else and for a name given twice."""
+    """["ours=results/a", ...] -> {"ours": Path("results/a"), ...}. StudyError for anything else
+    and for a name given twice."""
     folders: dict[str, Path] = {}
     for argument in arguments:
         name, equals, folder = argument.partition("=")
         if not equals or not folder:
-            raise StudyError(f"'{argument}' is no named folder; write NAME=FOLDER, for example ours=results/ours")
+            raise StudyError(
+                f"'{argument}' is no named folder; write NAME=FOLDER, for example ours=results/ours"
+            )
         if name in folders:
             raise StudyError(f"two folders are called '{name}'; give each method its own name")
         folders[name] = Path(folder)
@@ -38,14 +43,19 @@ def named_folders(arguments: Iterable[str]) -> dict[str, Path]:
 
 
 def list_pictures(folder: Path, say: Callable[[str], None] = print) -> dict[str, Path]:
-    """The picture files directly in a folder: name without ending -> file. StudyError where there is none or a name is double."""
+    """The picture files directly in a folder: name without ending -> file. StudyError where
+    there is none or a name is double."""
     folder = Path(folder)
     try:
-        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        files = sorted(
+            path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
+        )
     except FileNotFoundError:
         raise StudyError(f"no folder at {folder}; name a folder of pictures") from None
     except OSError as error:
-        raise StudyError(f"cannot look into {folder}: {error.strerror or error}; name a folder of pictures") from error
+        raise StudyError(
+            f"cannot look into {folder}: {error.strerror or error}; name a folder of pictures"
+        ) from error
     found: dict[str, Path] = {}
     for path in files:
         if path.suffix.lower() in PICTURE_SUFFIXES:
@@ -56,22 +66,31 @@ def list_pictures(folder: Path, say: Callable[[str], None] = print) -> dict[str,
                 )
             if path.stem in found:
                 raise StudyError(
-                    f"{folder} has both {found[path.stem].name} and {path.name}; pictures are matched by name without ending, keep one"
+                    f"{folder} has both {found[path.stem].name} and {path.name}; pictures are "
+                    "matched by name without ending, keep one"
                 )
             found[path.stem] = path
     if not found:
         raise StudyError(
-            f"no pictures in {folder} ({len(files)} other files, subfolders are not searched); it needs files such as name.png"
+            f"no pictures in {folder} ({len(files)} other files, subfolders are not searched); "
+            "it needs files such as name.png"
         )
     if len(found) < len(files):
-        say(f"{folder}: {len(files) - len(found)} files that are no pictures by their ending are left out")
+        say(
+            f"{folder}: {len(files) - len(found)} files that are no pictures by their ending are "
+            "left out"
+        )
     return found
 
 
-def match_pictures(real: Path, fakes: Mapping[str, Path], common: bool = False, say: Callable[[str], None] = print) -> MatchedPictures:
-    """Pictures of `real` and of every folder in `fakes` (method -> folder) with the same name; the ending may differ.
+def match_pictures(
+    real: Path, fakes: Mapping[str, Path], common: bool = False, say: Callable[[str], None] = print
+) -> MatchedPictures:
+    """Pictures of `real` and of every folder in `fakes` (method -> folder) with the same name; the
+    ending may differ.
 
-    Names that are not in all folders are an error, or with `common` are left out, which is said. Raises StudyError.
+    Names that are not in all folders are an error, or with `common` are left out, which is said.
+    Raises StudyError.
     """
     if not fakes:
         raise StudyError("no folder of made pictures; give at least one as NAME=FOLDER")
@@ -85,16 +104,27 @@ def match_pictures(real: Path, fakes: Mapping[str, Path], common: bool = False, 
                 f"a method's name needs 1 to {LONGEST_METHOD} printable characters, got {method!r}"
             )
         if Path(folder).resolve() == Path(real).resolve():
-            raise StudyError(f"the pictures of '{method}' are the real ones ({folder}); name the folder of the made pictures")
+            raise StudyError(
+                f"the pictures of '{method}' are the real ones ({folder}); name the folder of "
+                "the made pictures"
+            )
     methods = tuple(sorted(fakes))
-    folders = {REAL: list_pictures(real, say)} | {method: list_pictures(fakes[method], say) for method in methods}
+    folders = {REAL: list_pictures(real, say)} | {
+        method: list_pictures(fakes[method], say) for method in methods
+    }
     names = sorted(set.intersection(*(set(files) for files in folders.values())))
-    differences = [text for method in methods for text in _differences(folders[REAL], folders[method], method)]
+    differences = [
+        text for method in methods for text in _differences(folders[REAL], folders[method], method)
+    ]
     if not names:
-        raise StudyError(f"no name is in all folders ({'; '.join(differences)}); pictures are matched by file name without ending")
+        raise StudyError(
+            f"no name is in all folders ({'; '.join(differences)}); pictures are matched by file "
+            "name without ending"
+        )
     if differences and not common:
         raise StudyError(
-            f"names do not match: {'; '.join(differences)}; add the missing ones, or show the {len(names)} common ones with --common"
+            f"names do not match: {'; '.join(differences)}; add the missing ones, or show the "
+            f"{len(names)} common ones with --common"
         )
     if differences:
         say(f"{len(names)} names are common to all folders and are used: {'; '.join(differences)}")
@@ -103,9 +133,11 @@ def match_pictures(real: Path, fakes: Mapping[str, Path], common: bool = False, 
 
 
 def check_pairs(matched: MatchedPictures, shrink: bool, say: Callable[[str], None] = print) -> None:
-    """Read every picture once, so that no volunteer meets a broken one. Raises BadImageError, StudyError (sizes).
+    """Read every picture once, so that no volunteer meets a broken one. Raises BadImageError,
+    StudyError (sizes).
 
-    Pictures of a pair must have the same size: a size that differs tells which one is real. With `shrink` the same shape is enough.
+    Pictures of a pair must have the same size: a size that differs tells which one is real. With
+    `shrink` the same shape is enough.
     """
     remarks: list[str] = []
     for name in matched.names:
@@ -117,25 +149,41 @@ def check_pairs(matched: MatchedPictures, shrink: bool, say: Callable[[str], Non
                 continue
             sizes = f"{path} is {wh[0]}x{wh[1]}, the real one {real_wh[0]}x{real_wh[1]}"
             if not shrink:
-                raise StudyError(f"{sizes}: the size would tell which one is real; make them equal, or shrink the larger one with --shrink")
+                raise StudyError(
+                    f"{sizes}: the size would tell which one is real; make them equal, or shrink "
+                    "the larger one with --shrink"
+                )
             if abs(wh[0] * real_wh[1] / (wh[1] * real_wh[0]) - 1) > 0.01:
-                raise StudyError(f"{sizes}: their shapes differ, shrinking cannot make them equal; crop them alike")
+                raise StudyError(
+                    f"{sizes}: their shapes differ, shrinking cannot make them equal; crop them "
+                    "alike"
+                )
     if remarks:
-        say(remarks[0] + (f" (and {len(remarks) - 1} more remarks of this kind)" if len(remarks) > 1 else ""))
+        say(
+            remarks[0]
+            + (f" (and {len(remarks) - 1} more remarks of this kind)" if len(remarks) > 1 else "")
+        )
 
 
 def load_pair(matched: MatchedPictures, method: str, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """The real and the made picture, uint8 RGB (H, W, 3) of one size: the smaller one's. Raises BadImageError."""
-    real, made = (load_photo(matched.files[key, name], lambda words: None) for key in (REAL, method))
+    """The real and the made picture, uint8 RGB (H, W, 3) of one size: the smaller one's. Raises
+    BadImageError."""
+    real, made = (
+        load_photo(matched.files[key, name], lambda words: None) for key in (REAL, method)
+    )
     if real.shape == made.shape:
         return real, made
     height, width = min(real.shape[:2], made.shape[:2], key=lambda shape: shape[0] * shape[1])
-    shrunk = [np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)) for picture in (real, made)]
+    shrunk = [
+        np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
+        for picture in (real, made)
+    ]
     return shrunk[0], shrunk[1]
 
 
 def digest_files(matched: MatchedPictures) -> dict[tuple[str, str], str]:
-    """SHA-256 of every picture file, to know whether a database of votes is about these pictures. Raises BadImageError."""
+    """SHA-256 of every picture file, to know whether a database of votes is about these
+    pictures. Raises BadImageError."""
     digests = {}
     for key, path in matched.files.items():
         try:
@@ -147,10 +195,16 @@ def digest_files(matched: MatchedPictures) -> dict[tuple[str, str], str]:
 
 def _differences(real: Mapping[str, Path], made: Mapping[str, Path], method: str) -> list[str]:
     texts = []
-    for lacking, of, where in ((real.keys() - made.keys(), "real", f"'{method}'"), (made.keys() - real.keys(), f"'{method}'", "real")):
+    for lacking, of, where in (
+        (real.keys() - made.keys(), "real", f"'{method}'"),
+        (made.keys() - real.keys(), f"'{method}'", "real"),
+    ):
         if lacking:
             total = len(real if of == "real" else made)
-            texts.append(f"{len(lacking)} of {total} {of} pictures are not in {where} (such as {min(lacking)})")
+            texts.append(
+                f"{len(lacking)} of {total} {of} pictures are not in {where} (such as "
+                f"{min(lacking)})"
+            )
     return texts
 
 

@@ -1,6 +1,7 @@
 """What a volunteer sees: pairs, sides and order, from a seed and the volunteer's name alone.
 
-All chance comes from SHA-256 of plain text, so that the same study is drawn by every version of Python and numpy.
+All chance comes from SHA-256 of plain text, so that the same study is drawn by every version of
+Python and numpy.
 """
 
 import hashlib
@@ -15,7 +16,8 @@ MOST_TRIALS = 10_000  # of one volunteer: a working day
 
 @dataclass(frozen=True)
 class Trial:
-    """One pair to be shown. `method` is None in an attention check; `real_side` is left or right."""
+    """One pair to be shown. `method` is None in an attention check; `real_side` is left or
+    right."""
 
     method: str | None
     picture: str
@@ -35,8 +37,11 @@ def shuffled(items: Iterable, *key) -> list:
     return sorted(items, key=place)
 
 
-def choose_pool(names: Sequence[str], methods: int, pictures: int, checks: int, seed: int) -> list[str]:
-    """The names that the study uses: where there are enough, one for every pair of a volunteer and for every attention check."""
+def choose_pool(
+    names: Sequence[str], methods: int, pictures: int, checks: int, seed: int
+) -> list[str]:
+    """The names that the study uses: where there are enough, one for every pair of a volunteer
+    and for every attention check."""
     return shuffled(names, seed, "pool")[: methods * pictures + checks]
 
 
@@ -45,18 +50,32 @@ def count_trials(pool: Sequence[str], methods: int, pictures: int, checks: int) 
     return methods * min(pictures, len(pool)) + checks
 
 
-def plan_trials(pool: Sequence[str], methods: Sequence[str], pictures: int, checks: int, seed: int, volunteer: str) -> list[Trial]:
-    """The trials of one volunteer, in order: min(pictures, pool) of each method, and the attention checks.
+def plan_trials(
+    pool: Sequence[str],
+    methods: Sequence[str],
+    pictures: int,
+    checks: int,
+    seed: int,
+    volunteer: str,
+) -> list[Trial]:
+    """The trials of one volunteer, in order: min(pictures, pool) of each method, and the attention
+    checks.
 
-    Each round shows every method once, in random order; the real picture is on the left in half of each method's trials (odd
-    counts: in half of all). Where the pool allows it, a volunteer never sees a real picture twice, because the one that
-    comes again would be known as the real one; else the repeats are as far apart as can be.
+    Each round shows every method once, in random order; the real picture is on the left in half of
+    each method's trials (odd counts: in half of all). Where the pool allows it, a volunteer never
+    sees a real picture twice, because the one that comes again would be known as the real one; else
+    the repeats are as far apart as can be.
     """
     shown = shuffled(pool[: len(methods) * pictures], seed, volunteer, "pictures")
     rounds = min(pictures, len(shown))
     step = max(len(shown) // len(methods), 1)
-    turn = {method: index for index, method in enumerate(shuffled(methods, seed, volunteer, "turns"))}
-    sides = {method: _balanced_sides(rounds, index, seed, volunteer, method) for method, index in turn.items()}
+    turn = {
+        method: index for index, method in enumerate(shuffled(methods, seed, volunteer, "turns"))
+    }
+    sides = {
+        method: _balanced_sides(rounds, index, seed, volunteer, method)
+        for method, index in turn.items()
+    }
     trials = []
     for number in range(rounds):
         for method in shuffled(methods, seed, volunteer, "round", number):
@@ -70,13 +89,23 @@ def _balanced_sides(count: int, first: int, *key) -> list[str]:
     return [sides[place] for place in shuffled(range(count), *key, "sides")]
 
 
-def _with_checks(trials: list[Trial], spare: Sequence[str], shown: Sequence[str], checks: int, *key) -> list[Trial]:
-    """One check at a random place of each of `checks` equal stretches, so that flagging attention is noticed wherever it sets in."""
-    pictures = [spare[index % len(spare)] if spare else shown[-1 - index % len(shown)] for index in range(checks)]
+def _with_checks(
+    trials: list[Trial], spare: Sequence[str], shown: Sequence[str], checks: int, *key
+) -> list[Trial]:
+    """One check at a random place of each of `checks` equal stretches, so that flagging
+    attention is noticed wherever it sets in."""
+    pictures = [
+        spare[index % len(spare)] if spare else shown[-1 - index % len(shown)]
+        for index in range(checks)
+    ]
     sides = _balanced_sides(checks, 0, *key, "checks")
     result: list[Trial] = []
     for index in range(checks):
         start, stop = index * len(trials) // checks, (index + 1) * len(trials) // checks
         place = shuffled(range(start, stop + 1), *key, "check", index)[0]
-        result += [*trials[start:place], Trial(None, pictures[index], sides[index]), *trials[place:stop]]
+        result += [
+            *trials[start:place],
+            Trial(None, pictures[index], sides[index]),
+            *trials[place:stop],
+        ]
     return result if checks else list(trials)

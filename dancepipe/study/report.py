@@ -19,7 +19,8 @@ Z_95 = 1.959963984540054  # 97.5 % point of the normal distribution
 
 @dataclass(frozen=True)
 class JndRow:
-    """One method. `jnd` is the share of pairs in which the made picture was taken for the real one: 0.5 cannot be told apart.
+    """One method. `jnd` is the share of pairs in which the made picture was taken for the real one:
+    0.5 cannot be told apart.
 
     `interval` is the 95 % interval, `interval_by` bootstrap or wilson; None without votes.
     """
@@ -35,7 +36,8 @@ class JndRow:
 
 @dataclass(frozen=True)
 class JndDifference:
-    """jnd of `method` minus jnd of `other`, with its 95 % bootstrap interval (None where there is nothing to resample)."""
+    """jnd of `method` minus jnd of `other`, with its 95 % bootstrap interval (None where there
+    is nothing to resample)."""
 
     method: str
     other: str
@@ -45,7 +47,8 @@ class JndDifference:
 
 @dataclass(frozen=True)
 class VolunteerRow:
-    """One volunteer. `counted` is False where too few attention checks were right. `left_share`: answers that were "left"."""
+    """One volunteer. `counted` is False where too few attention checks were right. `left_share`:
+    answers that were "left"."""
 
     name: str
     counted: bool
@@ -79,8 +82,10 @@ class StudyReport:
         excluded = [row for row in self.volunteers if not row.counted]
         votes = sum(row.votes for row in self.methods)
         lines = [
-            f"{len(self.volunteers)} volunteers, {len(excluded)} not counted, {votes} votes counted",
-            "JND: share of pairs in which the made picture was taken for the real one (50 % = cannot be told apart)",
+            f"{len(self.volunteers)} volunteers, {len(excluded)} not counted, {votes} votes "
+            "counted",
+            "JND: share of pairs in which the made picture was taken for the real one (50 % = "
+            "cannot be told apart)",
             "",
         ]
         header = ("method", "JND", "95 % interval", "volunteers", "votes", "median answer")
@@ -88,7 +93,9 @@ class StudyReport:
             (
                 row.method,
                 _percent(row.jnd),
-                f"{_percent(row.interval[0])} to {_percent(row.interval[1])}" if row.interval else "-",
+                f"{_percent(row.interval[0])} to {_percent(row.interval[1])}"
+                if row.interval
+                else "-",
                 str(row.volunteers),
                 str(row.votes),
                 _seconds(row.median_response_seconds),
@@ -97,8 +104,22 @@ class StudyReport:
         ]
         lines += _table(header, rows)
         if self.differences:
-            lines += ["", *_table(("difference of JND", "points", "95 % interval"), [_difference_cells(row) for row in self.differences])]
-        header = ("volunteer", "answered", "checks right", "median answer", "left", "shown again", "")
+            lines += [
+                "",
+                *_table(
+                    ("difference of JND", "points", "95 % interval"),
+                    [_difference_cells(row) for row in self.differences],
+                ),
+            ]
+        header = (
+            "volunteer",
+            "answered",
+            "checks right",
+            "median answer",
+            "left",
+            "shown again",
+            "",
+        )
         cells = [
             (
                 row.name,
@@ -123,10 +144,11 @@ class StudyReport:
 
 
 def study_report(database: Path, seed: int = 0, resamples: int = RESAMPLES) -> StudyReport:
-    """The JND table of a database of votes ("Focus and Retain", section 4.4), also while the study goes on.
+    """The JND table of a database of votes ("Focus and Retain", section 4.4), also while the study
+    goes on.
 
-    Volunteers with fewer right attention checks than the study asks for are listed and not counted; unfinished ones are.
-    Raises StudyError.
+    Volunteers with fewer right attention checks than the study asks for are listed and not counted;
+    unfinished ones are. Raises StudyError.
     """
     protocol, volunteers = read_votes(database)
     if "check_share" not in protocol:
@@ -136,7 +158,14 @@ def study_report(database: Path, seed: int = 0, resamples: int = RESAMPLES) -> S
         )
     rows = tuple(_volunteer_row(volunteer, protocol["check_share"]) for volunteer in volunteers)
     counted = [volunteer for volunteer, row in zip(volunteers, rows) if row.counted]
-    names = sorted({vote.trial.picture for volunteer in counted for vote in volunteer.votes if vote.trial.method is not None})
+    names = sorted(
+        {
+            vote.trial.picture
+            for volunteer in counted
+            for vote in volunteer.votes
+            if vote.trial.method is not None
+        }
+    )
     if len(counted) * len(names) > MOST_TRIALS_IN_ALL:  # a study shows everybody as many pairs
         raise StudyError(
             f"cannot report {database}: table vote holds votes of {len(counted)} volunteers on "
@@ -144,7 +173,9 @@ def study_report(database: Path, seed: int = 0, resamples: int = RESAMPLES) -> S
         )
     votes = _votes_by_method(counted, protocol["methods"])
     tallies = {method: _tally(cast, len(counted), names) for method, cast in votes.items()}
-    draws = _bootstrap(tallies, len(counted), len(names), seed, resamples) if len(counted) > 1 else {}
+    draws = (
+        _bootstrap(tallies, len(counted), len(names), seed, resamples) if len(counted) > 1 else {}
+    )
     methods = tuple(
         _jnd_row(method, votes[method], *tallies[method], draws.get(method)) for method in tallies
     )
@@ -152,10 +183,15 @@ def study_report(database: Path, seed: int = 0, resamples: int = RESAMPLES) -> S
 
 
 def wilson_interval(hits: int, count: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927): sensible also for 0 or all hits. `count` at least 1."""
+    """95 % interval of a share (Wilson 1927): sensible also for 0 or all hits. `count` at least
+    1."""
     share, square = hits / count, Z_95**2
     centre = (share + square / (2 * count)) / (1 + square / count)
-    half = Z_95 * math.sqrt(share * (1 - share) / count + square / (4 * count**2)) / (1 + square / count)
+    half = (
+        Z_95
+        * math.sqrt(share * (1 - share) / count + square / (4 * count**2))
+        / (1 + square / count)
+    )
     return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
@@ -207,12 +243,15 @@ def _tally(
     return count, fooled
 
 
-def _bootstrap(tallies: dict, volunteers: int, pictures: int, seed: int, resamples: int) -> dict[str, np.ndarray]:
+def _bootstrap(
+    tallies: dict, volunteers: int, pictures: int, seed: int, resamples: int
+) -> dict[str, np.ndarray]:
     """Resampled shares of each method, (resamples,), nan where a resample has no vote.
 
-    Volunteers and pictures are drawn anew, each with replacement, and a vote weighs as often as both were drawn (Owen 2007, "The
-    pigeonhole bootstrap"): votes of one person, or on one picture, are alike and must not pass for independent ones. All methods
-    share the draws, so that differences between them are paired.
+    Volunteers and pictures are drawn anew, each with replacement, and a vote weighs as often as
+    both were drawn (Owen 2007, "The pigeonhole bootstrap"): votes of one person, or on one picture,
+    are alike and must not pass for independent ones. All methods share the draws, so that
+    differences between them are paired.
     """
     chance = np.random.default_rng(seed)
     of_volunteers = chance.multinomial(volunteers, np.full(volunteers, 1 / volunteers), resamples)
@@ -267,12 +306,17 @@ def _jnd_row(
     return JndRow(method, hits / votes, interval, by, voters, votes, seconds)
 
 
-def _differences(rows: tuple[JndRow, ...], draws: dict[str, np.ndarray]) -> tuple[JndDifference, ...]:
+def _differences(
+    rows: tuple[JndRow, ...], draws: dict[str, np.ndarray]
+) -> tuple[JndDifference, ...]:
     found = []
     voted = [row for row in rows if row.jnd is not None]
     for index, row in enumerate(voted):
         for other in voted[index + 1 :]:
-            resampled = min(row.volunteers, other.volunteers) > 1 and "bootstrap" in (row.interval_by, other.interval_by)
+            resampled = min(row.volunteers, other.volunteers) > 1 and "bootstrap" in (
+                row.interval_by,
+                other.interval_by,
+            )
             interval = _middle(draws[row.method] - draws[other.method]) if resampled else None
             found.append(JndDifference(row.method, other.method, row.jnd - other.jnd, interval))
     return tuple(found)
@@ -284,7 +328,9 @@ def _middle(draws: np.ndarray) -> tuple[float, float]:
 
 
 def _difference_cells(row: JndDifference) -> tuple[str, str, str]:
-    interval = f"{100 * row.interval[0]:+.1f} to {100 * row.interval[1]:+.1f}" if row.interval else "-"
+    interval = (
+        f"{100 * row.interval[0]:+.1f} to {100 * row.interval[1]:+.1f}" if row.interval else "-"
+    )
     return f"{row.method} - {row.other}", f"{100 * row.difference:+.1f}", interval
 
 
@@ -298,4 +344,7 @@ def _seconds(value: float | None) -> str:
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(len(line[column]) for line in (header, *rows)) for column in range(len(header))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)) for line in (header, *rows)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths))
+        for line in (header, *rows)
+    ]

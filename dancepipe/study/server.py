@@ -1,10 +1,11 @@
-"""The page and its few requests. Pictures are asked for by volunteer, number and side, never by a path.
+"""The page and its few requests. Pictures are asked for by volunteer, number and side, never by a
+path.
 
-GET  /                              the page
-GET  /picture/TOKEN/NUMBER/SIDE     PNG of the current pair, drawn anew: no name, metadata or format tells which one is real
-POST /start {name, volunteer}       -> progress and how to show the pairs
-POST /trial {volunteer}             -> progress; counts a showing
-POST /vote  {volunteer, number, side, response_seconds, shown_seconds, picture_width_px} -> progress, after the vote is on the disk
+GET  /                              the page GET  /picture/TOKEN/NUMBER/SIDE     PNG of the current
+pair, drawn anew: no name, metadata or format tells which one is real POST /start {name, volunteer}
+-> progress and how to show the pairs POST /trial {volunteer}             -> progress; counts a
+showing POST /vote  {volunteer, number, side, response_seconds, shown_seconds, picture_width_px} ->
+progress, after the vote is on the disk
 
 `volunteer` is a token of 128 random bits that only its volunteer's browser knows. With a new name
 /start may send one to be known by, else a fresh one is made; a name that is there already needs its
@@ -74,14 +75,18 @@ def bind_server(host: str, port: int) -> "StudyServer":
             advice = "give an address of this machine with --host"
         else:
             advice = "close what uses it, or take another with --port"
-        raise StudyError(f"cannot serve on {host} port {port} ({error.strerror or error}); {advice}") from error
+        raise StudyError(
+            f"cannot serve on {host} port {port} ({error.strerror or error}); {advice}"
+        ) from error
 
 
 class StudyServer(ThreadingHTTPServer):
     """Serves one study. What it serves is set by open_study() before serve_forever()."""
 
     daemon_threads = True
-    allow_reuse_address = os.name != "nt"  # elsewhere: restart at once after a kill; on Windows it would let two servers share a port
+    allow_reuse_address = (
+        os.name != "nt"
+    )  # elsewhere: restart at once after a kill; on Windows it would let two servers share a port
 
     store: VoteStore | None = None
     pictures: MatchedPictures
@@ -95,7 +100,9 @@ class StudyServer(ThreadingHTTPServer):
         super().__init__((host, port), StudyHandler)
 
     def server_bind(self) -> None:
-        socketserver.TCPServer.server_bind(self)  # HTTPServer's own asks the name service for the host, which may take seconds
+        socketserver.TCPServer.server_bind(
+            self
+        )  # HTTPServer's own asks the name service for the host, which may take seconds
         self.server_name, self.server_port = self.host, self.server_address[1]
 
     @property
@@ -109,8 +116,9 @@ class StudyServer(ThreadingHTTPServer):
         return ipaddress.ip_address(self.server_address[0]).is_loopback
 
     def knows_host(self, header: str | None) -> bool:
-        """Whether a Host header is one of ours. A page elsewhere can point its own name at this address (DNS rebinding) and
-        would send that name; so names are refused, but for localhost, the machine's and the one given as `host`."""
+        """Whether a Host header is one of ours. A page elsewhere can point its own name at this
+        address (DNS rebinding) and would send that name; so names are refused, but for
+        localhost, the machine's and the one given as `host`."""
         try:
             host = urlsplit(f"//{header}").hostname or ""
         except ValueError:
@@ -141,7 +149,9 @@ class StudyHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "dancepipe", ""
     timeout = SLOWEST_CLIENT_SECONDS
-    wbufsize = -1  # header and body leave together; apart, the second would wait 40 ms for the first one's acknowledgement
+    # header and body leave together; apart, the second would wait 40 ms for the first one's
+    # acknowledgement
+    wbufsize = -1
 
     def do_GET(self) -> None:
         self._answer(self._get)
@@ -165,7 +175,10 @@ class StudyHandler(BaseHTTPRequestHandler):
             self._refuse(409, NAME_IS_TAKEN)
         except WrongTurnError as error:
             self._refuse(409, str(error))
-        except (DancepipeError, sqlite3.Error) as error:  # a picture was taken away, the disk is full: the page says so and tries again
+        except (
+            DancepipeError,
+            sqlite3.Error,
+        ) as error:  # a picture was taken away, the disk is full: the page says so and tries again
             print(f"dancepipe: {error}", file=sys.stderr)
             self._refuse(503, "something is wrong on the study's computer")
 
@@ -190,7 +203,11 @@ class StudyHandler(BaseHTTPRequestHandler):
         store, options = self.server.store, self.server.options
         if self.path == "/start":
             progress = self._start(wanted)
-            showing = {"show_seconds": options.show_seconds, "enlarge": options.enlarge, "rest_after": options.rest_after}
+            showing = {
+                "show_seconds": options.show_seconds,
+                "enlarge": options.enlarge,
+                "rest_after": options.rest_after,
+            }
             self._send_json(200, _as_json(progress) | showing)
         elif self.path == "/trial":
             self._send_json(200, _as_json(store.count_showing(_token(wanted))))
@@ -198,8 +215,13 @@ class StudyHandler(BaseHTTPRequestHandler):
             side = _field(wanted, "side", str)
             if side not in SIDES:
                 raise Refused(400, "side must be left or right")
-            measured = [_measure(wanted, name) for name in ("response_seconds", "shown_seconds", "picture_width_px")]
-            progress = store.add_vote(_token(wanted), _field(wanted, "number", int), side, *measured)
+            measured = [
+                _measure(wanted, name)
+                for name in ("response_seconds", "shown_seconds", "picture_width_px")
+            ]
+            progress = store.add_vote(
+                _token(wanted), _field(wanted, "number", int), side, *measured
+            )
             self._send_json(200, _as_json(progress))
         else:
             raise Refused(404, "there is nothing here")
@@ -216,7 +238,8 @@ class StudyHandler(BaseHTTPRequestHandler):
         return store.enter(name, self.server.plan, token)
 
     def _read_body(self) -> dict:
-        """The JSON object of a request from our own page. A foreign page cannot send this content type without being asked first."""
+        """The JSON object of a request from our own page. A foreign page cannot send this
+        content type without being asked first."""
         length = self.headers.get("Content-Length", "")
         if not re.fullmatch(r"[0-9]{1,9}", length):
             raise Refused(411, "a length is needed")
@@ -240,9 +263,16 @@ class StudyHandler(BaseHTTPRequestHandler):
 
     def _refuse(self, status: int, reason: str) -> None:
         self.close_connection = True  # its body may be unread
-        self._send(status, "application/json", json.dumps({"error": reason}).encode(), [("Connection", "close")])
+        self._send(
+            status,
+            "application/json",
+            json.dumps({"error": reason}).encode(),
+            [("Connection", "close")],
+        )
 
-    def _send(self, status: int, kind: str, body: bytes, headers: list[tuple[str, str]] | None = None) -> None:
+    def _send(
+        self, status: int, kind: str, body: bytes, headers: list[tuple[str, str]] | None = None
+    ) -> None:
         self.send_response(status)
         always = [
             ("Content-Type", kind),
@@ -259,7 +289,12 @@ class StudyHandler(BaseHTTPRequestHandler):
 
 
 def _as_json(progress: Progress) -> dict:
-    return {"volunteer": progress.token, "name": progress.name, "answered": progress.answered, "total": progress.total}
+    return {
+        "volunteer": progress.token,
+        "name": progress.name,
+        "answered": progress.answered,
+        "total": progress.total,
+    }
 
 
 def _field(wanted: dict, name: str, kind: type):
@@ -288,7 +323,9 @@ def _draw_picture(server: StudyServer, trial: Trial, side: str) -> bytes:
     if trial.method is not None:
         real, made = load_pair(server.pictures, trial.method, trial.picture)
         return encode_png(real if is_real else made)
-    real, _ = load_pair(server.pictures, server.pictures.methods[0], trial.picture)  # the size it has in the other pairs
+    real, _ = load_pair(
+        server.pictures, server.pictures.methods[0], trial.picture
+    )  # the size it has in the other pairs
     return encode_png(real if is_real else scramble(real, server.options.seed, trial.picture))
 
 
@@ -301,7 +338,8 @@ def _read_page() -> tuple[bytes, str]:
         return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
     policy = (
-        f"default-src 'none'; script-src {hashed('script')}; style-src {hashed('style')}; img-src 'self'; connect-src 'self'; "
+        f"default-src 'none'; script-src {hashed('script')}; style-src {hashed('style')}; "
+        "img-src 'self'; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return page.encode(), policy

@@ -1,4 +1,5 @@
-"""The stage: hold a study on a local page until it is stopped; the votes are in the database at any moment."""
+"""The stage: hold a study on a local page until it is stopped; the votes are in the database at
+any moment."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -20,8 +21,17 @@ from dancepipe.study.server import StudyServer, bind_server
 from dancepipe.study.votes import VoteStore
 from dancepipe.study.votes_file import is_begun, read_votes
 
-# What makes two studies the same; where the page is served and what may be left out while matching do not.
-PROTOCOL_OPTIONS = ("pictures", "show_seconds", "checks", "check_share", "seed", "shrink", "enlarge")
+# What makes two studies the same; where the page is served and what may be left out while matching
+# do not.
+PROTOCOL_OPTIONS = (
+    "pictures",
+    "show_seconds",
+    "checks",
+    "check_share",
+    "seed",
+    "shrink",
+    "enlarge",
+)
 LONGEST_SHOWING_SECONDS = 3600
 
 
@@ -35,12 +45,18 @@ class StudySummary:
 
 
 def study(
-    real: Path, fakes: Mapping[str, Path], database: Path, options: StudyOptions = StudyOptions(), say: Callable[[str], None] = print
+    real: Path,
+    fakes: Mapping[str, Path],
+    database: Path,
+    options: StudyOptions = StudyOptions(),
+    say: Callable[[str], None] = print,
 ) -> StudySummary:
-    """Serve the page on which volunteers tell real from made pictures, until Ctrl-C ("Focus and Retain", sections 4.2 and 4.4).
+    """Serve the page on which volunteers tell real from made pictures, until Ctrl-C ("Focus and
+    Retain", sections 4.2 and 4.4).
 
-    real: folder of real pictures; fakes: method -> folder of made ones, matched by file name; database: SQLite file of the
-    votes, begun or gone on with. Raises StudyError (folders, port, a database of another study), BadImageError.
+    real: folder of real pictures; fakes: method -> folder of made ones, matched by file name;
+    database: SQLite file of the votes, begun or gone on with. Raises StudyError (folders, port, a
+    database of another study), BadImageError.
     """
     server = open_study(real, fakes, database, options, say)
     try:
@@ -52,25 +68,39 @@ def study(
         server.close()
     _, volunteers = read_votes(database)
     finished = sum(len(volunteer.votes) == volunteer.total for volunteer in volunteers)
-    return StudySummary(len(volunteers), finished, sum(len(volunteer.votes) for volunteer in volunteers))
+    return StudySummary(
+        len(volunteers), finished, sum(len(volunteer.votes) for volunteer in volunteers)
+    )
 
 
 def open_study(
-    real: Path, fakes: Mapping[str, Path], database: Path, options: StudyOptions = StudyOptions(), say: Callable[[str], None] = print
+    real: Path,
+    fakes: Mapping[str, Path],
+    database: Path,
+    options: StudyOptions = StudyOptions(),
+    say: Callable[[str], None] = print,
 ) -> StudyServer:
-    """A server of the study, listening but not answering yet: call its serve_forever(), and close() at the end. Raises like study()."""
+    """A server of the study, listening but not answering yet: call its serve_forever(), and
+    close() at the end. Raises like study()."""
     if not options.show_seconds <= LONGEST_SHOWING_SECONDS:
-        raise StudyError(f"show_seconds is {options.show_seconds}; at most {LONGEST_SHOWING_SECONDS}, or 0 to show pairs until the answer")
+        raise StudyError(
+            f"show_seconds is {options.show_seconds}; at most {LONGEST_SHOWING_SECONDS}, or 0 to "
+            "show pairs until the answer"
+        )
     for name in ("enlarge", "check_share"):
         if not math.isfinite(getattr(options, name)):
             raise StudyError(f"{name} is {getattr(options, name)}; it needs a finite number")
-    server = bind_server(options.host, options.port)  # first: checking many pictures only to find the port taken helps nobody
+    server = bind_server(
+        options.host, options.port
+    )  # first: checking many pictures only to find the port taken helps nobody
     try:
         begun = is_begun(database)
         if begun:  # before the pictures: reading many only to find the votes damaged helps nobody
             server.store = VoteStore(database)  # closed with the server from here on
         matched = match_pictures(real, fakes, options.common, say)
-        pool = choose_pool(matched.names, len(matched.methods), options.pictures, options.checks, options.seed)
+        pool = choose_pool(
+            matched.names, len(matched.methods), options.pictures, options.checks, options.seed
+        )
         each = count_trials(pool, len(matched.methods), options.pictures, options.checks)
         if each > MOST_TRIALS:
             raise StudyError(
@@ -83,9 +113,9 @@ def open_study(
             say(f"reading {len(digests)} pictures")
             check_pairs(shown, options.shrink, say)
             _say_what_is_short(pool, matched, options, say)
-        protocol = {name: value for name, value in as_plain(options).items() if name in PROTOCOL_OPTIONS} | {
-            "methods": list(matched.methods)
-        }
+        protocol = {
+            name: value for name, value in as_plain(options).items() if name in PROTOCOL_OPTIONS
+        } | {"methods": list(matched.methods)}
         if server.store is None:
             server.store = VoteStore(database)
         server.store.begin(protocol, digests)
@@ -94,21 +124,38 @@ def open_study(
         server.close()
         raise
     server.pictures, server.options = shown, options
-    server.plan = lambda volunteer: plan_trials(pool, matched.methods, options.pictures, options.checks, options.seed, volunteer)
+    server.plan = lambda volunteer: plan_trials(
+        pool, matched.methods, options.pictures, options.checks, options.seed, volunteer
+    )
     if not server.is_local:
-        say(f"served on {options.host}: everybody who reaches this machine can see the pictures and vote")
+        say(
+            f"served on {options.host}: everybody who reaches this machine can see the pictures "
+            "and vote"
+        )
     return server
 
 
 def _only(matched: MatchedPictures, names: list[str]) -> MatchedPictures:
-    files = {(method, name): matched.files[method, name] for method in (REAL, *matched.methods) for name in names}
+    files = {
+        (method, name): matched.files[method, name]
+        for method in (REAL, *matched.methods)
+        for name in names
+    }
     return MatchedPictures(matched.methods, tuple(names), files)
 
 
-def _say_what_is_short(pool: list[str], matched: MatchedPictures, options: StudyOptions, say: Callable[[str], None]) -> None:
+def _say_what_is_short(
+    pool: list[str], matched: MatchedPictures, options: StudyOptions, say: Callable[[str], None]
+) -> None:
     methods, available = len(matched.methods), len(pool)
     if available < options.pictures:
-        say(f"only {available} pictures are there: each volunteer sees {available} pairs of each method, not {options.pictures}")
+        say(
+            f"only {available} pictures are there: each volunteer sees {available} pairs of each "
+            f"method, not {options.pictures}"
+        )
     if available < methods * options.pictures and methods > 1:
         enough = methods * options.pictures + options.checks
-        say(f"a volunteer will meet the same real picture with several methods, far apart ({enough} pictures would avoid it)")
+        say(
+            "a volunteer will meet the same real picture with several methods, far apart "
+            f"({enough} pictures would avoid it)"
+        )

@@ -1,4 +1,5 @@
-"""The votes, in one SQLite file: written before the next pair is shown, whole after any interruption."""
+"""The votes, in one SQLite file: written before the next pair is shown, whole after any
+interruption."""
 
 import json
 import secrets
@@ -12,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from dancepipe.errors import StudyError
-from dancepipe.plain_text import shortened
+from dancepipe.files.plain_text import shortened
 from dancepipe.study.plan import SIDES, Trial
 from dancepipe.study.votes_file import (
     APPLICATION_ID,
@@ -47,7 +48,8 @@ class WrongTurnError(Exception):
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a volunteer stands. `token` names the volunteer to the page; `number` of the next trial counts from 0."""
+    """Where a volunteer stands. `token` names the volunteer to the page; `number` of the next
+    trial counts from 0."""
 
     token: str
     name: str
@@ -56,7 +58,8 @@ class Progress:
 
 
 def clean_name(text: str) -> str:
-    """A volunteer's name as stored: no control characters, single spaces. ValueError says what is wrong."""
+    """A volunteer's name as stored: no control characters, single spaces. ValueError says what
+    is wrong."""
     name = " ".join(unicodedata.normalize("NFC", text).split())
     if not name:
         raise ValueError("Please type a name.")
@@ -68,7 +71,8 @@ def clean_name(text: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """What makes two names the same volunteer: "Ann" and "ann" go on with one study. Also what the volunteer's plan is drawn from."""
+    """What makes two names the same volunteer: "Ann" and "ann" go on with one study. Also what
+    the volunteer's plan is drawn from."""
     return unicodedata.normalize("NFC", name.casefold())
 
 
@@ -107,7 +111,8 @@ class VoteStore:
             self._connection.close()
 
     def begin(self, protocol: Mapping, digests: Mapping[tuple[str, str], str]) -> None:
-        """Make the tables, or check that the study in the file is this one: same protocol, same pictures. Raises StudyError."""
+        """Make the tables, or check that the study in the file is this one: same protocol, same
+        pictures. Raises StudyError."""
         try:
             with self._transaction() as connection:
                 if holds_study(connection, self.database):
@@ -117,8 +122,14 @@ class VoteStore:
                     return
                 for statement in TABLES.split(";\n"):
                     connection.execute(statement)
-                connection.execute("INSERT INTO study VALUES (?, ?)", (json.dumps(protocol, sort_keys=True), _now()))
-                connection.executemany("INSERT INTO file VALUES (?, ?, ?)", [(*key, digest) for key, digest in digests.items()])
+                connection.execute(
+                    "INSERT INTO study VALUES (?, ?)",
+                    (json.dumps(protocol, sort_keys=True), _now()),
+                )
+                connection.executemany(
+                    "INSERT INTO file VALUES (?, ?, ?)",
+                    [(*key, digest) for key, digest in digests.items()],
+                )
                 connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         except sqlite3.Error as error:
             raise self._unwritable(error) from error
@@ -201,7 +212,8 @@ class VoteStore:
         return progress
 
     def current_trial(self, token: str, number: int) -> Trial:
-        """The trial the volunteer is at; WrongTurnError when `number` is not that one (nobody looks ahead or back)."""
+        """The trial the volunteer is at; WrongTurnError when `number` is not that one (nobody
+        looks ahead or back)."""
         with self._lock:
             volunteer, progress = self._find(token)
             if number != progress.answered or number >= progress.total:
@@ -218,14 +230,22 @@ class VoteStore:
         with self._transaction() as connection:
             volunteer, progress = self._find(token)
             connection.execute(
-                "UPDATE trial SET showings = showings + 1 WHERE volunteer = ? AND number = ?", (volunteer, progress.answered)
+                "UPDATE trial SET showings = showings + 1 WHERE volunteer = ? AND number = ?",
+                (volunteer, progress.answered),
             )
         return progress
 
     def add_vote(
-        self, token: str, number: int, side: str, response_seconds: float, shown_seconds: float, picture_width_px: float
+        self,
+        token: str,
+        number: int,
+        side: str,
+        response_seconds: float,
+        shown_seconds: float,
+        picture_width_px: float,
     ) -> Progress:
-        """Store the answer to the current trial; for one that is answered already the first answer stands and nothing changes.
+        """Store the answer to the current trial; for one that is answered already the first answer
+        stands and nothing changes.
 
         Raises NoSuchVolunteerError, WrongTurnError (a trial that was not shown yet).
         """
@@ -239,7 +259,15 @@ class VoteStore:
                 shown = "SELECT showings FROM trial WHERE volunteer = ? AND number = ?"
                 if connection.execute(shown, (volunteer, number)).fetchone()[0] == 0:
                     raise WrongTurnError(f"pair {number} was not shown yet")
-                values = (volunteer, number, side, response_seconds, shown_seconds, picture_width_px, _now())
+                values = (
+                    volunteer,
+                    number,
+                    side,
+                    response_seconds,
+                    shown_seconds,
+                    picture_width_px,
+                    _now(),
+                )
                 connection.execute("INSERT INTO vote VALUES (?, ?, ?, ?, ?, ?, ?)", values)
         return self.progress(token)
 
@@ -256,7 +284,8 @@ class VoteStore:
 
     def _find(self, token: str) -> tuple[int, Progress]:
         row = self._connection.execute(
-            "SELECT id, name, (SELECT count(*) FROM vote WHERE volunteer = id), (SELECT count(*) FROM trial WHERE volunteer = id)"
+            "SELECT id, name, (SELECT count(*) FROM vote WHERE volunteer = id), (SELECT count(*) "
+            "FROM trial WHERE volunteer = id)"
             " FROM volunteer WHERE token = ?",
             (token,),
         ).fetchone()
@@ -276,7 +305,12 @@ class VoteStore:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def _check_same(self, connection: sqlite3.Connection, protocol: Mapping, digests: Mapping[tuple[str, str], str]) -> None:
+    def _check_same(
+        self,
+        connection: sqlite3.Connection,
+        protocol: Mapping,
+        digests: Mapping[tuple[str, str], str],
+    ) -> None:
         stored, _ = read_study(connection, self.database)
         given = json.loads(json.dumps(protocol))
         differing = [

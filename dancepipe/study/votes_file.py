@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from dancepipe.errors import StudyError
-from dancepipe.plain_text import parse_json, shortened
+from dancepipe.files.plain_text import parse_json, shortened
 from dancepipe.study.plan import MOST_METHODS, MOST_TRIALS, SIDES, Trial
 from dancepipe.study.votes_rules import (
     KEYS,
@@ -325,9 +325,7 @@ def _read_volunteers(
     ]
 
 
-def _rows(
-    connection: sqlite3.Connection, database: Path, table: str, most: int
-) -> Iterator[tuple]:
+def _rows(connection: sqlite3.Connection, database: Path, table: str, most: int) -> Iterator[tuple]:
     """The rows of a table in the order of its key, checked one by one. StudyError."""
     rules, keys = RULES[table], KEYS[table]
     columns = ", ".join(rule.column for rule in rules)

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dancepipe.plain_text import shortened
+from dancepipe.files.plain_text import shortened
 from dancepipe.study.plan import LONGEST_METHOD, MOST_TRIALS, SIDES
 
 LONGEST_NAME = 40

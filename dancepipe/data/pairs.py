@@ -1,0 +1,233 @@
+"""Pairs of frames of one person: (reference, target), the unit that training reads.
+
+Pair number n is a pure function of (seed, n). The position in the data order is
+therefore one number, and a resumed run sees exactly the pairs it would have seen.
+"""
+
+import copy
+import hashlib
+import json
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dancepipe.data.exact_flow import no_flow, read_flow, truth_file
+from dancepipe.data.picture import LabelledPicture
+from dancepipe.data.store import clip_files, open_clip, read_group, read_row, text_of
+from dancepipe.errors import DatasetError
+
+_OPEN_FILES = 32
+_SHARE_WITH_FLOW = 0.5
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """B pairs. Pictures are uint8 RGB on neutral grey, joints are in their picture's pixels."""
+
+    reference_image: torch.Tensor  # uint8 (B, H, W, 3)
+    reference_mask: torch.Tensor  # uint8 (B, H, W)
+    reference_joints: torch.Tensor  # float32 (B, 18, 3)
+    target_image: torch.Tensor
+    target_mask: torch.Tensor
+    target_joints: torch.Tensor
+    flow: torch.Tensor | None = (
+        # float32 (B, H, W, 2): target pixel p shows reference pixel p + flow[p]; of sources that
+        # know it
+        None
+    )
+    flow_visible: torch.Tensor | None = (
+        None  # bool (B, H, W): where that is so; nowhere in pairs whose flow is not known
+    )
+
+    def to(self, device) -> "PairBatch":
+        """The pictures on the device. The joints stay on the CPU, where drawing looks at them:
+        fetching them back would wait for the device."""
+        return PairBatch(
+            **{
+                name: value
+                if name.endswith("_joints") or value is None
+                else value.to(device, non_blocking=True)
+                for name, value in vars(self).items()
+            }
+        )
+
+    def pin_memory(self) -> "PairBatch":
+        """What the data loader calls: copies from pinned memory to a GPU overlap with work on
+        it."""
+        return self._each(torch.Tensor.pin_memory)
+
+    def rows(self, which: slice) -> "PairBatch":
+        """Some of the pairs."""
+        return self._each(lambda value: value[which])
+
+    def _each(self, change) -> "PairBatch":
+        return PairBatch(
+            **{name: None if value is None else change(value) for name, value in vars(self).items()}
+        )
+
+
+class PairSource(torch.utils.data.Dataset):
+    """Random access to pairs by number. size_hw: the networks' picture size; stored pictures are
+    resized to it.
+
+    with_flow: pairs carry the exact flow of a data set of rendered people. It is known to a clip's
+    first picture only, so that half of the pairs take that one as their reference; the flow of the
+    others is nowhere visible. Raises DatasetError when no identity has two frames, or when there is
+    no flow.
+    """
+
+    worker_start = None  # how pair_batches starts its workers: the system's way
+
+    def __init__(
+        self,
+        folder: Path,
+        split: str,
+        size_hw: tuple[int, int],
+        seed: int,
+        *,
+        with_flow: bool = False,
+    ):
+        self.size_hw, self.seed = tuple(size_hw), seed
+        self._files = clip_files(folder, split)
+        self._truth = (
+            {
+                number: path
+                for number, path in enumerate(truth_file(file) for file in self._files)
+                if path.exists()
+            }
+            if with_flow
+            else None
+        )
+        if with_flow and not self._truth:
+            raise DatasetError(
+                f"{folder} holds no exact flow of the {split} split (truth/*.npz); render it "
+                "with `dancers --truth`, or give flow_exact no weight"
+            )
+        self._open: OrderedDict[int, object] = OrderedDict()
+        places: dict[str, list[tuple[int, int]]] = {}
+        rows_of: dict[str, int] = {}
+        for number, path in enumerate(self._files):
+            file = open_clip(path)
+            rows = (
+                values
+                for group in range(file.num_row_groups)
+                for values in read_group(file, path, group, ["identity"])
+            )
+            column = [text_of(values, "identity", path, row) for row, values in enumerate(rows)]
+            for row, identity in enumerate(column):
+                places.setdefault(identity, []).append((number, row))
+            rows_of[path.name] = len(column)
+        self._places = [rows for _, rows in sorted(places.items()) if len(rows) >= 2]
+        if not self._places:
+            raise DatasetError(
+                f"{folder}: no identity of the {split} split has two frames to pair; build the "
+                "data set from longer clips"
+            )
+        self.identities = len(self._places)
+        self.frames = sum(map(len, self._places))
+        # Which pair a number means depends on these: a run that is resumed must find the same.
+        self.fingerprint = hashlib.sha1(json.dumps(sorted(rows_of.items())).encode()).hexdigest()[
+            :16
+        ]
+
+    def at(self, size_hw: tuple[int, int], seed: int | None = None) -> "PairSource":
+        """The same pairs at another size, or those of another seed."""
+        other = copy.copy(self)
+        other.size_hw, other.seed = tuple(size_hw), self.seed if seed is None else seed
+        return other
+
+    @property
+    def summary(self) -> str:
+        """For people: what there is."""
+        return f"{self.frames} pictures of {self.identities} people"
+
+    @property
+    def facts(self) -> dict:
+        """What a run notes."""
+        return {
+            "fingerprint": self.fingerprint,
+            "identities": self.identities,
+            "frames": self.frames,
+        }
+
+    def __getitem__(self, number: int) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng([self.seed, number])
+        rows = self._places[
+            rng.integers(self.identities)
+        ]  # every person counts the same, however long the clip
+        first, second = rng.choice(len(rows), 2, replace=False)
+        reference, target = rows[first], rows[second]
+        pair = {}
+        if self._truth is not None:
+            file_number, row = target
+            is_known = rng.random() < _SHARE_WITH_FLOW and file_number in self._truth and row > 0
+            if is_known:
+                reference = (file_number, 0)
+            pair |= zip(
+                ("flow", "flow_visible"),
+                read_flow(self._truth[file_number], row, self.size_hw)
+                if is_known
+                else no_flow(self.size_hw),
+            )
+        for role, place in (("reference", reference), ("target", target)):
+            picture = self._picture(*place)
+            pair |= {
+                f"{role}_image": picture.image,
+                f"{role}_mask": picture.mask,
+                f"{role}_joints": picture.pose.as_array(),
+            }
+        return pair
+
+    def _picture(self, file_number: int, row: int) -> LabelledPicture:
+        entry = read_row(self._file(file_number), self._files[file_number], row)
+        return LabelledPicture(entry.image, entry.mask, entry.pose).resized(self.size_hw)
+
+    def _file(self, number: int):
+        """Opened on first use in each worker process; the least recently used one is closed."""
+        if number not in self._open:
+            self._open[number] = open_clip(self._files[number])
+            if len(self._open) > _OPEN_FILES:
+                self._open.popitem(last=False)[1].close()
+        self._open.move_to_end(number)
+        return self._open[number]
+
+
+def collate(pairs: list[dict[str, np.ndarray]]) -> PairBatch:
+    """One PairBatch from single pairs."""
+    return PairBatch(
+        **{name: torch.from_numpy(np.stack([pair[name] for pair in pairs])) for name in pairs[0]}
+    )
+
+
+def pair_batches(
+    source: PairSource,
+    batch: int,
+    first_pair: int,
+    last_pair: int,
+    workers: int,
+    *,
+    share: range | None = None,
+    pinned: bool = False,
+) -> torch.utils.data.DataLoader:
+    """Batches of the pairs first_pair .. last_pair - 1 in order, decoded in `workers` processes (0:
+    here).
+
+    share: the rows of each batch that are wanted, default all. pinned: in memory that a GPU reads
+    from directly.
+    """
+    share = range(batch) if share is None else share
+    return torch.utils.data.DataLoader(
+        source,
+        batch_sampler=[
+            range(start + share.start, min(start + share.stop, last_pair))
+            for start in range(first_pair, last_pair, batch)
+        ],
+        collate_fn=collate,
+        num_workers=workers,
+        multiprocessing_context=source.worker_start if workers else None,
+        pin_memory=pinned,
+        persistent_workers=False,
+    )

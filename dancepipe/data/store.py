@@ -1,0 +1,421 @@
+"""One Parquet file per clip, with the pictures inside: the schema, writing and reading.
+
+    OUT/train/NAME.parquet, OUT/test/NAME.parquet
+
+`datasets.load_dataset(OUT)` of Hugging Face reads them as they are: image and mask
+as pictures, keypoints as an 18 x 3 array.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dancepipe.data.parquet_footer import check_footer_levels
+from dancepipe.data.parquet_pages import check_footer, check_group
+from dancepipe.errors import BadImageError, DatasetError, OutputError
+from dancepipe.files.plain_text import plain_words, shortened
+from dancepipe.files.whole_file import WholeFile, make_folder
+from dancepipe.media.image import decode_picture, encode_jpeg, encode_png
+from dancepipe.records import Pose
+
+SPLITS = ("train", "test")
+ROWS_PER_GROUP = 16  # one random read decodes one group: small groups keep random access cheap
+
+_BUILT_FROM = b"dancepipe_built_from"
+_PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_FEATURES = {
+    "identity": {"dtype": "string", "_type": "Value"},
+    "clip": {"dtype": "string", "_type": "Value"},
+    "frame_index": {"dtype": "int64", "_type": "Value"},
+    "time_seconds": {"dtype": "float64", "_type": "Value"},
+    "split": {"dtype": "string", "_type": "Value"},
+    "image": {"_type": "Image"},
+    "mask": {"_type": "Image"},
+    "keypoints": {"shape": [18, 3], "dtype": "float32", "_type": "Array2D"},
+    "box_xyxy_px": {
+        "feature": {"dtype": "float32", "_type": "Value"},
+        "length": 4,
+        "_type": "Sequence",
+    },
+    "source": {"dtype": "string", "_type": "Value"},
+}
+SCHEMA = pa.schema(
+    [
+        ("identity", pa.string()),
+        ("clip", pa.string()),
+        ("frame_index", pa.int64()),
+        ("time_seconds", pa.float64()),
+        ("split", pa.string()),
+        ("image", _PICTURE),  # JPEG (or PNG), uint8 RGB (S, S, 3), the person on neutral grey
+        ("mask", _PICTURE),  # PNG, uint8 (S, S), 255 = person
+        (
+            "keypoints",
+            pa.list_(pa.list_(pa.float32())),
+        ),  # 18 x (x_px, y_px, confidence) in the picture; OpenPose order
+        ("box_xyxy_px", pa.list_(pa.float32(), 4)),  # the crop in the source frame
+        ("source", pa.string()),  # URL or file name the frame comes from
+    ],
+    metadata={"huggingface": json.dumps({"info": {"features": _FEATURES}})},
+)
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """One labelled picture of one person."""
+
+    identity: str
+    clip: str
+    frame_index: int
+    time_seconds: float
+    split: str
+    image: np.ndarray  # uint8 RGB (S, S, 3), the person on neutral grey
+    mask: np.ndarray  # uint8 (S, S), 255 = person
+    pose: Pose  # in the picture's pixels
+    box_xyxy_px: tuple[float, float, float, float]
+    source: str
+
+    def __post_init__(self):
+        if self.split not in SPLITS:
+            raise ValueError(f"split must be one of {SPLITS}, got {self.split!r}")
+        if self.image.shape[:2] != self.mask.shape:
+            raise ValueError(f"image {self.image.shape} and mask {self.mask.shape} differ in size")
+
+
+class ClipWriter:
+    """Writes one clip's file; it appears under its name only when the with-block ends well.
+
+    built_from: a text that is kept in the file, for built_from(): what the clip was made of.
+    Raises OutputError when the folder cannot be written or the disk is full.
+    """
+
+    def __init__(self, path: Path, *, lossless: bool = False, built_from: str | None = None):
+        self.path = Path(path)
+        self.rows_written = 0
+        self._lossless, self._built_from = lossless, built_from
+        self._pending: list[dict] = []
+
+    def __enter__(self):
+        make_folder(self.path.parent)
+        self._whole = WholeFile(self.path, overwrite=True)
+        schema = SCHEMA
+        if self._built_from is not None:
+            schema = SCHEMA.with_metadata({**SCHEMA.metadata, _BUILT_FROM: self._built_from})
+        try:
+            self._file = pa.OSFile(str(self._whole.part), "wb")
+            self._writer = pq.ParquetWriter(self._file, schema, compression="zstd")
+        except OSError as error:
+            self._whole.discard()
+            raise self._failure(error) from error
+        return self
+
+    def add(self, row: DatasetRow) -> None:
+        encode = encode_png if self._lossless else encode_jpeg
+        self._pending.append(
+            {
+                "identity": row.identity,
+                "clip": row.clip,
+                "frame_index": row.frame_index,
+                "time_seconds": row.time_seconds,
+                "split": row.split,
+                "image": {"bytes": encode(row.image), "path": None},
+                "mask": {"bytes": encode_png(row.mask), "path": None},
+                "keypoints": row.pose.as_array().tolist(),
+                "box_xyxy_px": [float(value) for value in row.box_xyxy_px],
+                "source": row.source,
+            }
+        )
+        self.rows_written += 1
+        if len(self._pending) == ROWS_PER_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        try:
+            self._writer.write_table(
+                pa.Table.from_pylist(self._pending, schema=self._writer.schema)
+            )
+        except OSError as error:
+            raise self._failure(error) from error
+        self._pending = []
+
+    def __exit__(self, kind, error, trace):
+        try:
+            if kind is None:
+                if self._pending:
+                    self._flush()
+                self._writer.close()
+                self._file.close()
+                self._whole.publish()
+        except OSError as problem:
+            raise self._failure(problem) from problem
+        finally:
+            self._writer.is_open = False  # else it would try to finish its file when collected
+            with suppress(OSError):
+                self._file.close()
+            self._whole.discard()
+        return False
+
+    def _failure(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"cannot write {self.path}: {error.strerror or error}; "
+            "free some space, or choose a folder that you may write to, and run again"
+        )
+
+
+def built_from(path: Path) -> str | None:
+    """What ClipWriter was told that the clip was made of; None: nothing, or no clip.
+    DatasetError."""
+    text = (open_clip(path).schema_arrow.metadata or {}).get(_BUILT_FROM)
+    return None if text is None else text.decode("utf-8", "replace")
+
+
+def clip_files(folder: Path, split: str | None = None) -> list[Path]:
+    """The clip files of a data set, sorted; one split or both. Raises DatasetError when there
+    are none."""
+    folder = Path(folder)
+    if not os.path.isdir(folder):
+        raise DatasetError(
+            f"no data set at {folder}: give the folder that build-dataset wrote (it holds train/ "
+            "and test/)"
+        )
+    wanted = SPLITS if split is None else (split,)
+    files = sorted(path for name in wanted for path in (folder / name).glob("*.parquet"))
+    if not files:
+        elsewhere = [
+            name for name in SPLITS if name != split and any((folder / name).glob("*.parquet"))
+        ]
+        if elsewhere:
+            hint = "; build it with --test-share 0 to train on them" if split == "train" else ""
+            raise DatasetError(
+                f"no clips in {folder} for split {split}: all its people are in split "
+                f"{elsewhere[0]}{hint}"
+            )
+        raise DatasetError(
+            f"no clips in {folder} for split {split or 'train or test'}: run build-dataset, or "
+            "choose another folder"
+        )
+    return files
+
+
+def open_clip(path: Path) -> pq.ParquetFile:
+    """The opened file of a clip. Raises DatasetError when it is damaged or of another schema."""
+    try:
+        if not os.path.isfile(path):
+            raise DatasetError(f"cannot read {path}: it is no plain file")
+        file = pq.ParquetFile(path)
+        check_footer(file.metadata)
+        schema = file.schema_arrow
+        _check_levels(path, file)
+    except _READING_FAILS as error:
+        raise DatasetError(
+            f"cannot read {path}: {plain_words(error)}; delete it and run build-dataset again"
+        ) from error
+    missing = [name for name in SCHEMA.names if name not in schema.names]
+    if missing:
+        raise DatasetError(
+            f"{path} is not a dancepipe clip: it lacks the columns {', '.join(missing)}"
+        )
+    for name, fits in _COLUMN_KINDS.items():
+        if schema.names.count(name) > 1:
+            raise DatasetError(f"{path} has the column {name} twice")
+        if not fits(kind := schema.field(name).type):
+            raise DatasetError(
+                f"{path}: column {name} is {shortened(str(kind))}; need {SCHEMA.field(name).type}"
+            )
+    return file
+
+
+def read_group(
+    file: pq.ParquetFile, path: Path, group: int, columns: list[str] | None = None
+) -> list[dict]:
+    """The rows of one group as plain values. Raises DatasetError when its bytes are damaged, or
+    lie about their sizes."""
+    try:
+        _check_sizes(file, path, group, columns)
+        rows = file.metadata.row_group(group).num_rows
+        found = file.read_row_group(group, columns=columns).to_pylist()
+        if len(found) != rows:
+            raise ValueError(f"row group {group} has {len(found)} rows in place of {rows}")
+        return found
+    except _READING_FAILS as error:
+        raise DatasetError(
+            f"{path} is damaged ({plain_words(error)}); delete it and run build-dataset again"
+        ) from error
+
+
+def row_from(values: dict, path: Path, row: int) -> DatasetRow:
+    """A DatasetRow from row number `row` of the file as plain values; pictures are decoded here.
+
+    Raises DatasetError that names file, row and column for anything that no clip of ours holds.
+    """
+    where = f"{path}, row {row}"
+    texts = {
+        name: text_of(values, name, path, row) for name in ("identity", "clip", "split", "source")
+    }
+    if texts["split"] not in SPLITS:
+        raise DatasetError(
+            f"{where}: split is {shortened(texts['split'])}; need one of {', '.join(SPLITS)}"
+        )
+    image, mask = (_picture(values, name, where) for name in ("image", "mask"))
+    if image.ndim != 3 or mask.ndim != 2 or image.shape[:2] != mask.shape:
+        raise DatasetError(
+            f"{where}: image {image.shape} and mask {mask.shape} do not belong together"
+        )
+    return DatasetRow(
+        **texts,
+        frame_index=frame_index_of(values, path, row),
+        time_seconds=_numbers(values, "time_seconds", (), where).item(),
+        image=image,
+        mask=mask,
+        pose=pose_of(values, path, row),
+        box_xyxy_px=tuple(_numbers(values, "box_xyxy_px", (4,), where).tolist()),
+    )
+
+
+def read_row(file: pq.ParquetFile, path: Path, row: int) -> DatasetRow:
+    """One row of an opened clip by its number. DatasetError as read_group and row_from."""
+    group, inside = 0, row
+    while inside >= (rows := file.metadata.row_group(group).num_rows):
+        inside, group = inside - rows, group + 1
+    return row_from(read_group(file, path, group)[inside], path, row)
+
+
+def read_columns(path: Path, columns: list[str]) -> Iterator[dict]:
+    """Some columns of every row of a clip, as plain values. DatasetError as read_group."""
+    file = open_clip(path)
+    for group in range(file.num_row_groups):
+        yield from read_group(file, path, group, columns)
+
+
+def text_of(values: dict, name: str, path: Path, row: int) -> str:
+    """A column's text. DatasetError names file, row and column."""
+    if not isinstance(value := values.get(name), str):
+        raise DatasetError(f"{path}, row {row}: {name} is {shortened(value)}; need a text")
+    return value
+
+
+def frame_index_of(values: dict, path: Path, row: int) -> int:
+    """The frame's number in its clip. DatasetError names file, row and column."""
+    value = values.get("frame_index")
+    if type(value) is not int or value < 0:
+        raise DatasetError(
+            f"{path}, row {row}: frame_index is {shortened(value)}; need a whole number"
+        )
+    return value
+
+
+def pose_of(values: dict, path: Path, row: int) -> Pose:
+    """The joints of a row. DatasetError names file, row and column."""
+    try:
+        return Pose.from_array(_numbers(values, "keypoints", (18, 3), f"{path}, row {row}"))
+    except ValueError as error:
+        raise DatasetError(f"{path}, row {row}: keypoints: {error}") from error
+
+
+def read_clip(path: Path) -> Iterator[DatasetRow]:
+    """The rows of one clip in order, one row group in memory at a time."""
+    file, row = open_clip(path), 0
+    for group in range(file.num_row_groups):
+        for values in read_group(file, path, group):
+            yield row_from(values, path, row)
+            row += 1
+
+
+# pyarrow raises all of these for damaged bytes, and Python for texts that are none.
+_READING_FAILS = (
+    pa.ArrowException,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+)
+_checked: WeakKeyDictionary = WeakKeyDictionary()  # opened file -> {(group, columns)}
+
+
+_sound: set[tuple] = set()  # (file, size, time) of footers that were walked through
+
+
+def _check_levels(path: Path, file: pq.ParquetFile) -> None:
+    """Once a file: training opens the same ones again and again."""
+    stat = os.stat(path)
+    key = os.path.abspath(path), stat.st_size, stat.st_mtime_ns
+    if key not in _sound:
+        check_footer_levels(path, file.schema)
+        _sound.add(key)
+
+
+def _check_sizes(file: pq.ParquetFile, path: Path, group: int, columns: list[str] | None) -> None:
+    """One look a group, as training comes back to each many times."""
+    known = _checked.setdefault(file, set())
+    key = group, None if columns is None else tuple(columns)
+    if key not in known:
+        check_group(path, file.metadata, group, columns)
+        known.add(key)
+
+
+def _picture(values: dict, name: str, where: str) -> np.ndarray:
+    value = values.get(name)
+    data = value.get("bytes") if isinstance(value, dict) else None
+    if not isinstance(data, bytes) or not data:
+        raise DatasetError(f"{where}: {name} holds no picture")
+    try:
+        return decode_picture(data)
+    except BadImageError as error:
+        raise DatasetError(f"{where}: {name}: {error.reason}") from error
+
+
+def _numbers(values: dict, name: str, shape: tuple[int, ...], where: str) -> np.ndarray:
+    """float64 of that shape, all finite."""
+    try:
+        numbers = np.asarray(values.get(name), np.float64)
+    except (TypeError, ValueError):
+        numbers = np.full(1, np.nan)
+    if numbers.shape != shape or not np.isfinite(numbers).all():
+        needed = "a number" if not shape else f"{' x '.join(map(str, shape))} numbers"
+        raise DatasetError(f"{where}: {name} is {shortened(values.get(name))}; need {needed}")
+    return numbers
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return (
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def _is_picture(kind: pa.DataType) -> bool:
+    if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
+        return False
+    data = kind.field("bytes").type
+    return pa.types.is_binary(data) or pa.types.is_large_binary(data)
+
+
+# What datasets of Hugging Face writes back may differ from SCHEMA in these ways.
+_COLUMN_KINDS = {
+    "identity": _is_text,
+    "clip": _is_text,
+    "frame_index": pa.types.is_integer,
+    "time_seconds": pa.types.is_floating,
+    "split": _is_text,
+    "image": _is_picture,
+    "mask": _is_picture,
+    "keypoints": lambda kind: (
+        _is_list(kind)
+        and _is_list(kind.value_type)
+        and pa.types.is_floating(kind.value_type.value_type)
+    ),
+    "box_xyxy_px": lambda kind: _is_list(kind) and pa.types.is_floating(kind.value_type),
+    "source": _is_text,
+}

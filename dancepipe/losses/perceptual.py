@@ -1,0 +1,165 @@
+"""VGG-19 features for eq. 3, 7 and 8: five taps, relu1_1 to relu5_1.
+
+Pictures come in as the networks make them, in [-1, 1], and are normalised here
+the way the VGG weights were trained.
+"""
+
+import os
+import pickle
+import socket
+import urllib.error
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.vgg import VGG19_Weights, cfgs, make_layers
+
+from dancepipe.errors import ConfigError, WeightsError
+
+VGG19 = VGG19_Weights.IMAGENET1K_V1
+VGG19_URL = VGG19.url
+STALL_SECONDS = 30.0
+SOURCES = "vgg19 (download), vgg19:FILE (.pth or .safetensors), random, none"
+
+_TAPS = (1, 6, 11, 20, 29)  # torchvision's indices of relu1_1, relu2_1, relu3_1, relu4_1, relu5_1
+RELU3_1, RELU4_1 = 2, 3  # positions among the taps: the maps at H/4 and H/8
+
+
+class Vgg19Taps(nn.Module):
+    """images (B, 3, H, W) in [-1, 1], H and W >= 16 -> five feature maps, at H, H/2, H/4, H/8,
+    H/16. Frozen."""
+
+    def __init__(self):
+        super().__init__()
+        # torchvision's trunk without its classifier, which holds 86 % of the weights, under
+        # torchvision's name.
+        self.features = make_layers(cfgs["E"])[: _TAPS[-1] + 1]
+        normalise = VGG19.transforms()
+        self.register_buffer(
+            "mean", torch.tensor(normalise.mean).view(1, 3, 1, 1), persistent=False
+        )
+        self.register_buffer("std", torch.tensor(normalise.std).view(1, 3, 1, 1), persistent=False)
+        self.eval().requires_grad_(False)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        x = ((images + 1) / 2 - self.mean) / self.std
+        taps = []
+        for index, layer in enumerate(self.features):
+            x = layer(x)
+            if index in _TAPS:
+                taps.append(x)
+        return tuple(taps)
+
+
+def open_perceptual(
+    source: str, device: torch.device | str = "cpu", say: Callable[[str], None] = print
+) -> Vgg19Taps | None:
+    """The feature network by name: "vgg19", "vgg19:FILE", "random", or "none" (returns None).
+
+    ConfigError for another name; WeightsError when the weights cannot be had. Never another source
+    than the one named.
+    """
+    if source == "none":
+        return None
+    if source == "random":
+        say("perceptual features: VGG-19 with random weights (seed 0), not trained on anything")
+        return random_vgg19().to(device)
+    if source == "vgg19":
+        return _with_weights(download_vgg19(), VGG19_URL).to(device)
+    if source.startswith("vgg19:") and source != "vgg19:":
+        path = Path(source.removeprefix("vgg19:"))
+        return _with_weights(_read_state(path), path).to(device)
+    raise ConfigError(f"perceptual features {source!r} are unknown; choose one of: {SOURCES}")
+
+
+def random_vgg19(seed: int = 0) -> Vgg19Taps:
+    """He-initialised features, the same for the same seed; the global random state is left
+    alone."""
+    with torch.random.fork_rng(devices=[]):  # layers draw first weights, which are overwritten
+        network = Vgg19Taps()
+    random = torch.Generator().manual_seed(seed)
+    for layer in network.features:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, generator=random)
+            nn.init.zeros_(layer.bias)
+    return network
+
+
+@contextmanager
+def _stall_limit(seconds: float):
+    """torch.hub opens its connection with no time limit of its own and takes none."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def download_vgg19(
+    url: str = VGG19_URL, stall_seconds: float = STALL_SECONDS
+) -> Mapping[str, Tensor]:
+    """torchvision's weights (548 MB, once) through torch.hub's cache. WeightsError when they
+    cannot be had."""
+    try:
+        with _stall_limit(stall_seconds):
+            return torch.hub.load_state_dict_from_url(
+                url, map_location="cpu", check_hash=True, weights_only=True
+            )
+    except (
+        urllib.error.URLError,
+        OSError,
+        RuntimeError,
+        EOFError,
+        pickle.UnpicklingError,
+    ) as error:
+        reason = str(getattr(error, "reason", "") or error) or type(error).__name__
+        raise WeightsError(
+            f"cannot get VGG-19 weights from {url} ({reason}); connect once, name a local file "
+            "as vgg19:FILE, or choose random or none"
+        ) from error
+
+
+def _read_state(path: Path) -> Mapping[str, Tensor]:
+    if not os.path.isfile(path):
+        raise WeightsError(
+            f"no VGG-19 weights at {path}; need torchvision's vgg19 as .pth or .safetensors"
+        )
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file can make either reader raise anything
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(
+            f"cannot read VGG-19 weights {path}: {reason}; need a state dict of torchvision's vgg19"
+        ) from error
+
+
+def _with_weights(state: Mapping[str, Tensor], origin: Path | str) -> Vgg19Taps:
+    """Names as in torchvision's vgg19 (features.0.weight) or its features alone (0.weight); what
+    lies beyond relu5_1 is ignored."""
+    network = Vgg19Taps()
+    if not isinstance(state, Mapping):
+        raise WeightsError(
+            f"{origin} holds a {type(state).__name__}, not a state dict of torchvision's vgg19"
+        )
+    chosen = {}
+    for name, wanted in network.state_dict().items():
+        tensor = state.get(name, state.get(name.removeprefix("features.")))
+        if not isinstance(tensor, Tensor):
+            raise WeightsError(
+                f"{origin} has no tensor {name}; need a state dict of torchvision's vgg19"
+            )
+        if tensor.shape != wanted.shape:
+            raise WeightsError(
+                f"{origin}: {name} has shape {tuple(tensor.shape)}, VGG-19 needs "
+                f"{tuple(wanted.shape)}"
+            )
+        chosen[name] = tensor
+    network.load_state_dict(chosen)
+    return network

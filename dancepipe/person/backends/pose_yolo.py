@@ -1,0 +1,192 @@
+"""Joints with an Ultralytics YOLO-pose network (extra yolo): wanted on a GPU and for several
+people.
+
+Ultralytics and its weights are AGPL-3.0; they are imported nowhere else and only when asked for.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
+from dancepipe.files.caches import cache_folder
+from dancepipe.files.whole_file import make_folder
+from dancepipe.person.track import PersonFollower, Sighting
+from dancepipe.pose.skeleton import pose_from_coco
+from dancepipe.records import PersonFrame
+
+DEFAULT_WEIGHTS = "yolo11n-pose.pt"
+PUBLISHED_NAMES = re.compile(
+    r"yolo(?:v8|11|26)[nsmlx]-pose(?:-p6)?\.pt"
+)  # what Ultralytics offers for download
+MIN_BOX_CONFIDENCE = 0.4
+LICENCE_NOTICE = (
+    "pose backend yolo: ultralytics and its weights are licensed under AGPL-3.0; "
+    "whoever distributes or serves a product with them must follow it or buy their enterprise "
+    "licence"
+)
+_notice_given = False
+
+
+class YoloPoseFinder:
+    """find(image) -> PersonFrame | None, without a mask. mode as in open_person_finder."""
+
+    def __init__(
+        self,
+        mode: str,
+        *,
+        weights: Path | str | None = None,
+        device: str = "cpu",
+        min_box_confidence: float = MIN_BOX_CONFIDENCE,
+        say: Callable[[str], None] = print,
+    ):
+        """weights: a .pt file, or a published name (default yolo11n-pose.pt), which is looked
+        for in the working folder and then downloaded by ultralytics into
+        <cache>/dancepipe/weights (DANCEPIPE_CACHE, else ~/.cache)."""
+        if mode not in ("video", "photo"):
+            raise ValueError(f"mode must be 'video' or 'photo', got {mode!r}")
+        global _notice_given
+        if not _notice_given:
+            say(LICENCE_NOTICE)
+            _notice_given = True
+        self._mode, self._device, self._min_box_confidence = mode, device, min_box_confidence
+        self._model = _load(weights or DEFAULT_WEIGHTS, say)
+        _check_device(device)
+        self._follower = PersonFollower()
+        self._size_wh: tuple[int, int] | None = None
+
+    def find(self, image: np.ndarray) -> PersonFrame | None:
+        size_wh = (image.shape[1], image.shape[0])
+        if self._mode == "photo" or size_wh != self._size_wh:
+            self._follower, self._size_wh = PersonFollower(), size_wh
+        bgr = np.ascontiguousarray(image[..., ::-1])
+        result = self._model.predict(
+            bgr, conf=self._min_box_confidence, device=self._device, verbose=False
+        )[0]
+        if result.keypoints is None or not len(result.boxes):
+            self._follower.miss()
+            return None
+        boxes = result.boxes.xyxy.cpu().numpy() - 0.5  # theirs count from the outer edge of pixel 0
+        scores = result.boxes.conf.cpu().numpy()
+        sightings = [_sighting(box, float(score)) for box, score in zip(boxes, scores, strict=True)]
+        index = self._follower.pick(sightings, size_wh)
+        if index is None:
+            self._follower.miss()
+            return None
+        self._follower.accept(sightings[index])
+        self._follower.note_others(sightings[:index] + sightings[index + 1 :])
+        keypoints = result.keypoints.data[index].cpu().numpy().astype(np.float32)  # (17, 3)
+        keypoints[:, :2] -= 0.5
+        pose = pose_from_coco(keypoints, size_wh)
+        return PersonFrame(pose, None, len(sightings)) if pose.present.any() else None
+
+    def close(self) -> None:
+        self._model = None
+
+
+def _sighting(box: np.ndarray, score: float) -> Sighting:
+    x0, y0, x1, y1 = map(float, box)
+    return Sighting(((x0 + x1) / 2, (y0 + y1) / 2), max(x1 - x0, y1 - y0, 1.0) / 2, min(score, 1.0))
+
+
+def _load(weights: Path | str, say: Callable[[str], None]):
+    """The network from a file on this disk, loaded without running what a pickle might carry."""
+    path = Path(weights).expanduser()
+    if path.suffix != ".pt":
+        raise WeightsError(f"YOLO weights must be a .pt file of a pose network, got {weights}")
+    published = str(weights) == path.name and PUBLISHED_NAMES.fullmatch(path.name)
+    if not os.path.isfile(path):
+        if not published:
+            raise WeightsError(
+                f"no YOLO weights at {path}: give the path of a pose .pt file, or a published "
+                f"name such as {DEFAULT_WEIGHTS} to download it"
+            )
+        path = cache_folder("weights") / path.name
+    _prepare_environment(offline=path.is_file())
+    open_picture = Image.open
+    try:
+        from ultralytics import YOLO
+        from ultralytics.nn.tasks import torch_safe_load
+        from ultralytics.utils import SETTINGS
+    except ImportError as error:
+        raise MissingExtraError("ultralytics", "yolo", "the pose backend yolo") from error
+    finally:
+        # ultralytics puts its own in its place, which installs packages at a damaged picture
+        Image.open = open_picture
+    if SETTINGS.get("sync"):
+        SETTINGS.update({"sync": False})  # no usage reports from our users' machines
+    if not path.is_file():
+        _download(path, say)
+    try:
+        torch_safe_load(
+            str(path), safe_only=True
+        )  # refuses a file that is not plain weights before YOLO() reads it
+        model = YOLO(str(path.resolve()))
+    except Exception as error:  # TypeError, RuntimeError, KeyError: whatever a damaged file meets
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise WeightsError(
+            f"cannot read YOLO weights {path} ({reason}): give a pose .pt file as Ultralytics "
+            "publishes them"
+        ) from error
+    if model.task != "pose":
+        raise WeightsError(
+            f"{path} is a YOLO network for {model.task}, a pose network is needed: take one such "
+            f"as {DEFAULT_WEIGHTS}"
+        )
+    keypoint_shape = tuple(
+        getattr(model.model, "kpt_shape", None) or getattr(model.model.model[-1], "kpt_shape", ())
+    )
+    if keypoint_shape and keypoint_shape != (17, 3):
+        raise WeightsError(
+            f"{path} finds {keypoint_shape} keypoints, the 17 of COCO with confidences are needed"
+        )
+    return model
+
+
+def _check_device(device: str) -> None:
+    from ultralytics.utils.torch_utils import select_device
+
+    try:
+        select_device(device, verbose=False)
+    except ValueError as error:
+        raise ConfigError(
+            f"yolo cannot run on the device {device!r}: it is not in this machine, take cpu or "
+            "one that is"
+        ) from error
+
+
+def _download(path: Path, say: Callable[[str], None]) -> None:
+    """A published file into our cache, through the library's own download."""
+    from ultralytics.utils.downloads import attempt_download_asset
+
+    say(f"downloading {path.name} (AGPL-3.0) from Ultralytics into {path.parent}")
+    try:
+        make_folder(path.parent, private=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            arrived = Path(attempt_download_asset(str(Path(folder) / path.name)))
+            if not arrived.is_file():
+                raise FileNotFoundError(f"{path.name} did not arrive")
+            os.replace(arrived, path)
+    except OSError as error:
+        raise WeightsError(
+            f"cannot download {path.name} ({error}): bring the file to this machine and give its "
+            "path, or use the pose backend mediapipe"
+        ) from error
+
+
+def _prepare_environment(offline: bool) -> None:
+    """To be called before the first import of ultralytics, which reads these once."""
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")  # it would pip-install packages at run time
+    os.environ.setdefault("YOLO_VERBOSE", "false")
+    os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "1")
+    settings = cache_folder("ultralytics")
+    if "YOLO_CONFIG_DIR" not in os.environ:
+        make_folder(settings, private=True)
+        os.environ["YOLO_CONFIG_DIR"] = str(settings)
+    if offline:
+        os.environ.setdefault("YOLO_OFFLINE", "true")

@@ -1,0 +1,1 @@
+"""The BlazePose networks on LiteRT: their files, regions, anchors, decoding."""

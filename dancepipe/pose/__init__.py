@@ -1,0 +1,1 @@
+"""Poses: skeletons as data, smoothing, other bodies, maps for the networks, scores."""

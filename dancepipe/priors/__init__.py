@@ -1,0 +1,1 @@
+"""What is known of the result before anything is learnt."""

@@ -1,0 +1,70 @@
+"""The rendered square back into the frame, on any background, to a fraction of a pixel."""
+
+import math
+from functools import cache
+
+import cv2
+import numpy as np
+
+from dancepipe.records import GREY
+
+_FAINT, _FULL = (
+    0.35,
+    0.8,
+    # mattes below and above are taken as 0 and 1: where an outline is uncertain networks spread it,
+    # which shows as a halo
+)
+_RIM = (
+    1 / 64
+)  # of the canvas: nobody stands there, but convolutions are unsure of themselves at borders
+
+
+def premultiplied(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """float32 (S, S, 4): colour times matte, and matte in [0, 1], from a person on grey.
+
+    picture: uint8 RGB (S, S, 3) = m F + (1 - m) grey; matte m: uint8 (S, S).
+    """
+    weight = matte.astype(np.float32)[..., None] / 255
+    crisp = np.clip((weight - _FAINT) / (_FULL - _FAINT), 0, 1) * _inside(len(matte))
+    coloured = picture - (1 - weight) * np.float32(GREY)  # m F
+    coloured = np.clip(coloured * (crisp / np.maximum(weight, _FAINT)), 0, 255 * crisp)
+    return np.concatenate([coloured, crisp], -1)
+
+
+@cache
+def _inside(size_px: int) -> np.ndarray:
+    """float32 (S, S, 1): 0 at the border of the canvas, 1 from _RIM inwards."""
+    from_border = np.minimum(np.arange(size_px), np.arange(size_px)[::-1]).astype(np.float32)
+    ramp = np.clip(from_border / (_RIM * size_px), 0, 1)
+    return np.minimum(ramp[:, None], ramp[None, :])[..., None]
+
+
+def paste(
+    background: np.ndarray, person: np.ndarray, box_xyxy_px: tuple[float, float, float, float]
+) -> None:
+    """Lay the premultiplied person (S, S, 4) into `background` (uint8 RGB (H, W, 3)), in place.
+
+    box: the square in the background that the person's canvas covers (edges at pixel borders, see
+    person/crop.py).
+    """
+    height, width = background.shape[:2]
+    x0, y0, x1, y1 = box_xyxy_px
+    left, top = max(0, math.ceil(x0)), max(0, math.ceil(y0))
+    right, bottom = min(width, math.floor(x1) + 1), min(height, math.floor(y1) + 1)
+    if right <= left or bottom <= top:
+        return  # the person is outside the frame
+    interpolation = cv2.INTER_CUBIC
+    if person.shape[0] > x1 - x0:  # warpAffine samples points: average first
+        side = max(1, round(x1 - x0))
+        person, interpolation = (
+            cv2.resize(person, (side, side), interpolation=cv2.INTER_AREA),
+            cv2.INTER_LINEAR,
+        )
+    step = person.shape[0] / (x1 - x0)  # canvas pixels per frame pixel
+    to_canvas = np.array([[step, 0, (left - x0) * step - 0.5], [0, step, (top - y0) * step - 0.5]])
+    layer = cv2.warpAffine(
+        person, to_canvas, (right - left, bottom - top), flags=cv2.WARP_INVERSE_MAP | interpolation
+    )  # zeros outside
+    behind = background[top:bottom, left:right].astype(np.float32)
+    blended = layer[..., :3] + (1 - np.clip(layer[..., 3:], 0, 1)) * behind
+    background[top:bottom, left:right] = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)

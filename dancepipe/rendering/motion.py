@@ -1,0 +1,140 @@
+"""The driver's motion as the reference's body would make it: survey, smoothing, gaps,
+retargeting, and where to render."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dancepipe.errors import NoPersonError
+from dancepipe.person.crop import person_box, pose_in_box, torso_length_px
+from dancepipe.person.finder import PersonFinder
+from dancepipe.pose.retarget import BodyProportions, measure_proportions, retarget
+from dancepipe.pose.smooth import PoseSmoother
+from dancepipe.records import Frame, PersonFrame, Pose
+from dancepipe.rendering.reference import Reference
+
+SURVEY_FRAMES = 24
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a sparse look over the whole driver tells before the first frame is rendered."""
+
+    poses: list[Pose]
+    proportions: BodyProportions
+    people_seen: int
+    frames_looked_at: int
+    frames_with_person: int
+
+
+def survey_driver(frames: list[Frame], finder: PersonFinder, driver: Path) -> Survey:
+    """frames: spread over the driver. finder: in photo mode. Raises NoPersonError when none of
+    them shows a person."""
+    people = [person for frame in frames if (person := finder.find(frame.image)) is not None]
+    if not people:
+        raise NoPersonError(
+            f"no person found in {len(frames)} frames spread over {driver}; give a video that "
+            "shows one person whole"
+        )
+    poses = [person.pose for person in people]
+    if all(torso_length_px(pose) is None for pose in poses):
+        raise NoPersonError(
+            f"{driver} shows too little of the person (no torso, no thighs); give a video that "
+            "shows one person whole"
+        )
+    return Survey(
+        poses=poses,
+        proportions=measure_proportions(poses),
+        people_seen=max(person.people_seen for person in people),
+        frames_looked_at=len(frames),
+        frames_with_person=len(people),
+    )
+
+
+@dataclass(frozen=True)
+class Target:
+    """One frame to be made."""
+
+    frame: Frame
+    mask: np.ndarray | None  # the driver's person, when the background needs it
+    pose: Pose  # in the canvas
+    box_xyxy_px: tuple[float, float, float, float]  # where the canvas lies in the driver's frame
+    is_held: bool  # no person in this frame: the last pose is held
+
+
+class MotionPlan:
+    """Driver pose -> target pose and canvas. The canvas keeps the reference's scale, so that
+    nothing is resized without need."""
+
+    def __init__(
+        self, survey: Survey, reference: Reference, size_px: int, *, with_retargeting: bool
+    ):
+        """Raises NoPersonError when the photo shows too little of a body to have a scale."""
+        self._size_px = size_px
+        self._bodies = (
+            (survey.proportions, measure_proportions([reference.pose]))
+            if with_retargeting
+            else None
+        )
+        reference_torso = torso_length_px(reference.pose)
+        if reference_torso is None:
+            raise NoPersonError(
+                "the photo shows too little of the person (no torso, no thighs); give a photo "
+                "that shows one person whole"
+            )
+        torsos = [
+            length
+            for pose in survey.poses
+            if (length := torso_length_px(self.target_pose(pose))) is not None
+        ]
+        self._side_px = size_px * float(np.quantile(torsos, 0.8)) / reference_torso
+
+    def target_pose(self, pose: Pose) -> Pose:
+        """The driver's pose on the reference's body, in the driver's frame."""
+        return retarget(pose, *self._bodies) if self._bodies else pose
+
+    def place(self, pose: Pose) -> tuple[Pose, tuple[float, float, float, float]]:
+        """The target pose in the canvas, and the canvas (square box) in the driver's frame."""
+        pose = self.target_pose(pose)
+        x0, y0, x1, y1 = person_box(pose)
+        half = max(self._side_px, x1 - x0) / 2
+        centre_x, centre_y = (x0 + x1) / 2, (y0 + y1) / 2
+        box = (centre_x - half, centre_y - half, centre_x + half, centre_y + half)
+        return pose_in_box(pose, box, self._size_px), box
+
+
+def targets(
+    people: Iterable[tuple[Frame, PersonFrame | None]],
+    plan: MotionPlan,
+    survey: Survey,
+    smooth_radius: int,
+) -> Iterator[Target]:
+    """One Target for each frame of the driver, in order.
+
+    Poses are smoothed over +-smooth_radius frames (0: not at all); frames without a person hold the
+    last pose (before the first person: the first pose that the survey saw).
+    """
+    smoother = PoseSmoother(smooth_radius)
+    held = survey.poses[0]
+
+    def ready() -> Iterator[tuple[Pose | None, tuple[Frame, PersonFrame | None]]]:
+        for frame, person in people:
+            yield from smoother.push(person.pose if person else None, (frame, person))
+        yield from smoother.flush()
+
+    for pose, (frame, person) in ready():
+        is_held = pose is None
+        held = held if is_held else pose
+        canvas_pose, box = plan.place(held)
+        yield Target(frame, person.mask if person else None, canvas_pose, box, is_held)
+
+
+def find_people(
+    frames: Iterable[Frame], finder: PersonFinder, tick: Callable[[], None] = lambda: None
+) -> Iterator[tuple[Frame, PersonFrame | None]]:
+    """Each frame with its person. finder: in video mode, used for these frames alone."""
+    for frame in frames:
+        yield frame, finder.find(frame.image)
+        tick()

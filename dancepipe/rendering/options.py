@@ -1,0 +1,45 @@
+"""The options of animate."""
+
+from dataclasses import dataclass
+
+from dancepipe.config import option
+
+
+@dataclass(frozen=True)
+class AnimateOptions:
+    background: str = option("white", "reference, black, driver, or a colour (name or #rrggbb)")
+    retarget: bool = option(
+        True, "give the driver's motion the proportions of the person in the photo"
+    )
+    smooth: bool = option(True, "calm the joints over +-0.1 s, without delay")
+    pose: str = option("mediapipe", "pose backend", choices=("mediapipe", "yolo"))
+    mask: str = option("mediapipe", "mask backend for the photo", choices=("mediapipe", "rembg"))
+    yolo_weights: str | None = option(
+        None, "weights of the yolo backend: a file, or a known name that ultralytics may download"
+    )
+    rembg_model: str = option("u2net_human_seg", "model of the rembg backend")
+    device: str = option("auto", "auto, cpu, cuda, cuda:1 ...")
+    precision: str = option("fp32", "arithmetic of the convolutions", choices=("fp32", "bf16"))
+    batch: int = option(
+        0,
+        "frames rendered at once (0: 8 on a GPU, 1 on the CPU, where batches gain nothing)",
+        minimum=0,
+    )
+    max_side_px: int = option(
+        0,
+        "shrink the result so that its longer side is at most this (0: the driver's size)",
+        minimum=0,
+    )
+    encoder: str = option("libx264", "video encoder: libx264, libx265, libsvtav1, h264_nvenc ...")
+    crf: int = option(18, "quality of the encoder: smaller is better", minimum=0, maximum=63)
+    writer: str = option(
+        "pyav",
+        "who writes the file: pyav, or ffmpeg (the system's, extra ffmpeg)",
+        choices=("pyav", "ffmpeg"),
+    )
+    overwrite: bool = option(False, "replace a result that is there already")
+    reader: str = option(
+        "pyav",
+        "who reads the sparse frames of the survey: pyav or decord (extra decord)",
+        choices=("pyav", "decord"),
+    )

@@ -1,0 +1,77 @@
+"""The photo -> the reference: the person alone on grey, as the networks want it, and what lies
+behind."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dancepipe.errors import BadImageError, NoPersonError
+from dancepipe.media.image import load_photo
+from dancepipe.person.cutout import cut_out
+from dancepipe.person.finder import PersonFinder
+from dancepipe.pose.skeleton import JOINTS, L_ANKLE, L_KNEE, L_WRIST, R_ANKLE, R_KNEE, R_WRIST
+from dancepipe.records import Pose
+
+MIN_PHOTO_SIDE_PX = 64
+MIN_PERSON_SIDE_PX = 64
+_WANTED = (R_WRIST, L_WRIST, R_KNEE, L_KNEE, R_ANKLE, L_ANKLE)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The person of the photo in the networks' square picture."""
+
+    image: np.ndarray  # uint8 RGB (S, S, 3) on grey
+    mask: np.ndarray  # uint8 (S, S)
+    pose: Pose  # in that picture's pixels
+    photo: np.ndarray  # uint8 RGB, whole
+    photo_mask: np.ndarray  # uint8, the person in the photo
+
+
+def read_reference(
+    path: Path, finder: PersonFinder, size_px: int, *, say: Callable[[str], None] = print
+) -> Reference:
+    """finder: an open PersonFinder in photo mode with masks.
+
+    Raises BadImageError (unreadable or far too small) and NoPersonError. Says what
+    a user should know: several people, parts of the body that the photo does not show.
+    """
+    photo = load_photo(path)
+    height, width = photo.shape[:2]
+    if min(height, width) < MIN_PHOTO_SIDE_PX:
+        raise BadImageError(
+            path,
+            f"it has {width} x {height} pixels; a reference needs at least {MIN_PHOTO_SIDE_PX} "
+            "on the shorter side",
+        )
+    person = finder.find(photo)
+    if person is None:
+        raise NoPersonError(
+            f"no person found in {path}; give a photo that shows one person whole and upright, "
+            "well lit"
+        )
+    cut = cut_out(photo, person, size_px)
+    side = cut.box_xyxy_px[2] - cut.box_xyxy_px[0]
+    if side < MIN_PERSON_SIDE_PX:
+        raise NoPersonError(
+            f"the person in {path} is only {side:.0f} pixels tall; give a photo with at least "
+            f"{MIN_PERSON_SIDE_PX}, better {size_px}"
+        )
+    if person.people_seen > 1:
+        say(f"{path}: {person.people_seen} people; the largest and most central one is taken")
+    if side < size_px / 2:
+        say(
+            f"{path}: the person is {side:.0f} pixels tall, less than half of the {size_px} that "
+            "the networks read; the result will be soft"
+        )
+    hidden = [
+        JOINTS[joint].replace("_", " ") for joint in _WANTED if not person.pose.present[joint]
+    ]
+    if hidden:
+        say(
+            f"{path}: does not show the {', '.join(hidden)}; what the photo does not show has to "
+            "be invented"
+        )
+    return Reference(cut.image, cut.mask, cut.pose, photo, person.mask)

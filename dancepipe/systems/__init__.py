@@ -1,0 +1,1 @@
+"""Generators: one package each, and the files that their weights lie in."""

@@ -1,0 +1,172 @@
+"""How wide the two generators are: frozen records, and the named presets.
+
+Widths of the flow attention network follow GFLA (the paper's baseline); the paper
+does not state those of the enhancer.
+"""
+
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+from dancepipe.errors import ConfigError
+from dancepipe.files.plain_text import shortened
+
+Attention = Literal["spatial", "gate"]
+EnhancerNorm = Literal["batch", "instance"]
+Prior = Literal["none", "limbs"]
+
+SIZE_STEP = 16  # both generators shrink four times by two
+ENLARGE = (1, 2)
+SMALLEST_SIDE = 32  # below it the innermost maps have one position and nothing to normalise over
+LARGEST_SIDE = 4096
+MOST_CHANNELS = 512  # eight times the paper's; each doubling is four times the memory
+
+
+def _check_choice(name: str, got: str, allowed: Any) -> None:
+    if got not in get_args(allowed):
+        raise ConfigError(
+            f"{name} is {shortened(got)}; choose one of {', '.join(get_args(allowed))}"
+        )
+
+
+def _check_width(name: str, width: int, multiple_of: int) -> None:
+    if type(width) is not int or not 0 < width <= MOST_CHANNELS or width % multiple_of:
+        raise ConfigError(
+            f"{name} is {shortened(width)}; it must be a positive multiple of {multiple_of}, "
+            f"at most {MOST_CHANNELS}"
+        )
+
+
+def _check_switch(name: str, got: bool) -> None:
+    if type(got) is not bool:
+        raise ConfigError(f"{name} is {shortened(got)}; it must be true or false")
+
+
+@dataclass(frozen=True)
+class FlowAttentionDims:
+    """Stage 1: the flow attention network (section 3.2)."""
+
+    # channels at half size; the appearance and pose encoders reach 4 * nf, the flow network starts
+    # at nf / 2
+    nf: int = 64
+    attention: Attention = (
+        "spatial"  # A of eq. 2: softmax over positions with mean 1, or a bounded two-way gate
+    )
+    attention_module: bool = (
+        True  # False: M is read off the flow features alone, as in GFLA (the paper's ablation)
+    )
+    window_4: int = 5  # side of local attention's window at H/4 (at H/8 it is 3)
+    # ours: "limbs" starts from the limb warp and copies its pixels through a gate (prior.py)
+    prior: Prior = "none"
+
+    def __post_init__(self):
+        _check_width("nf", self.nf, 2)
+        _check_choice("attention", self.attention, Attention)
+        _check_switch("attention_module", self.attention_module)
+        if type(self.window_4) is not int or self.window_4 not in (3, 5):
+            raise ConfigError(f"window_4 is {shortened(self.window_4)}; choose 3 or 5")
+        _check_choice("prior", self.prior, Prior)
+
+
+@dataclass(frozen=True)
+class EnhancerDims:
+    """Stage 2: the enhancer (section 3.3)."""
+
+    n: int = 32  # channels of the last block; the first starts from 16 * n
+    h: int = 64  # hidden channels of each modulation
+    # what is modulated; batch uses running statistics at test, so frames do not flicker
+    norm: EnhancerNorm = "batch"
+    keep: bool = False  # ours: a gate, open at first, that keeps the coarse picture's own pixels
+
+    def __post_init__(self):
+        _check_width("n", self.n, 1)
+        _check_width("h", self.h, 1)
+        _check_choice("norm", self.norm, EnhancerNorm)
+        _check_switch("keep", self.keep)
+
+
+@dataclass(frozen=True)
+class ModelDims:
+    """Both generators and the size they are trained at; every network is fully convolutional."""
+
+    preset: str
+    size_hw: tuple[int, int]
+    flow_attention: FlowAttentionDims
+    enhancer: EnhancerDims
+    # stage 1 works at size_hw / enlarge; its picture is enlarged, and stage 2 works at size_hw
+    enlarge: int = 1
+
+    def __post_init__(self):
+        name = self.preset
+        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= 40:
+            raise ConfigError(f"preset is {shortened(name)}; it must be a name")
+        if type(self.enlarge) is not int or self.enlarge not in ENLARGE:
+            raise ConfigError(
+                f"enlarge is {shortened(self.enlarge)}; "
+                f"choose one of {', '.join(map(str, ENLARGE))}"
+            )
+        smallest, step = SMALLEST_SIDE * self.enlarge, SIZE_STEP * self.enlarge
+        is_pair = isinstance(self.size_hw, (tuple, list)) and len(self.size_hw) == 2
+        if not is_pair or not all(
+            type(side) is int and smallest <= side <= LARGEST_SIDE and side % step == 0
+            for side in self.size_hw
+        ):
+            raise ConfigError(
+                f"size_hw is {shortened(self.size_hw)}; height and width must be "
+                f"multiples of {step}, at least {smallest}, at most {LARGEST_SIDE}"
+            )
+        size_hw = tuple(self.size_hw)
+        object.__setattr__(self, "size_hw", size_hw)
+
+    @property
+    def coarse_hw(self) -> tuple[int, int]:
+        """Height and width of what stage 1 reads and makes."""
+        height, width = self.size_hw
+        return height // self.enlarge, width // self.enlarge
+
+    def as_json(self) -> dict:
+        """Plain dicts, lists, numbers and strings, as kept in weight files."""
+        return {**asdict(self), "size_hw": list(self.size_hw)}
+
+    @staticmethod
+    def from_json(record: dict) -> "ModelDims":
+        """The inverse of as_json. ConfigError when the record is another one."""
+        values = _fields_of(ModelDims, record, "dims")
+        parts = {"flow_attention": FlowAttentionDims, "enhancer": EnhancerDims}
+        made = {name: cls(**_fields_of(cls, values[name], name)) for name, cls in parts.items()}
+        return ModelDims(**values | made)
+
+
+def _fields_of(cls: type, record: object, name: str) -> dict:
+    """The record as what fills `cls`. A field with a default may be absent."""
+    if not isinstance(record, dict):
+        raise ConfigError(f"{name} is {shortened(record)}; it must be a block of names and values")
+    known = {field.name: field.default is MISSING for field in fields(cls)}
+    if unknown := record.keys() - known.keys():
+        raise ConfigError(f"{name} has {shortened(min(unknown))}, which this version does not know")
+    if lacking := [field for field, needed in known.items() if needed and field not in record]:
+        raise ConfigError(f"{name} lacks {lacking[0]}")
+    return record
+
+
+PRESETS: dict[str, ModelDims] = {
+    dims.preset: dims
+    for dims in (
+        ModelDims("paper", (256, 256), FlowAttentionDims(64), EnhancerDims(64, 128)),
+        ModelDims("market", (128, 64), FlowAttentionDims(64, window_4=3), EnhancerDims(64, 128)),
+        ModelDims(
+            "base",
+            (256, 256),
+            FlowAttentionDims(64, prior="limbs"),
+            EnhancerDims(32, 64, keep=True),
+        ),
+        ModelDims(
+            "live",
+            (256, 256),
+            FlowAttentionDims(16, "gate", prior="limbs"),
+            EnhancerDims(8, 32, keep=True),
+        ),
+        ModelDims(
+            "tiny", (64, 64), FlowAttentionDims(12, prior="limbs"), EnhancerDims(8, 16, keep=True)
+        ),
+    )
+}

@@ -1,0 +1,51 @@
+"""The two generators of a weight file, ready to run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from dancepipe.systems.focus_retain.dims import ModelDims
+from dancepipe.systems.focus_retain.enhancer import Enhancer
+from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
+from dancepipe.systems.weights import WeightsInfo, check_weights, load_weights, read_weights_info
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What renders. enhancer: None in weights of stage 1 alone."""
+
+    dims: ModelDims
+    info: WeightsInfo
+    flow_attention: FlowAttentionNetwork
+    enhancer: Enhancer | None
+
+
+def load_networks(path: Path | str) -> Networks:
+    """The networks of a weight file, on the CPU, in eval mode. Raises WeightsError."""
+    info = read_weights_info(path)
+    with torch.device("meta"), _WithoutNumbers():  # the file is looked through first
+        check_weights(path, _unfilled(info))
+    networks = _unfilled(info)
+    load_weights(path, networks, info.dims)
+    for network in networks.values():
+        network.eval().requires_grad_(False)
+    return Networks(info.dims, info, networks["flow_attention"], networks.get("enhancer"))
+
+
+class _WithoutNumbers(TorchFunctionMode):
+    """Modules begin without numbers: on the meta device, drawing the first ones takes seconds."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if getattr(function, "__module__", None) == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
+
+
+def _unfilled(info: WeightsInfo) -> dict[str, nn.Module]:
+    networks = {"flow_attention": FlowAttentionNetwork(info.dims.flow_attention)}
+    if info.stage >= 2:
+        networks["enhancer"] = Enhancer(info.dims.enhancer)
+    return networks

@@ -1,0 +1,25 @@
+"""Between the size at which stage 1 works and that of the whole picture: the same for "enlarge"
+1, half of it for 2."""
+
+from dataclasses import replace
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from dancepipe.systems.focus_retain.flow_attention import FlowAttentionOutput
+
+
+def shrunk_pictures(pictures: Tensor, factor: int) -> Tensor:
+    """(B, C, H, W) -> (B, C, H / factor, W / factor), area means."""
+    return pictures if factor == 1 else F.avg_pool2d(pictures, factor)
+
+
+def enlarged(made: FlowAttentionOutput, factor: int) -> FlowAttentionOutput:
+    """The coarse picture and its matte, bilinear; what lies inside stays at its size."""
+    if factor == 1:
+        return made
+    coarse, matte_logits = (
+        F.interpolate(one, scale_factor=factor, mode="bilinear", align_corners=False)
+        for one in (made.coarse, made.matte_logits)
+    )
+    return replace(made, coarse=coarse, matte_logits=matte_logits)

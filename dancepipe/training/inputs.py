@@ -1,0 +1,172 @@
+"""A batch of pairs -> what the networks and the losses read, on the device."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dancepipe.data.augment import (
+    mirrored,
+    moved_flow,
+    moved_joints,
+    moved_pictures,
+    random_colours,
+    random_moves,
+    recoloured,
+)
+from dancepipe.data.pairs import PairBatch
+from dancepipe.losses.flow import ExactFlow
+from dancepipe.nn.tensors import mask_to_network, to_network
+from dancepipe.pose.draw import heat_maps, joint_map
+from dancepipe.priors.limbs import shrunk_joints
+from dancepipe.systems.focus_retain.sizes import shrunk_pictures
+from dancepipe.training.options import TrainOptions
+
+_MOVE_OF_TARGET = 1 / 5  # of the reference's
+
+
+@dataclass(frozen=True)
+class NetworkPair:
+    """The paper's names: I pictures in [-1, 1] on grey, S heat maps, J joint maps, r reference,
+    t target."""
+
+    I_r: Tensor  # (B, 3, H, W)
+    S_r: Tensor  # (B, 18, H, W)
+    J_r: Tensor  # (B, 3, H, W)
+    I_t: Tensor
+    S_t: Tensor
+    J_t: Tensor
+    matte_r: Tensor  # (B, 1, H, W) in [0, 1]
+    matte_t: Tensor
+    joints_r: Tensor  # (B, 18, 3) px
+    joints_t: Tensor
+    exact: ExactFlow | None = None  # of data that know it
+
+
+def shrunk_pair(pair: NetworkPair, factor: int) -> NetworkPair:
+    """The same pair for pictures shrunk by factor, drawn anew; without its flow."""
+    if factor == 1:
+        return pair
+    height, width = (side // factor for side in pair.I_t.shape[2:])
+    joints_r, joints_t = shrunk_joints(pair.joints_r, factor), shrunk_joints(pair.joints_t, factor)
+    return NetworkPair(
+        I_r=shrunk_pictures(pair.I_r, factor),
+        S_r=heat_maps(joints_r, height, width),
+        J_r=joint_map(joints_r, height, width),
+        I_t=shrunk_pictures(pair.I_t, factor),
+        S_t=heat_maps(joints_t, height, width),
+        J_t=joint_map(joints_t, height, width),
+        matte_r=shrunk_pictures(pair.matte_r, factor),
+        matte_t=shrunk_pictures(pair.matte_t, factor),
+        joints_r=joints_r,
+        joints_t=joints_t,
+    )
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What each pair of a batch undergoes, on the CPU. One row a pair."""
+
+    mirror: Tensor  # bool (B,)
+    gain: Tensor | None  # (B, 3), of the colours; None: they stay
+    order: Tensor | None  # int (B, 3), of the channels
+    move_r: Tensor | None  # (B, 2, 3), of the reference, as random_moves has them; None: it stays
+    move_t: Tensor | None  # of the target
+
+    @staticmethod
+    def drawn(options: TrainOptions, stage: int, step: int) -> "Augmentation":
+        """A function of (seed, stage, step) alone, so that a resumed run repeats it; for the
+        whole batch, whoever works on which of its rows."""
+        generator = torch.Generator().manual_seed(
+            int(np.random.SeedSequence((options.seed, stage, step)).generate_state(1)[0])
+        )
+        mirror = torch.zeros(options.batch, dtype=torch.bool)
+        if options.mirror:
+            mirror = torch.rand(options.batch, generator=generator) < 0.5
+        colours = (
+            random_colours(options.batch, options.colour_jitter, generator)
+            if options.colour_jitter
+            else (None, None)
+        )
+        moves = (None, None)
+        if options.turn or options.shift or options.zoom:
+            moves = (
+                random_moves(
+                    options.batch,
+                    options.turn * share,
+                    options.shift * share,
+                    options.zoom * share,
+                    generator,
+                )
+                for share in (1, _MOVE_OF_TARGET)
+            )
+        return Augmentation(mirror, *colours, *moves)
+
+    def rows(self, which: slice) -> "Augmentation":
+        return Augmentation(
+            **{name: None if value is None else value[which] for name, value in vars(self).items()}
+        )
+
+
+def step_parts(
+    batch: PairBatch, share: range, augmentation: Augmentation, parts: int, device: str
+) -> list[NetworkPair]:
+    """The rows `share` of a step's batch, which is what `batch` holds, in that many parts of one
+    size."""
+    size = len(share) // parts
+    augmentation = augmentation.rows(slice(share.start, share.stop))
+    return [
+        network_pair(batch.rows(which), device, augmentation.rows(which))
+        for which in (slice(i * size, (i + 1) * size) for i in range(parts))
+    ]
+
+
+def network_pair(
+    batch: PairBatch, device: str, augmentation: Augmentation | None = None
+) -> NetworkPair:
+    """Move, augment and draw."""
+    batch = batch.to(device)
+    if augmentation:
+        batch = mirrored(batch, augmentation.mirror)
+    height, width = batch.target_image.shape[1:3]
+    matte_r, matte_t = mask_to_network(batch.reference_mask), mask_to_network(batch.target_mask)
+    I_r, I_t = to_network(batch.reference_image), to_network(batch.target_image)
+    if augmentation and augmentation.gain is not None:
+        gain, order = augmentation.gain.to(device), augmentation.order.to(device)
+        I_r, I_t = recoloured(I_r, matte_r, gain, order), recoloured(I_t, matte_t, gain, order)
+    joints_r, joints_t = batch.reference_joints, batch.target_joints  # on the CPU
+    if augmentation and augmentation.move_r is not None:
+        I_r, matte_r, joints_r = _moved(I_r, matte_r, joints_r, augmentation.move_r)
+        I_t, matte_t, joints_t = _moved(I_t, matte_t, joints_t, augmentation.move_t)
+    exact = (
+        None
+        if batch.flow is None
+        else ExactFlow(batch.flow.permute(0, 3, 1, 2), batch.flow_visible[:, None].float())
+    )
+    if exact and augmentation and augmentation.move_r is not None:
+        exact = ExactFlow(
+            *moved_flow(exact.flow, exact.visible, augmentation.move_r, augmentation.move_t)
+        )
+    J_r, J_t = (joint_map(joints, height, width, device) for joints in (joints_r, joints_t))
+    joints_r, joints_t = (joints.to(device, non_blocking=True) for joints in (joints_r, joints_t))
+    return NetworkPair(
+        I_r=I_r,
+        S_r=heat_maps(joints_r, height, width),
+        J_r=J_r,
+        I_t=I_t,
+        S_t=heat_maps(joints_t, height, width),
+        J_t=J_t,
+        matte_r=matte_r,
+        matte_t=matte_t,
+        joints_r=joints_r,
+        joints_t=joints_t,
+        exact=exact,
+    )
+
+
+def _moved(
+    image: Tensor, matte: Tensor, joints: Tensor, moves: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    both = moved_pictures(torch.cat((image, matte), 1), moves)
+    return both[:, :3], both[:, 3:], moved_joints(joints, moves, image.shape[2:])

@@ -1,0 +1,31 @@
+"""Where the pairs of a stage come from: the train split of the data set, or people rendered
+while the networks train."""
+
+from pathlib import Path
+
+from dancepipe.data.pairs import PairSource
+from dancepipe.errors import ConfigError
+from dancepipe.synthetic.extra import require_extra
+from dancepipe.training.options import TrainOptions
+
+
+def training_pairs(data: Path, options: TrainOptions, stage: int, size_hw: tuple[int, int]):
+    """The pairs of stage 1 or 2: dataset.pairs.PairSource, or with options.stream
+    dancers.stream.DancerPairs, which has the same face.
+
+    Exact flow comes with those of stage 1 when flow_exact weighs anything. Raises DatasetError,
+    ConfigError (assets without stream; with it pictures that are not square), with options.stream
+    also AssetsError and MissingExtraError.
+    """
+    seed, with_flow = 2 * options.seed + stage - 1, stage == 1 and bool(options.weights.flow_exact)
+    if options.assets and not options.stream:
+        raise ConfigError(
+            f"assets is {options.assets}, but nothing is to be rendered; give --stream, or leave "
+            "it out"
+        )
+    if not options.stream:
+        return PairSource(data, "train", size_hw, seed=seed, with_flow=with_flow)
+    require_extra()
+    from dancepipe.synthetic.stream import pairs_by_recipe
+
+    return pairs_by_recipe(data, options.assets, seed, size_hw, options.batch, with_flow=with_flow)
