@@ -9,7 +9,7 @@ pytest.importorskip("numba")
 
 from dancepipe.person.cutout import on_grey
 from dancepipe.pose import skeleton
-from dancepipe.records import GREY, PersonFrame, Pose
+from dancepipe.records import GREY, BodyPose, PersonFrame, Pose
 from dancepipe.synthetic.assets import load_assets
 from dancepipe.synthetic.camera import Camera, make_light
 from dancepipe.synthetic.figure import LABELS
@@ -237,7 +237,7 @@ def test_a_share_of_the_pictures_is_labelled_by_the_finder_and_the_rest_is_as_wi
         if len(shown) % 3 == 0:
             return None
         return PersonFrame(
-            Pose(np.full((18, 2), 7), np.full(18, 0.9)),
+            BodyPose(Pose(np.full((18, 2), 7), np.full(18, 0.9))),
             np.full(picture.shape[:2], len(shown), np.uint8),
         )
 

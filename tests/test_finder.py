@@ -6,7 +6,7 @@ from figure import draw_figure, standing_pose
 
 from dancepipe.errors import ConfigError
 from dancepipe.person.finder import PersonFinder, open_person_finder
-from dancepipe.records import PersonFrame
+from dancepipe.records import BodyPose, PersonFrame
 
 POSE = standing_pose((160, 30), 270)
 
@@ -114,7 +114,7 @@ def test_a_segmenter_replaces_the_mask_and_is_closed_too():
 
     class OnePose:
         def find(self, image):
-            return PersonFrame(POSE, None, 3)
+            return PersonFrame(BodyPose(POSE), None, 3)
 
         def close(self):
             pass

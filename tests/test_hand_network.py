@@ -13,6 +13,7 @@ from dancepipe.person.blazepose.litert import Network
 from dancepipe.person.blazepose.models import HAND, HAND_REGION, read_model
 from dancepipe.person.finder import open_person_finder
 from dancepipe.pose.skeleton import L_WRIST, R_WRIST
+from dancepipe.skeletons import HAND_21
 
 HANDS_XY_PX = {
     "right": (  # wrist, little finger and index of the body; every fourth point: x, y, depth
@@ -80,16 +81,18 @@ def test_a_finder_gives_both_hands_at_the_wrists_when_asked(photo):
     with open_person_finder(mode="photo", mask=None, hands=True) as finder:
         person = finder.find(photo)
         mirrored = finder.find(np.ascontiguousarray(photo[:, ::-1])[:, ::-1])  # a view
-    assert person.hands.shape == (2, 21, 4) and (person.hands[:, 0, 3] > 0.5).all()
-    for hand, wrist in zip(person.hands, (R_WRIST, L_WRIST), strict=True):
-        assert math.dist(hand[0, :2], person.pose.points_px[wrist]) < 15
-        assert np.ptp(hand[:, 1]) > 20  # px, from the wrist to the finger tips
-    np.testing.assert_array_equal(mirrored.hands, person.hands)
+    hands = person.body.hands
+    for hand, wrist in zip(hands, (R_WRIST, L_WRIST), strict=True):
+        assert hand.skeleton is HAND_21 and (hand.confidence > 0.5).all()
+        assert math.dist(hand.points_px[0], person.pose.points_px[wrist]) < 15
+        assert np.ptp(hand.points_px[:, 1]) > 20  # px, from the wrist to the finger tips
+    for hand, other in zip(hands, mirrored.body.hands, strict=True):
+        np.testing.assert_array_equal(hand.with_depth(), other.with_depth())
 
 
 def test_no_hands_are_given_when_none_were_asked_for(photo):
     with open_person_finder(mode="photo", mask=None) as finder:
-        assert finder.find(photo).hands is None
+        assert finder.find(photo).body.hands is None
 
 
 def test_a_backend_without_hands_says_so():

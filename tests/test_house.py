@@ -10,7 +10,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "dancepipe"
 ROOMS = [
     ("__init__", "address"),
-    ("errors", "records"),
+    ("errors", "skeletons"),
+    ("records",),
     ("device", "files"),
     ("config",),
     ("media",),

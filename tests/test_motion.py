@@ -12,7 +12,7 @@ from dancepipe.person.crop import body_bounds, person_box, pose_from_box, pose_i
 from dancepipe.person.finder import open_person_finder
 from dancepipe.pose.retarget import measure_proportions
 from dancepipe.pose.skeleton import L_ANKLE, L_HIP, NECK, R_ANKLE, R_HIP, torso_length_px
-from dancepipe.records import Frame, PersonFrame, Pose
+from dancepipe.records import BodyPose, Frame, PersonFrame, Pose
 from dancepipe.rendering.motion import MotionPlan, Survey, survey_driver, targets
 from dancepipe.rendering.reference import Reference
 
@@ -28,14 +28,15 @@ def reference_of(pose: Pose) -> Reference:
     return Reference(
         blank[..., None].repeat(3, 2),
         blank,
-        pose_in_box(pose, person_box(pose), SIZE),
+        BodyPose(pose_in_box(pose, person_box(pose), SIZE)),
         blank[..., None].repeat(3, 2),
         blank,
     )
 
 
 def survey_of(poses: list[Pose]) -> Survey:
-    return Survey(poses, measure_proportions(poses), 1, len(poses), len(poses))
+    bodies = [BodyPose(pose) for pose in poses]
+    return Survey(bodies, measure_proportions(poses), 1, len(poses), len(poses))
 
 
 def stretched_legs(pose: Pose, factor: float) -> Pose:
@@ -51,7 +52,8 @@ def test_a_body_of_the_references_proportions_gets_the_references_scale(driver_h
     photo, driver = standing_pose((200, 20), 400), standing_pose((320, 30), driver_height)
     reference = reference_of(photo)
     plan = MotionPlan(survey_of([driver] * 8), reference, SIZE, with_retargeting=True)
-    canvas_pose, box = plan.place(driver)
+    canvas, box = plan.place(BodyPose(driver))
+    canvas_pose = canvas.joints
     assert torso_length_px(canvas_pose) == pytest.approx(torso_length_px(reference.pose), rel=0.02)
     assert np.abs(canvas_pose.points_px - reference.pose.points_px).max() < 3
     back = pose_from_box(canvas_pose, box, SIZE)
@@ -64,7 +66,7 @@ def test_long_legs_become_the_references_and_the_feet_stay_on_the_ground():
         stretched_legs(standing_pose((320, 30), 260), 1.25),
     )
     plan = MotionPlan(survey_of([driver] * 8), reference_of(photo), SIZE, with_retargeting=True)
-    moved = plan.target_pose(driver)
+    moved = plan.target_body(BodyPose(driver)).joints
 
     def legs_per_torso(pose):
         hips = pose.points_px[[R_HIP, L_HIP]].mean(0)
@@ -75,9 +77,11 @@ def test_long_legs_become_the_references_and_the_feet_stay_on_the_ground():
     assert legs_per_torso(driver) > 1.15 * legs_per_torso(photo)
     assert legs_per_torso(moved) == pytest.approx(legs_per_torso(photo), rel=0.05)
     assert moved.points_px[:, 1].max() == pytest.approx(driver.points_px[:, 1].max(), abs=0.5)
-    untouched = MotionPlan(
-        survey_of([driver] * 8), reference_of(photo), SIZE, with_retargeting=False
-    ).target_pose(driver)
+    untouched = (
+        MotionPlan(survey_of([driver] * 8), reference_of(photo), SIZE, with_retargeting=False)
+        .target_body(BodyPose(driver))
+        .joints
+    )
     assert np.array_equal(untouched.points_px, driver.points_px)
 
 
@@ -93,7 +97,8 @@ def test_raised_arms_fit_into_the_canvas():
         SIZE,
         with_retargeting=True,
     )
-    canvas_pose, box = plan.place(raised)
+    canvas, box = plan.place(BodyPose(raised))
+    canvas_pose = canvas.joints
     x0, y0, x1, y1 = body_bounds(canvas_pose)
     assert min(x0, y0) >= 0 and max(x1, y1) <= SIZE
     assert box[2] - box[0] == pytest.approx(box[3] - box[1])
@@ -102,7 +107,8 @@ def test_raised_arms_fit_into_the_canvas():
 def test_targets_come_in_order_and_hold_the_last_pose():
     poses = [standing_pose((300 + 4 * index, 40), 220) for index in range(12)]
     people = [
-        None if index in (0, 6, 7) else PersonFrame(pose, None) for index, pose in enumerate(poses)
+        None if index in (0, 6, 7) else PersonFrame(BodyPose(pose), None)
+        for index, pose in enumerate(poses)
     ]
     plan = MotionPlan(
         survey_of(poses), reference_of(standing_pose((200, 20), 400)), SIZE, with_retargeting=True

@@ -3,12 +3,19 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
+from dancepipe.pose import retarget as retargeting
 from dancepipe.pose import skeleton as s
-from dancepipe.pose.retarget import USUAL, BodyProportions, measure_proportions, retarget
-from dancepipe.records import Pose
+from dancepipe.pose.retarget import USUAL, BodyProportions, measure_proportions
+from dancepipe.records import BodyPose, Pose
+from dancepipe.skeletons import BLAZEPOSE_33, HAND_21, OPENPOSE_18
 
 SHORT = BodyProportions(0.60, 0.35, 0.48, 0.42, 0.65, 0.62, 0.45, 0.27)
 TALL = BodyProportions(0.72, 0.40, 0.62, 0.55, 0.92, 0.88, 0.36, 0.21)
+
+
+def retarget(pose: Pose, *given, **options) -> Pose:
+    """The 18 joints alone."""
+    return retargeting.retarget(BodyPose(pose), *given, **options).joints
 
 
 def body(proportions, torso_px, mid_hip=(300.0, 300.0), angles=None, shorten=None) -> Pose:
@@ -258,3 +265,49 @@ def test_a_pose_without_joints_passes_and_lengths_are_checked():
     assert retarget(nobody, SHORT, TALL) is nobody
     with pytest.raises(ValueError, match="thigh must be a positive length"):
         BodyProportions(thigh=-1.0)
+
+
+def whole(pose: Pose, depth_px: float = 12.0) -> BodyPose:
+    """Landmarks where the joints are, the others 10 px below what they hang on; a right hand."""
+    points, depth = np.zeros((33, 2), np.float32), np.full(33, depth_px, np.float32)
+    for landmark, joint in enumerate(retargeting._JOINT_OF_LANDMARK):
+        own = BLAZEPOSE_33.joints[landmark] in OPENPOSE_18.joints
+        points[landmark] = pose.points_px[joint] + (0 if own else (0, 10))
+    hand = Pose(
+        pose.points_px[s.R_WRIST] + np.arange(21)[:, None], np.ones(21), HAND_21, np.arange(21.0)
+    )
+    return BodyPose(pose, Pose(points, np.ones(33), BLAZEPOSE_33, depth), (hand, None))
+
+
+def test_landmarks_and_hands_go_where_their_joints_go():
+    made = retargeting.retarget(whole(body(SHORT, 90)), SHORT, TALL, scale=1.0)
+    for joint, name in enumerate(OPENPOSE_18.joints):
+        if joint != s.NECK:
+            landmark = made.landmarks.points_px[BLAZEPOSE_33.index(name)]
+            np.testing.assert_allclose(landmark, made.joints.points_px[joint], atol=1e-3)
+    toes = made.landmarks.points_px[BLAZEPOSE_33.index("right_toes")]
+    np.testing.assert_allclose(toes - made.joints.points_px[s.R_ANKLE], [0, 10], atol=1e-3)
+    right, left = made.hands
+    np.testing.assert_allclose(right.points_px[0], made.joints.points_px[s.R_WRIST], atol=1e-3)
+    assert left is None
+    alone = retarget(body(SHORT, 90), SHORT, TALL, scale=1.0)
+    np.testing.assert_array_equal(made.joints.points_px, alone.points_px)
+
+
+def test_a_bone_keeps_its_direction_in_depth_too():
+    pose = body(SHORT, 90)
+    before = whole(pose)
+    depth = before.landmarks.depth_px.copy()
+    elbow, wrist = (BLAZEPOSE_33.index(f"right_{name}") for name in ("elbow", "wrist"))
+    depth[wrist] += 30  # the forearm points away from the camera
+    landmarks = replace(before.landmarks, depth_px=depth)
+    made = retargeting.retarget(replace(before, landmarks=landmarks), SHORT, TALL, scale=1.0)
+
+    def forearm(landmarks: Pose) -> np.ndarray:
+        places = landmarks.with_depth()[[elbow, wrist], :3]
+        return places[1] - places[0]
+
+    was, is_now = forearm(landmarks), forearm(made.landmarks)
+    longer = np.linalg.norm(is_now) / np.linalg.norm(was)
+    assert longer == pytest.approx(TALL.forearm / SHORT.forearm, rel=0.01)
+    np.testing.assert_allclose(is_now / longer, was, atol=0.05)

@@ -7,7 +7,7 @@ from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
 from dancepipe.person.backends import segment_rembg
 from dancepipe.person.backends.segment_rembg import MODELS, RembgSegmenter
 from dancepipe.person.crop import person_box
-from dancepipe.records import PersonFrame, Pose
+from dancepipe.records import BodyPose, PersonFrame, Pose
 
 POSE = standing_pose((160, 60), 250)
 
@@ -50,7 +50,7 @@ def put(home, model, data):
 def test_the_mask_lies_where_the_network_saw_it(segmenter):
     image = np.zeros((400, 320, 3), np.uint8)
     image[130:200, 140:170] = 255
-    mask = segmenter.segment(image, PersonFrame(POSE, None))
+    mask = segmenter.segment(image, PersonFrame(BodyPose(POSE), None))
     assert mask.shape == (400, 320) and mask.dtype == np.uint8
     # sigmoid of black and white after the fixed normalisation: nothing is stretched to 0 and 255.
     assert mask[165, 155] == pytest.approx(255 / (1 + np.exp(-2.4372)), abs=3)
@@ -64,31 +64,33 @@ def test_the_mask_lies_where_the_network_saw_it(segmenter):
 
 def test_a_bright_spot_elsewhere_changes_no_other_pixel(segmenter):
     image = np.full((400, 320, 3), 90, np.uint8)
-    before = segmenter.segment(image, PersonFrame(POSE, None))
+    before = segmenter.segment(image, PersonFrame(BodyPose(POSE), None))
     image[380:390, 150:160] = 255
-    after = segmenter.segment(image, PersonFrame(POSE, None))
+    after = segmenter.segment(image, PersonFrame(BodyPose(POSE), None))
     np.testing.assert_array_equal(before[:340], after[:340])
 
 
 def test_with_several_people_only_the_followed_ones_region_is_kept(segmenter):
     image = np.full((400, 320, 3), 255, np.uint8)
-    alone = segmenter.segment(image, PersonFrame(POSE, None, 1))
-    among = segmenter.segment(image, PersonFrame(POSE, None, 2))
+    alone = segmenter.segment(image, PersonFrame(BodyPose(POSE), None, 1))
+    among = segmenter.segment(image, PersonFrame(BodyPose(POSE), None, 2))
     assert alone[200, 45] > 200 and among[200, 45] == 0
     assert among[200, 160] > 200
 
 
 def test_the_mask_does_not_crawl_while_the_person_moves_a_little(segmenter):
     image = draw_figure(POSE, (320, 400))
-    first = segmenter.segment(image, PersonFrame(POSE, None))
+    first = segmenter.segment(image, PersonFrame(BodyPose(POSE), None))
     moved = Pose(POSE.points_px + 2.3, POSE.confidence)
-    np.testing.assert_array_equal(segmenter.segment(image, PersonFrame(moved, None)), first)
+    np.testing.assert_array_equal(
+        segmenter.segment(image, PersonFrame(BodyPose(moved), None)), first
+    )
 
 
 def test_logits_are_turned_into_probabilities(home):
     put(home, "birefnet-portrait", bright_is_person(1024))
     segmenter = RembgSegmenter("birefnet-portrait", say=quiet)
-    mask = segmenter.segment(np.zeros((400, 320, 3), np.uint8), PersonFrame(POSE, None))
+    mask = segmenter.segment(np.zeros((400, 320, 3), np.uint8), PersonFrame(BodyPose(POSE), None))
     once = 1 / (1 + np.exp(2.0361))
     assert mask[200, 160] == pytest.approx(255 / (1 + np.exp(-once)), abs=2)
 

@@ -3,8 +3,9 @@ import pytest
 from figure import standing_pose
 
 from dancepipe.pose.skeleton import L_WRIST, NECK, R_WRIST, torso_length_px
-from dancepipe.pose.smooth import PoseSmoother, smoothing_radius
-from dancepipe.records import Pose
+from dancepipe.pose.smooth import PersonSmoother, smoothing_radius
+from dancepipe.records import BodyPose, PersonFrame, Pose
+from dancepipe.skeletons import BLAZEPOSE_33, HAND_21
 
 BODY = standing_pose((200, 50), 400)
 TORSO = torso_length_px(BODY)
@@ -21,13 +22,13 @@ def moving(offsets_px, joint=None):
 
 
 def smooth(poses, radius=3):
-    smoother = PoseSmoother(radius)
+    smoother = PersonSmoother(radius)
     out = []
     for i, pose in enumerate(poses):
-        out += smoother.push(pose, i)
+        out += smoother.push(pose and PersonFrame(BodyPose(pose), None), i)
     out += smoother.flush()
     assert [payload for _, payload in out] == list(range(len(poses)))
-    return [pose for pose, _ in out]
+    return [person and person.pose for person, _ in out]
 
 
 def x_of(poses, joint=R_WRIST):
@@ -108,10 +109,11 @@ def test_a_straight_and_a_curved_motion_pass_unchanged_also_at_the_ends():
 
 
 def test_frames_come_out_radius_later_and_a_flushed_smoother_starts_anew():
-    smoother = PoseSmoother(2)
-    assert [len(smoother.push(BODY, i)) for i in range(5)] == [0, 0, 1, 1, 1]
+    smoother = PersonSmoother(2)
+    person = PersonFrame(BodyPose(BODY), None)
+    assert [len(smoother.push(person, i)) for i in range(5)] == [0, 0, 1, 1, 1]
     assert [payload for _, payload in smoother.flush()] == [3, 4]
-    assert smoother.push(BODY, "new") == []
+    assert smoother.push(person, "new") == []
     assert smoother.flush()[0][1] == "new"
     assert smoother.flush() == []
 
@@ -133,4 +135,29 @@ def test_short_clips_and_small_radii_change_nothing():
     np.testing.assert_array_equal(x_of(smooth(poses, radius=1)), x_of(poses))
     assert [smoothing_radius(rate) for rate in (5, 15, 25, 29.97, 60)] == [1, 2, 2, 3, 6]
     with pytest.raises(ValueError, match="radius"):
-        PoseSmoother(-1)
+        PersonSmoother(-1)
+
+
+def test_depth_and_hands_are_calmed_with_their_points():
+    rng = np.random.default_rng(6)
+    time = np.arange(60)
+    truth = 40 * np.sin(2 * np.pi * time / 30)  # of a wrist's depth
+    people = []
+    for i in time:
+        points = rng.normal(200, 1, (33, 2)) + np.arange(33)[:, None]
+        depth = rng.normal(0, 6, 33) + truth[i]
+        hand = Pose(points[:21], np.ones(21), HAND_21, depth[:21])
+        landmarks = Pose(points, np.ones(33), BLAZEPOSE_33, depth)
+        hands = (hand, None) if i != 30 else (None, None)
+        people.append(PersonFrame(BodyPose(BODY, landmarks, hands), None))
+    smoother = PersonSmoother(3)
+    out = [done for i, person in enumerate(people) for done in smoother.push(person, i)]
+    calm = [person for person, _ in out + smoother.flush()]
+    rough, smooth_ = (
+        np.array([one.body.landmarks.depth_px[15] for one in those]) - truth
+        for those in (people, calm)
+    )
+    assert jitter(smooth_) < 0.35 * jitter(rough) and np.std(smooth_) < 0.75 * np.std(rough)
+    hand = np.array([one.body.hands[0].depth_px[4] for one in calm[:28]]) - truth[:28]
+    assert jitter(hand) < 0.4 * jitter([one.body.hands[0].depth_px[4] for one in people[:28]])
+    assert calm[30].body.hands == (None, None) and calm[31].body.hands[1] is None

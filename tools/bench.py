@@ -91,10 +91,11 @@ def main() -> None:
         plan = MotionPlan(survey, reference, size_px, with_retargeting=True)
         renderer = Renderer(networks, reference, parsed.device, "fp32")
         poses = [
-            plan.place(survey.poses[index % len(survey.poses)]) for index in range(len(frames))
+            plan.place(survey.bodies[index % len(survey.bodies)]) for index in range(len(frames))
         ]
         people = [
-            premultiplied(*(part[0] for part in renderer.render([pose]))) for pose, _ in poses[:1]
+            premultiplied(*(part[0] for part in renderer.render([body.joints])))
+            for body, _ in poses[:1]
         ] * len(frames)
         scale = info.size_wh[0] / frames[0].image.shape[1]
 

@@ -6,6 +6,7 @@ side s has its centre at x0 + (j + 0.5) * s / size_px, and both directions below
 """
 
 import math
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -23,9 +24,10 @@ from dancepipe.pose.skeleton import (
     R_WRIST,
     torso_length_px,
 )
-from dancepipe.records import Pose
+from dancepipe.records import BodyPose, Pose
 
 Box = tuple[float, float, float, float]
+AnyPose = TypeVar("AnyPose", Pose, BodyPose)
 
 # What a body has beyond its outermost joints, in torso lengths (neck to mid hip, 0.29 of a standing
 # body).
@@ -129,9 +131,9 @@ def crop_square(
     return np.array(Image.fromarray(plane).resize((size_px, size_px), resample, box=box))
 
 
-def pose_in_box(pose: Pose, box_xyxy_px: Box, size_px: int) -> Pose:
-    """The pose in canvas pixels. Confidences stay, also of joints that now lie outside the
-    canvas."""
+def pose_in_box(pose: AnyPose, box_xyxy_px: Box, size_px: int) -> AnyPose:
+    """The pose, or all of a body, in canvas pixels. Confidences stay, also of joints that now lie
+    outside the canvas."""
     _check_box(box_xyxy_px)
     scale = size_px / (box_xyxy_px[2] - box_xyxy_px[0])
     return pose.scaled_and_shifted(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dancepipe.person.crop import Box, crop_square, person_box, pose_in_box
-from dancepipe.records import GREY, PersonFrame, Pose
+from dancepipe.records import GREY, BodyPose, PersonFrame, Pose
 
 
 def on_grey(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -21,8 +21,13 @@ class CutOut:
 
     image: np.ndarray  # uint8 RGB (S, S, 3) on grey
     mask: np.ndarray  # uint8 (S, S)
-    pose: Pose  # in that picture's pixels
+    body: BodyPose  # in that picture's pixels
     box_xyxy_px: Box  # where the square lies in the photo
+
+    @property
+    def pose(self) -> Pose:
+        """The 18 joints."""
+        return self.body.joints
 
 
 def cut_out(photo: np.ndarray, person: PersonFrame, size_px: int) -> CutOut:
@@ -30,4 +35,4 @@ def cut_out(photo: np.ndarray, person: PersonFrame, size_px: int) -> CutOut:
     box = person_box(person.pose, person.mask)
     mask = crop_square(person.mask, box, size_px, fill=0)
     image = on_grey(crop_square(photo, box, size_px, fill=GREY), mask)
-    return CutOut(image, mask, pose_in_box(person.pose, box, size_px), box)
+    return CutOut(image, mask, pose_in_box(person.body, box, size_px), box)

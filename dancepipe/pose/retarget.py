@@ -8,7 +8,7 @@ distance has no say.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -32,7 +32,8 @@ from dancepipe.pose.skeleton import (
     R_SHOULDER,
     R_WRIST,
 )  # fmt: skip
-from dancepipe.records import JOINT_COUNT, Pose
+from dancepipe.records import JOINT_COUNT, BodyPose, Pose
+from dancepipe.skeletons import BLAZEPOSE_33, HAND_21, OPENPOSE_18
 
 MIN_CONFIDENCE = 0.5  # joints less sure have no say in a measurement
 PERCENTILE = 85
@@ -42,6 +43,27 @@ UNIT_WINDOW_FRAMES = 30  # on each side: over that time somebody who bends stand
 RATIO_RANGE = (0.6, 1.6)  # of a bone, reference / driver; beyond that a measurement has failed
 
 _MID_HIP = JOINT_COUNT  # a nineteenth point, the root
+
+_LANDMARK_OF_JOINT = {
+    joint: BLAZEPOSE_33.index(name)
+    for joint, name in enumerate(OPENPOSE_18.joints)
+    if joint != NECK
+}
+# The joint that each landmark hangs on: its own, else the nearest one up the body.
+_HANGS_ON = {
+    "eye_inner": "eye", "eye_outer": "eye", "mouth": "nose", "little_finger": "wrist",
+    "index_finger": "wrist", "thumb": "wrist", "heel": "ankle", "toes": "ankle",
+}  # fmt: skip
+
+
+def _joint_of(landmark: str) -> int:
+    name = landmark.removeprefix("left_").removeprefix("right_")
+    side = landmark.removesuffix(name)
+    upward = _HANGS_ON.get(name, name)
+    return OPENPOSE_18.joints.index("nose" if upward == "nose" else side + upward)
+
+
+_JOINT_OF_LANDMARK = tuple(_joint_of(landmark) for landmark in BLAZEPOSE_33.joints)
 
 
 @dataclass(frozen=True)
@@ -168,8 +190,12 @@ def measure_proportions(poses: Sequence[Pose | None]) -> BodyProportions:
 
 
 def retarget(
-    pose: Pose, driver: BodyProportions, reference: BodyProportions, *, scale: float | None = None
-) -> Pose:
+    body: BodyPose,
+    driver: BodyProportions,
+    reference: BodyProportions,
+    *,
+    scale: float | None = None,
+) -> BodyPose:
     """The driver's pose with the reference's proportions, in the driver's picture.
 
     The mid hip stays in its column; the lowest joint stays on the driver's ground line when an
@@ -177,13 +203,74 @@ def retarget(
     keeps its direction and is scaled by reference / driver (clamped to RATIO_RANGE; 1 where either
     is unknown) and by scale. scale None makes both bodies equally tall when standing, or leaves the
     torso as long as the driver's where a stature is unknown (half bodies). Missing joints stay
-    missing; one whose parent is missing hangs on the nearest seen joint up the tree.
+    missing; one whose parent is missing hangs on the nearest seen joint up the tree. Landmarks and
+    hands go with their joints, and with them their depth, so that foreshortening stays what it was.
     """
-    if not pose.present.any():
-        return pose
+    if not body.joints.present.any():
+        return body
     if scale is None:
         known = driver.stature is not None and reference.stature is not None
         scale = _stature_scale(driver, reference) if known else 1.0
+    joints = body.joints
+    if body.landmarks is not None:
+        joints = replace(joints, depth_px=_joint_depth(body.landmarks))
+    moved = _retargeted(joints, driver, reference, scale)
+    landmarks = body.landmarks and _carried(body.landmarks, joints, moved, scale)
+    hands = body.hands
+    if hands is not None:
+        right, left = (
+            hand and _carried_hand(hand, joints, moved, wrist, scale)
+            for hand, wrist in zip(hands, (R_WRIST, L_WRIST))
+        )
+        hands = right, left
+    return BodyPose(replace(moved, depth_px=None), landmarks, hands)
+
+
+def _joint_depth(landmarks: Pose) -> np.ndarray:
+    """float32 (18,): the depth of each joint; the neck's is the shoulders' mean."""
+    depth = landmarks.with_depth()[:, 2]
+    found = np.zeros(JOINT_COUNT, np.float32)
+    for joint, landmark in _LANDMARK_OF_JOINT.items():
+        found[joint] = depth[landmark]
+    found[NECK] = (found[R_SHOULDER] + found[L_SHOULDER]) / 2
+    return found
+
+
+def _carried(landmarks: Pose, before: Pose, after: Pose, scale: float) -> Pose:
+    """Landmarks that are joints take their places; the others keep their way from the joint that
+    they hang on, scaled. A landmark whose joint is missing goes with the middle of the body."""
+    old, new = _in_space(before), _in_space(after)
+    places = np.concatenate([landmarks.points_px, landmarks.with_depth()[:, 2:3]], 1)
+    moved = places.copy()
+    seen = np.flatnonzero(before.present)
+    middle_old, middle_new = old[seen].mean(0), new[seen].mean(0)
+    for landmark, joint in enumerate(_JOINT_OF_LANDMARK):
+        if before.present[joint]:
+            from_old, from_new = old[joint], new[joint]
+        else:
+            from_old, from_new = middle_old, middle_new
+        moved[landmark] = from_new + (places[landmark] - from_old) * scale
+    return Pose(moved[:, :2], landmarks.confidence, BLAZEPOSE_33, moved[:, 2])
+
+
+def _carried_hand(hand: Pose, before: Pose, after: Pose, wrist: int, scale: float) -> Pose:
+    """The hand as it was, scaled, at its wrist; its depth begins there."""
+    if not before.present[wrist]:
+        return hand
+    places = hand.points_px - before.points_px[wrist]
+    depth = None if hand.depth_px is None else hand.depth_px * np.float32(scale)
+    points = after.points_px[wrist] + places * np.float32(scale)
+    return Pose(points, hand.confidence, HAND_21, depth)
+
+
+def _in_space(pose: Pose) -> np.ndarray:
+    return np.concatenate([pose.points_px, pose.with_depth()[:, 2:3]], 1).astype(np.float64)
+
+
+def _retargeted(
+    pose: Pose, driver: BodyProportions, reference: BodyProportions, scale: float
+) -> Pose:
+    """The joints, in three dimensions where they have a depth."""
     points, present = _with_mid_hip(pose)
     result = points.copy()
     for joint, (parent, name) in _TREE.items():
@@ -201,12 +288,15 @@ def retarget(
     if joints_present[[R_ANKLE, L_ANKLE]].any():
         lowest = points[:JOINT_COUNT][joints_present, 1].max()
         result[:, 1] += lowest - result[:JOINT_COUNT][joints_present, 1].max()
-    return Pose(result[:JOINT_COUNT], pose.confidence)
+    depth = result[:JOINT_COUNT, 2] if pose.depth_px is not None else None
+    return Pose(result[:JOINT_COUNT, :2], pose.confidence, OPENPOSE_18, depth)
 
 
 def _with_mid_hip(pose: Pose) -> tuple[np.ndarray, np.ndarray]:
-    """Points (19, 2) and presence (19,), the mid hip last; of one hip alone that hip is taken."""
-    points = np.concatenate([pose.points_px, np.zeros((1, 2), np.float32)]).astype(np.float64)
+    """Points (19, 2), or (19, 3) with depth, and presence (19,), the mid hip last; of one hip alone
+    that hip is taken."""
+    places = pose.points_px if pose.depth_px is None else _in_space(pose)
+    points = np.concatenate([places, np.zeros((1, places.shape[1]))]).astype(np.float64)
     present = np.append(pose.present, False)
     hips = [joint for joint in (R_HIP, L_HIP) if present[joint]]
     if hips:

@@ -11,8 +11,8 @@ from dancepipe.errors import NoPersonError
 from dancepipe.person.crop import person_box, pose_in_box, torso_length_px
 from dancepipe.person.finder import PersonFinder
 from dancepipe.pose.retarget import BodyProportions, measure_proportions, retarget
-from dancepipe.pose.smooth import PoseSmoother
-from dancepipe.records import Frame, PersonFrame, Pose
+from dancepipe.pose.smooth import PersonSmoother
+from dancepipe.records import BodyPose, Frame, PersonFrame, Pose
 from dancepipe.rendering.reference import Reference
 
 SURVEY_FRAMES = 24
@@ -22,11 +22,16 @@ SURVEY_FRAMES = 24
 class Survey:
     """What a sparse look over the whole driver tells before the first frame is rendered."""
 
-    poses: list[Pose]
+    bodies: list[BodyPose]
     proportions: BodyProportions
     people_seen: int
     frames_looked_at: int
     frames_with_person: int
+
+    @property
+    def poses(self) -> list[Pose]:
+        """Of each body the 18 joints."""
+        return [body.joints for body in self.bodies]
 
 
 def survey_driver(frames: list[Frame], finder: PersonFinder, driver: Path) -> Survey:
@@ -45,7 +50,7 @@ def survey_driver(frames: list[Frame], finder: PersonFinder, driver: Path) -> Su
             "shows one person whole"
         )
     return Survey(
-        poses=poses,
+        bodies=[person.body for person in people],
         proportions=measure_proportions(poses),
         people_seen=max(person.people_seen for person in people),
         frames_looked_at=len(frames),
@@ -59,9 +64,14 @@ class Target:
 
     frame: Frame
     mask: np.ndarray | None  # the driver's person, when the background needs it
-    pose: Pose  # in the canvas
+    body: BodyPose  # in the canvas
     box_xyxy_px: tuple[float, float, float, float]  # where the canvas lies in the driver's frame
     is_held: bool  # no person in this frame: the last pose is held
+
+    @property
+    def pose(self) -> Pose:
+        """The 18 joints."""
+        return self.body.joints
 
 
 class MotionPlan:
@@ -86,23 +96,23 @@ class MotionPlan:
             )
         torsos = [
             length
-            for pose in survey.poses
-            if (length := torso_length_px(self.target_pose(pose))) is not None
+            for body in survey.bodies
+            if (length := torso_length_px(self.target_body(body).joints)) is not None
         ]
         self._side_px = size_px * float(np.quantile(torsos, 0.8)) / reference_torso
 
-    def target_pose(self, pose: Pose) -> Pose:
+    def target_body(self, body: BodyPose) -> BodyPose:
         """The driver's pose on the reference's body, in the driver's frame."""
-        return retarget(pose, *self._bodies) if self._bodies else pose
+        return retarget(body, *self._bodies) if self._bodies else body
 
-    def place(self, pose: Pose) -> tuple[Pose, tuple[float, float, float, float]]:
-        """The target pose in the canvas, and the canvas (square box) in the driver's frame."""
-        pose = self.target_pose(pose)
-        x0, y0, x1, y1 = person_box(pose)
+    def place(self, body: BodyPose) -> tuple[BodyPose, tuple[float, float, float, float]]:
+        """The target in the canvas, and the canvas (square box) in the driver's frame."""
+        body = self.target_body(body)
+        x0, y0, x1, y1 = person_box(body.joints)
         half = max(self._side_px, x1 - x0) / 2
         centre_x, centre_y = (x0 + x1) / 2, (y0 + y1) / 2
         box = (centre_x - half, centre_y - half, centre_x + half, centre_y + half)
-        return pose_in_box(pose, box, self._size_px), box
+        return pose_in_box(body, box, self._size_px), box
 
 
 def targets(
@@ -116,19 +126,18 @@ def targets(
     Poses are smoothed over +-smooth_radius frames (0: not at all); frames without a person hold the
     last pose (before the first person: the first pose that the survey saw).
     """
-    smoother = PoseSmoother(smooth_radius)
-    held = survey.poses[0]
+    smoother = PersonSmoother(smooth_radius)
+    held = survey.bodies[0]
 
-    def ready() -> Iterator[tuple[Pose | None, tuple[Frame, PersonFrame | None]]]:
+    def ready() -> Iterator[tuple[PersonFrame | None, Frame]]:
         for frame, person in people:
-            yield from smoother.push(person.pose if person else None, (frame, person))
+            yield from smoother.push(person, frame)
         yield from smoother.flush()
 
-    for pose, (frame, person) in ready():
-        is_held = pose is None
-        held = held if is_held else pose
-        canvas_pose, box = plan.place(held)
-        yield Target(frame, person.mask if person else None, canvas_pose, box, is_held)
+    for person, frame in ready():
+        held = person.body if person else held
+        body, box = plan.place(held)
+        yield Target(frame, person.mask if person else None, body, box, person is None)
 
 
 def find_people(

@@ -12,7 +12,7 @@ from dancepipe.media.image import load_photo
 from dancepipe.person.cutout import cut_out
 from dancepipe.person.finder import PersonFinder
 from dancepipe.pose.skeleton import JOINTS, L_ANKLE, L_KNEE, L_WRIST, R_ANKLE, R_KNEE, R_WRIST
-from dancepipe.records import Pose
+from dancepipe.records import BodyPose, Pose
 
 MIN_PHOTO_SIDE_PX = 64
 MIN_PERSON_SIDE_PX = 64
@@ -25,9 +25,14 @@ class Reference:
 
     image: np.ndarray  # uint8 RGB (S, S, 3) on grey
     mask: np.ndarray  # uint8 (S, S)
-    pose: Pose  # in that picture's pixels
+    body: BodyPose  # in that picture's pixels
     photo: np.ndarray  # uint8 RGB, whole
     photo_mask: np.ndarray  # uint8, the person in the photo
+
+    @property
+    def pose(self) -> Pose:
+        """The 18 joints."""
+        return self.body.joints
 
 
 def read_reference(
@@ -74,4 +79,4 @@ def read_reference(
             f"{path}: does not show the {', '.join(hidden)}; what the photo does not show has to "
             "be invented"
         )
-    return Reference(cut.image, cut.mask, cut.pose, photo, person.mask)
+    return Reference(cut.image, cut.mask, cut.body, photo, person.mask)

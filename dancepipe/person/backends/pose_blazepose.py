@@ -20,8 +20,9 @@ from dancepipe.person.blazepose.models import (
 from dancepipe.person.blazepose.region import Region
 from dancepipe.person.regions import fit_within, full_mask
 from dancepipe.person.track import PersonFollower, Sighting
-from dancepipe.pose.skeleton import pose_from_blazepose
-from dancepipe.records import HAND_POINT_COUNT, PersonFrame
+from dancepipe.pose.skeleton import openpose_view
+from dancepipe.records import BodyPose, PersonFrame, Pose
+from dancepipe.skeletons import BLAZEPOSE_33, HAND_21
 
 MAX_SIDE_PX = 640  # the networks read 224 and 256 px; more only makes the mask slower
 SURE_SCORE = 0.5  # a detection that counts as a person
@@ -78,28 +79,34 @@ class BlazePoseFinder:
         landmarks = body.landmarks.copy()
         scale = np.array([size_wh[0] / small.shape[1], size_wh[1] / small.shape[0]], np.float32)
         landmarks[:, :2] = (landmarks[:, :2] + 0.5) * scale - 0.5
+        landmarks[:, 3] *= scale[0]
         if _is_turned_away(landmarks):
             landmarks[:7, 2] *= TURNED_AWAY_CONFIDENCE  # nose and eyes
         hands = self._read_hands(image, landmarks) if self._hands else None
-        pose = pose_from_blazepose(landmarks[:, :3], size_wh)
-        if not pose.present.any():
+        pose = openpose_view(landmarks[:, :3], BLAZEPOSE_33, size_wh)
+        if not pose.present.any() or not np.isfinite(landmarks).all():
             return None
         mask = full_mask(body.mask, size_wh) if self._mask else None
-        return PersonFrame(pose, mask, clip.people_seen, hands)
+        seen = landmarks[:, 2].clip(0, 1)
+        whole = Pose(landmarks[:, :2], seen, BLAZEPOSE_33, landmarks[:, 3])
+        return PersonFrame(BodyPose(pose, whole, hands), mask, clip.people_seen)
 
-    def _read_hands(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-        """Both hands as PersonFrame has them, read in the picture's full size."""
+    def _read_hands(
+        self, image: np.ndarray, landmarks: np.ndarray
+    ) -> tuple[Pose | None, Pose | None]:
+        """Both hands as BodyPose has them, read in the picture's full size."""
         image = np.ascontiguousarray(image)
-        hands = np.zeros((2, HAND_POINT_COUNT, 4), np.float32)
+        hands: list[Pose | None] = []
         last_xy_px = np.array(_size_wh(image)) - 1
-        for side, points in enumerate(HANDS):
+        for points in HANDS:
             hand_xy_px = landmarks[list(points), :2]
             is_inside = ((hand_xy_px >= 0) & (hand_xy_px <= last_xy_px)).all()
+            hand = None
             if is_inside and landmarks[points[0], 2] >= MIN_WRIST_VISIBILITY:
                 hand = self._hands.read(image, hand_xy_px)
-                if hand is not None:
-                    hands[side] = hand
-        return hands
+            hands.append(None if hand is None else Pose.from_array(hand, HAND_21))
+        right, left = hands
+        return right, left
 
     def close(self) -> None:
         """Frees the networks. Closing twice is allowed."""

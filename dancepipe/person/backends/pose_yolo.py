@@ -17,8 +17,9 @@ from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
 from dancepipe.files.caches import cache_folder
 from dancepipe.files.whole_file import make_folder
 from dancepipe.person.track import PersonFollower, Sighting
-from dancepipe.pose.skeleton import pose_from_coco
-from dancepipe.records import PersonFrame
+from dancepipe.pose.skeleton import openpose_view
+from dancepipe.records import BodyPose, PersonFrame
+from dancepipe.skeletons import COCO_17
 
 DEFAULT_WEIGHTS = "yolo11n-pose.pt"
 PUBLISHED_NAMES = re.compile(
@@ -82,8 +83,10 @@ class YoloPoseFinder:
         self._follower.note_others(sightings[:index] + sightings[index + 1 :])
         keypoints = result.keypoints.data[index].cpu().numpy().astype(np.float32)  # (17, 3)
         keypoints[:, :2] -= 0.5
-        pose = pose_from_coco(keypoints, size_wh)
-        return PersonFrame(pose, None, len(sightings)) if pose.present.any() else None
+        pose = openpose_view(keypoints, COCO_17, size_wh)
+        if not pose.present.any():
+            return None
+        return PersonFrame(BodyPose(pose), None, len(sightings))
 
     def close(self) -> None:
         self._model = None
