@@ -10,10 +10,12 @@ from still_layers import still_layers
 from dancepipe.nn.tensors import to_network
 from dancepipe.pose.draw import heat_maps, joint_map
 from dancepipe.priors.limb_warp import limb_warp
-from dancepipe.priors.limbs import GatedCopy, LimbPrior, limb_prior
+from dancepipe.priors.limbs import limb_prior
+from dancepipe.priors.prior import PriorAt
 from dancepipe.systems.focus_retain.dims import EnhancerDims, FlowAttentionDims
 from dancepipe.systems.focus_retain.enhancer import Enhancer
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
+from dancepipe.systems.focus_retain.gated_copy import GatedCopy
 
 SIZE = 96
 
@@ -104,9 +106,9 @@ def test_a_prior_where_there_is_none_and_none_where_there_must_be(pair):
         for joints in (joints_r, joints_t)
         for drawing in (heat_maps, joint_map)
     ]
-    with pytest.raises(ValueError, match="takes no limb prior"):
+    with pytest.raises(ValueError, match="takes no prior"):
         render(FlowAttentionNetwork(FlowAttentionDims(8)), pair)
-    with pytest.raises(ValueError, match="needs a limb prior"):
+    with pytest.raises(ValueError, match="needs a prior"):
         FlowAttentionNetwork(FlowAttentionDims(8, prior="limbs"))(
             I_r, maps[0], maps[2], maps[1], maps[3]
         )
@@ -167,7 +169,7 @@ def test_the_copy_is_moved_smoothly():
     )
     x = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
     matte = torch.ones(1, 1, 64, 64)
-    prior = LimbPrior(x, matte, torch.zeros(1, 2, 16, 16), still_layers(x, matte))
+    prior = PriorAt(x, matte, torch.zeros(1, 2, 16, 16), still_layers(x, matte))
     _, _, mixture = copy(lattice, prior, torch.zeros(1, 3, 64, 64), torch.zeros(1, 1, 64, 64))
     steps = mixture.copied[0, 0, 8:-8, 8:-8].diff(dim=1)
     moves = copy.head(torch.cat((lattice, prior.inputs()), 1))[:, 1:]

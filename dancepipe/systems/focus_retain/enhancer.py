@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dancepipe.nn.blocks import conv3x3, in_float32, normalised
-from dancepipe.priors.limbs import OPEN, Mixture, blend
+from dancepipe.nn.mixture import OPEN, Mixture, blend
 from dancepipe.systems.focus_retain.dims import SIZE_STEP, EnhancerDims, EnhancerNorm
 
 JOINT_MAP = 3

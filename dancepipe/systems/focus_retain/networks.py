@@ -10,7 +10,13 @@ from torch.overrides import TorchFunctionMode
 from dancepipe.systems.focus_retain.dims import ModelDims
 from dancepipe.systems.focus_retain.enhancer import Enhancer
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
-from dancepipe.systems.weights import WeightsInfo, check_weights, load_weights, read_weights_info
+from dancepipe.systems.weights import (
+    WeightsInfo,
+    check_system,
+    check_weights,
+    load_weights,
+    read_weights_info,
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class Networks:
 def load_networks(path: Path | str) -> Networks:
     """The networks of a weight file, on the CPU, in eval mode. Raises WeightsError."""
     info = read_weights_info(path)
+    check_system(path, info, ModelDims.system)
     with torch.device("meta"), _WithoutNumbers():  # the file is looked through first
         check_weights(path, _unfilled(info))
     networks = _unfilled(info)
