@@ -145,6 +145,7 @@ def _weights(path: Path | None) -> list[str]:
         except DancepipeError as error:
             lines.append(f"  {error}")
             continue
+        assert info.size_hw is not None  # of all systems with weights
         height, width = info.size_hw
         square = "" if height == width else "; not square: animate will not take them"
         lines.append(f"  {wanted}: preset {info.preset}, {width} x {height}, {info.parts}{square}")

@@ -117,6 +117,7 @@ def _animate(
     system = open_system(weights, device, options.precision)
     if system.info.remark:
         say(f"{weights}: {system.info.remark}")
+    assert system.info.size_hw is not None  # of all systems with weights
     height_px, size_px = system.info.size_hw
     if height_px != size_px:
         raise WeightsError(

@@ -9,7 +9,7 @@ tests/test_systems.py holds all of them to this.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 
@@ -62,8 +62,10 @@ class System(Protocol):
 class Dims(Protocol):
     """How large a system's networks are: a frozen record of its own, kept in weight files."""
 
-    system: str
-    preset: str
+    system: ClassVar[str]
+
+    @property
+    def preset(self) -> str: ...
 
     @property
     def size_hw(self) -> tuple[int, int]: ...
@@ -81,7 +83,7 @@ class SystemEntry:
     # of a weight file (None for a system that learns nothing), device, precision
     open: Callable[[Path | None, str, str], System]
     # the dims out of a weight file's header, ConfigError for a bad record; None: nothing is learnt
-    read_dims: Callable[[Any], Dims] | None = None
+    read_dims: Callable[[dict], Dims] | None = None
     stages: tuple[int, ...] = ()  # that a weight file can be of
 
     @property

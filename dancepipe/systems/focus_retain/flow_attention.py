@@ -173,6 +173,6 @@ class FlowAttentionNetwork(nn.Module):
         x = self.decode_4(x)  # (B, nf, H, W)
         picture = self.picture(activate(x)).float()  # (B, 4, H, W)
         coarse, matte_logits, mixture = torch.tanh(picture[:, :3]), picture[:, 3:], None
-        if prior:
+        if prior and self.copy is not None:
             coarse, matte_logits, mixture = self.copy(activate(x), prior, coarse, matte_logits)
         return FlowAttentionOutput(coarse, matte_logits, (f_8, f_4), (M_8, M_4), attention, mixture)

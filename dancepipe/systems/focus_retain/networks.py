@@ -33,13 +33,16 @@ def load_networks(path: Path | str) -> Networks:
     """The networks of a weight file, on the CPU, in eval mode. Raises WeightsError."""
     info = read_weights_info(path)
     check_system(path, info, ModelDims.system)
+    dims = info.dims
+    assert isinstance(dims, ModelDims)
     with torch.device("meta"), _WithoutNumbers():  # the file is looked through first
-        check_weights(path, _unfilled(info))
-    networks = _unfilled(info)
-    load_weights(path, networks, info.dims)
+        check_weights(path, _by_name(*_unfilled(dims, info.stage)))
+    flow_attention, enhancer = _unfilled(dims, info.stage)
+    networks = _by_name(flow_attention, enhancer)
+    load_weights(path, networks, dims)
     for network in networks.values():
         network.eval().requires_grad_(False)
-    return Networks(info.dims, info, networks["flow_attention"], networks.get("enhancer"))
+    return Networks(dims, info, flow_attention, enhancer)
 
 
 class _WithoutNumbers(TorchFunctionMode):
@@ -51,8 +54,15 @@ class _WithoutNumbers(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def _unfilled(info: WeightsInfo) -> dict[str, nn.Module]:
-    networks = {"flow_attention": FlowAttentionNetwork(info.dims.flow_attention)}
-    if info.stage >= 2:
-        networks["enhancer"] = Enhancer(info.dims.enhancer)
-    return networks
+def _unfilled(dims: ModelDims, stage: int) -> tuple[FlowAttentionNetwork, Enhancer | None]:
+    return (
+        FlowAttentionNetwork(dims.flow_attention),
+        Enhancer(dims.enhancer) if stage >= 2 else None,
+    )
+
+
+def _by_name(
+    flow_attention: FlowAttentionNetwork, enhancer: Enhancer | None
+) -> dict[str, nn.Module]:
+    both = {"flow_attention": flow_attention, "enhancer": enhancer}
+    return {name: network for name, network in both.items() if network is not None}

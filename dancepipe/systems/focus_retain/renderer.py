@@ -39,7 +39,7 @@ class FocusRetain:
         for network in (self._flow_attention, self._enhancer):
             if network is not None:
                 # 1.3 to 4 times faster transposed convolutions on the CPU
-                network.to(self._device, memory_format=torch.channels_last).eval()
+                network.to(self._device).to(memory_format=torch.channels_last).eval()
 
     @torch.inference_mode()
     def encode(self, images: Tensor, masks: Tensor, poses: PoseBatch) -> EncodedPeople:
@@ -49,11 +49,12 @@ class FocusRetain:
             for one in (to_network(images, self._device), mask_to_network(masks, self._device))
         )
         poses = poses.shrunk(self._dims.enlarge)
-        S_r, J_r = self._maps(poses, I_r.shape[2:])
+        height, width = I_r.shape[2:]
+        S_r, J_r = self._maps(poses, (height, width))
         prior = prior_of(self._dims.flow_attention.prior, I_r, matte_r, poses.to(self._device))
         with self._autocast():
             encoded = self._flow_attention.encode_reference(I_r, S_r, J_r)
-        return EncodedPeople(encoded, prior, tuple(images.shape[1:3]), len(images))
+        return EncodedPeople(encoded, prior, (images.shape[1], images.shape[2]), len(images))
 
     @torch.inference_mode()
     def draw(self, state: EncodedPeople, targets: PoseBatch) -> Drawn:
