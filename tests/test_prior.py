@@ -7,11 +7,14 @@ import torch
 from figure import draw_figure, standing_pose
 from still_layers import still_layers
 
+from dancepipe.errors import ConfigError
 from dancepipe.nn.tensors import to_network
+from dancepipe.pose.batch import PoseBatch
 from dancepipe.pose.draw import heat_maps, joint_map
 from dancepipe.priors.limb_warp import limb_warp
 from dancepipe.priors.limbs import limb_prior
-from dancepipe.priors.prior import PriorAt
+from dancepipe.priors.names import prior_of
+from dancepipe.priors.prior import CHANNELS, PriorAt
 from dancepipe.systems.focus_retain.dims import EnhancerDims, FlowAttentionDims
 from dancepipe.systems.focus_retain.enhancer import Enhancer
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
@@ -144,6 +147,23 @@ def test_one_reference_serves_many_targets(pair):
         alone = limb_prior(I_r, matte_r, joints_r, targets[index : index + 1])
         torch.testing.assert_close(together.picture[index : index + 1], alone.picture)
         torch.testing.assert_close(together.flow_4[index : index + 1], alone.flow_4)
+
+
+def test_a_prior_is_found_by_its_name_and_made_once_for_many_targets(pair):
+    I_r, matte_r, joints_r, joints_t = pair
+    assert prior_of("none", I_r, matte_r, PoseBatch(joints_r)) is None
+    prior = prior_of("limbs", I_r, matte_r, PoseBatch(joints_r))
+    targets = torch.cat([joints_t, joints_r])
+    for poses in (targets, targets[:1], targets[1:]):
+        made, wanted = prior.at(PoseBatch(poses)), limb_prior(I_r, matte_r, joints_r, poses)
+        for name in ("picture", "matte", "flow_4", "flow_8"):
+            assert torch.equal(getattr(made, name), getattr(wanted, name))
+        assert made.inputs().shape == (len(poses), CHANNELS, SIZE, SIZE)
+        move = torch.full((len(poses), 2, SIZE, SIZE), 0.4)
+        for got, known in zip(made.layers.read(move), wanted.layers.read(move)):
+            assert torch.equal(got, known)
+    with pytest.raises(ConfigError, match="unknown prior 'limb'; known are none, limbs"):
+        prior_of("limb", I_r, matte_r, PoseBatch(joints_r))
 
 
 def test_the_prior_keeps_float32_coordinates_under_autocast(pair):

@@ -1,9 +1,9 @@
 """The door: what every system does, whatever is behind it.
 
 A system makes pictures of a person in other poses. Who uses one knows pictures, masks and poses;
-which maps, priors, sizes and stages it needs is its own affair. CONTRIBUTING: copy limb_warp.py for
-one that learns nothing, focus_retain/ for one with weights, and name it in names.py.
-tests/test_systems.py holds all of them to this.
+which maps, priors, sizes and stages it needs is its own affair. To add one, copy limb_warp.py (it
+learns nothing) or focus_retain/ (it has weights), and name it in names.py. tests/test_systems.py
+holds all of them to this.
 """
 
 from collections.abc import Callable
