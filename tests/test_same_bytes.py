@@ -16,7 +16,7 @@ from PIL import Image
 from dancepipe.media.encoders import SAME_X264
 from dancepipe.media.write import VideoWriter
 from dancepipe.media.write_ffmpeg import FfmpegVideoWriter
-from dancepipe.nn.blocks import normalised
+from dancepipe.nn.blocks import instance_norm
 from dancepipe.person.finder import open_person_finder
 from dancepipe.records import Pose
 from dancepipe.rendering.animate import animate
@@ -197,7 +197,7 @@ def test_the_normalisation_does_not_depend_on_the_number_of_threads(threads):
         x = (torch.randn(shape, generator=random) + 2).contiguous(memory_format=torch.channels_last)
         weight, bias = torch.randn(2, shape[1], generator=random)
         threads(1)
-        alone = normalised(x, weight, bias)
+        alone = instance_norm(x, weight, bias)
         for number in (2, 3, 4, 5, 7, 8):
             threads(number)
-            assert torch.equal(normalised(x, weight, bias), alone), f"{number} threads, {shape}"
+            assert torch.equal(instance_norm(x, weight, bias), alone), f"{number} threads, {shape}"

@@ -94,6 +94,7 @@ class FlowAttentionNetwork(nn.Module):
         # learn first and M never comes back
         if self.has_prior:
             for mask in (self.attention_module.mask_8, self.attention_module.mask_4):
+                assert mask.bias is not None
                 nn.init.constant_(mask.bias, _WARP_FIRST)
 
     def forward(

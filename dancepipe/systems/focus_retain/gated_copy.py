@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dancepipe.nn.blocks import in_float32
+from dancepipe.nn.blocks import begin_near, in_float32
 from dancepipe.nn.mixture import OPEN, Mixture, blend
 from dancepipe.priors.prior import CHANNELS, PriorAt
 
@@ -27,9 +27,7 @@ class GatedCopy(nn.Module):
         self.head = nn.Conv2d(
             nf + CHANNELS, 3, 3, 1, 1, padding_mode="reflect"
         )  # gate, and where the copy comes from (x, y)
-        nn.init.normal_(self.head.weight, 0, 1e-3)
-        nn.init.zeros_(self.head.bias)
-        nn.init.constant_(self.head.bias[:1], OPEN)
+        begin_near(self.head, OPEN, 0, 0)
 
     def forward(
         self, features: Tensor, prior: PriorAt, synthesis: Tensor, matte_logits: Tensor

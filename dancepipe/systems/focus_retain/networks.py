@@ -49,9 +49,10 @@ class _WithoutNumbers(TorchFunctionMode):
     """Modules begin without numbers: on the meta device, drawing the first ones takes seconds."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
         if getattr(function, "__module__", None) == "torch.nn.init":
             return args[0] if args else kwargs["tensor"]
-        return function(*args, **(kwargs or {}))
+        return function(*args, **kwargs)
 
 
 def _unfilled(dims: ModelDims, stage: int) -> tuple[FlowAttentionNetwork, Enhancer | None]:
