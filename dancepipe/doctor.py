@@ -135,26 +135,20 @@ def _backends() -> list[str]:
 
 
 def _weights(path: Path | None) -> list[str]:
-    from dancepipe.systems.focus_retain.networks import load_networks
+    from dancepipe.systems.open import open_system
     from dancepipe.systems.shipped import SHIPPED, find_weights
 
     lines = []
     for wanted in [*(weights.name for weights in SHIPPED), *([path] if path else [])]:
         try:
-            networks = load_networks(find_weights(wanted))
+            info = open_system(find_weights(wanted), "cpu").info
         except DancepipeError as error:
             lines.append(f"  {error}")
             continue
-        height, width = networks.dims.size_hw
-        parts = "stage 1 and 2" if networks.enhancer is not None else "stage 1 only"
-        if networks.dims.enlarge > 1:
-            parts += (
-                f", stage 1 at {width // networks.dims.enlarge} x {height // networks.dims.enlarge}"
-            )
+        assert info.size_hw is not None  # of all systems with weights
+        height, width = info.size_hw
         square = "" if height == width else "; not square: animate will not take them"
-        lines.append(
-            f"  {wanted}: preset {networks.dims.preset}, {width} x {height}, {parts}{square}"
-        )
+        lines.append(f"  {wanted}: preset {info.preset}, {width} x {height}, {info.parts}{square}")
     return lines
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dancepipe.nn.blocks import PictureNorm, normalised
+from dancepipe.nn.blocks import InstanceNorm, instance_norm
 
 FORMATS = [torch.contiguous_format, torch.channels_last]
 
@@ -38,7 +38,7 @@ def test_it_is_instance_norm_in_value_and_gradient(memory_format, batch, is_affi
     affine = affine if is_affine else []
     wanted = with_gradients(literal, x, upstream, *affine)
     images = (value.contiguous(memory_format=memory_format) for value in (x, upstream))
-    for made, expected in zip(with_gradients(normalised, *images, *affine), wanted, strict=True):
+    for made, expected in zip(with_gradients(instance_norm, *images, *affine), wanted, strict=True):
         torch.testing.assert_close(made, expected, rtol=1e-9, atol=1e-9)
 
 
@@ -47,7 +47,7 @@ def test_it_is_so_in_the_precisions_of_training_and_keeps_the_format(dtype, tole
     wanted = with_gradients(literal, *(value.to(dtype).double() for value in case(2)))
     x, upstream, *affine = case(2, dtype)
     x, upstream = (value.contiguous(memory_format=torch.channels_last) for value in (x, upstream))
-    got = with_gradients(normalised, x, upstream, *(value.float() for value in affine))
+    got = with_gradients(instance_norm, x, upstream, *(value.float() for value in affine))
     assert got[0].dtype == got[1].dtype == dtype and got[2].dtype == torch.float32
     assert all(value.is_contiguous(memory_format=torch.channels_last) for value in got[:2])
     for made, expected in zip(got, wanted):
@@ -57,5 +57,8 @@ def test_it_is_so_in_the_precisions_of_training_and_keeps_the_format(dtype, tole
 def test_a_large_level_costs_no_precision():
     x = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(
-        PictureNorm(3)(x + 1000), PictureNorm(3)((x + 1000).double()).float(), rtol=1e-3, atol=1e-3
+        InstanceNorm(3)(x + 1000),
+        InstanceNorm(3)((x + 1000).double()).float(),
+        rtol=1e-3,
+        atol=1e-3,
     )

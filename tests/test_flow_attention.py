@@ -8,7 +8,7 @@ import torch
 from still_layers import still_layers
 
 from dancepipe.nn.local_attention import literal_local_attention
-from dancepipe.priors.limbs import LimbPrior
+from dancepipe.priors.prior import PriorAt
 from dancepipe.systems.focus_retain.dims import PRESETS, FlowAttentionDims
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork, fuse
 from dancepipe.systems.focus_retain.flow_attention_module import FlowAttentionBlock
@@ -29,7 +29,7 @@ def drawn_prior(size_hw=SIZE_HW):
     random = torch.Generator().manual_seed(5)
     picture, matte = (torch.rand(1, channels, *size_hw, generator=random) for channels in (3, 1))
     flow_4 = torch.rand(1, 2, size_hw[0] // 4, size_hw[1] // 4, generator=random) * 10 - 5
-    return LimbPrior(picture * 2 - 1, matte, flow_4, still_layers(picture * 2 - 1, matte))
+    return PriorAt(picture * 2 - 1, matte, flow_4, still_layers(picture * 2 - 1, matte))
 
 
 def lively(network):

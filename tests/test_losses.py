@@ -16,7 +16,7 @@ from dancepipe.losses.flow import (
     flow_image_loss,
 )
 from dancepipe.losses.perceptual import random_vgg19
-from dancepipe.priors.limbs import Mixture
+from dancepipe.nn.mixture import Mixture
 from dancepipe.systems.focus_retain.enhancer import EnhancerOutput
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionOutput
 from dancepipe.systems.focus_retain.losses import (

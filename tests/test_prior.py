@@ -7,13 +7,18 @@ import torch
 from figure import draw_figure, standing_pose
 from still_layers import still_layers
 
+from dancepipe.errors import ConfigError
 from dancepipe.nn.tensors import to_network
+from dancepipe.pose.batch import PoseBatch
 from dancepipe.pose.draw import heat_maps, joint_map
 from dancepipe.priors.limb_warp import limb_warp
-from dancepipe.priors.limbs import GatedCopy, LimbPrior, limb_prior
+from dancepipe.priors.limbs import limb_prior
+from dancepipe.priors.names import prior_of
+from dancepipe.priors.prior import CHANNELS, PriorAt
 from dancepipe.systems.focus_retain.dims import EnhancerDims, FlowAttentionDims
 from dancepipe.systems.focus_retain.enhancer import Enhancer
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
+from dancepipe.systems.focus_retain.gated_copy import GatedCopy
 
 SIZE = 96
 
@@ -104,9 +109,9 @@ def test_a_prior_where_there_is_none_and_none_where_there_must_be(pair):
         for joints in (joints_r, joints_t)
         for drawing in (heat_maps, joint_map)
     ]
-    with pytest.raises(ValueError, match="takes no limb prior"):
+    with pytest.raises(ValueError, match="takes no prior"):
         render(FlowAttentionNetwork(FlowAttentionDims(8)), pair)
-    with pytest.raises(ValueError, match="needs a limb prior"):
+    with pytest.raises(ValueError, match="needs a prior"):
         FlowAttentionNetwork(FlowAttentionDims(8, prior="limbs"))(
             I_r, maps[0], maps[2], maps[1], maps[3]
         )
@@ -144,6 +149,23 @@ def test_one_reference_serves_many_targets(pair):
         torch.testing.assert_close(together.flow_4[index : index + 1], alone.flow_4)
 
 
+def test_a_prior_is_found_by_its_name_and_made_once_for_many_targets(pair):
+    I_r, matte_r, joints_r, joints_t = pair
+    assert prior_of("none", I_r, matte_r, PoseBatch(joints_r)) is None
+    prior = prior_of("limbs", I_r, matte_r, PoseBatch(joints_r))
+    targets = torch.cat([joints_t, joints_r])
+    for poses in (targets, targets[:1], targets[1:]):
+        made, wanted = prior.at(PoseBatch(poses)), limb_prior(I_r, matte_r, joints_r, poses)
+        for name in ("picture", "matte", "flow_4", "flow_8"):
+            assert torch.equal(getattr(made, name), getattr(wanted, name))
+        assert made.inputs().shape == (len(poses), CHANNELS, SIZE, SIZE)
+        move = torch.full((len(poses), 2, SIZE, SIZE), 0.4)
+        for got, known in zip(made.layers.read(move), wanted.layers.read(move)):
+            assert torch.equal(got, known)
+    with pytest.raises(ConfigError, match="unknown prior 'limb'; known are none, limbs"):
+        prior_of("limb", I_r, matte_r, PoseBatch(joints_r))
+
+
 def test_the_prior_keeps_float32_coordinates_under_autocast(pair):
     plain = limb_prior(*pair)
     with torch.autocast("cpu", torch.bfloat16):
@@ -167,7 +189,7 @@ def test_the_copy_is_moved_smoothly():
     )
     x = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
     matte = torch.ones(1, 1, 64, 64)
-    prior = LimbPrior(x, matte, torch.zeros(1, 2, 16, 16), still_layers(x, matte))
+    prior = PriorAt(x, matte, torch.zeros(1, 2, 16, 16), still_layers(x, matte))
     _, _, mixture = copy(lattice, prior, torch.zeros(1, 3, 64, 64), torch.zeros(1, 1, 64, 64))
     steps = mixture.copied[0, 0, 8:-8, 8:-8].diff(dim=1)
     moves = copy.head(torch.cat((lattice, prior.inputs()), 1))[:, 1:]

@@ -16,14 +16,14 @@ from PIL import Image
 from dancepipe.media.encoders import SAME_X264
 from dancepipe.media.write import VideoWriter
 from dancepipe.media.write_ffmpeg import FfmpegVideoWriter
-from dancepipe.nn.blocks import normalised
+from dancepipe.nn.blocks import instance_norm
 from dancepipe.person.finder import open_person_finder
 from dancepipe.records import Pose
 from dancepipe.rendering.animate import animate
 from dancepipe.rendering.options import AnimateOptions
 from dancepipe.rendering.reference import read_reference
 from dancepipe.rendering.render import Renderer
-from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.systems.open import open_system
 from dancepipe.systems.shipped import find_weights
 
 M_PERTURB = -6  # glibc's mallopt: what is taken from memory is full of this number
@@ -158,11 +158,12 @@ def reference(size_px: int):
 
 def rendered(weights, count: int, batch: int = 1) -> np.ndarray:
     """int (count, S, S, 4): pictures and mattes of poses around that of the photo."""
-    networks = load_networks(weights)
-    photo, random = reference(networks.dims.size_hw[0]), np.random.default_rng(0)
-    moves = random.normal(0, 0.03 * networks.dims.size_hw[0], (count, 18, 2))
+    system = open_system(weights, "cpu")
+    size_px = system.info.size_hw[0]
+    photo, random = reference(size_px), np.random.default_rng(0)
+    moves = random.normal(0, 0.03 * size_px, (count, 18, 2))
     poses = [Pose(photo.pose.points_px + move, photo.pose.confidence) for move in moves]
-    renderer = Renderer(networks, photo, "cpu", "fp32")
+    renderer = Renderer(system, photo)
     parts = [renderer.render(poses[first : first + batch]) for first in range(0, count, batch)]
     made, mattes = (np.concatenate(part) for part in zip(*parts))
     return np.concatenate((made, mattes[..., None]), 3).astype(int)
@@ -196,7 +197,7 @@ def test_the_normalisation_does_not_depend_on_the_number_of_threads(threads):
         x = (torch.randn(shape, generator=random) + 2).contiguous(memory_format=torch.channels_last)
         weight, bias = torch.randn(2, shape[1], generator=random)
         threads(1)
-        alone = normalised(x, weight, bias)
+        alone = instance_norm(x, weight, bias)
         for number in (2, 3, 4, 5, 7, 8):
             threads(number)
-            assert torch.equal(normalised(x, weight, bias), alone), f"{number} threads, {shape}"
+            assert torch.equal(instance_norm(x, weight, bias), alone), f"{number} threads, {shape}"

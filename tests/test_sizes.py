@@ -13,17 +13,20 @@ from test_train import QUICK, quiet
 from dancepipe.data.pairs import PairSource, collate
 from dancepipe.evaluation.evaluate import evaluate
 from dancepipe.evaluation.options import EvaluateOptions
-from dancepipe.evaluation.render import PairRenderer
+from dancepipe.evaluation.render import render_pairs
+from dancepipe.geometry import shrunk_joints
 from dancepipe.media.probe import probe_video
 from dancepipe.nn.tensors import mask_to_network, to_network, to_picture
+from dancepipe.pose.batch import PoseBatch
 from dancepipe.pose.draw import heat_maps, joint_map
-from dancepipe.priors.limbs import limb_prior, shrunk_joints
-from dancepipe.records import Pose
+from dancepipe.priors.limbs import limb_prior
+from dancepipe.records import BodyPose, Pose
 from dancepipe.rendering.animate import animate
 from dancepipe.rendering.options import AnimateOptions
 from dancepipe.rendering.reference import Reference
 from dancepipe.rendering.render import Renderer
 from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.systems.focus_retain.renderer import FocusRetain
 from dancepipe.systems.focus_retain.sizes import shrunk_pictures
 from dancepipe.systems.weights import read_tensors
 from dancepipe.training.inputs import network_pair, shrunk_pair
@@ -84,19 +87,27 @@ def by_hand(networks, batch) -> torch.Tensor:
         return networks.enhancer(coarse, matte, joint_map(batch.target_joints, 64, 64)).final
 
 
+def rendered(networks, batch) -> np.ndarray:
+    """As evaluate does it."""
+    poses_r, poses_t = (
+        PoseBatch(joints) for joints in (batch.reference_joints, batch.target_joints)
+    )
+    system = FocusRetain(networks, "cpu", "fp32")
+    return render_pairs(system, batch.reference_image, batch.reference_mask, poses_r, poses_t)
+
+
 def test_evaluate_and_animate_render_what_is_written_here(run, pairs):
     networks = load_networks(run / "run" / "weights.safetensors")
     wanted = to_picture(by_hand(networks, pairs)).int()
-    made = PairRenderer(networks, "cpu", "fp32")(
-        pairs.reference_image, pairs.reference_mask, pairs.reference_joints, pairs.target_joints
-    )
+    made = torch.from_numpy(rendered(networks, pairs))
     assert made.shape == (2, 64, 64, 3) and (made.int() - wanted).abs().max() <= 1
     image, mask, pose = (
         pairs.reference_image[0].numpy(),
         pairs.reference_mask[0].numpy(),
         Pose.from_array(pairs.reference_joints[0].numpy()),
     )
-    renderer = Renderer(networks, Reference(image, mask, pose, image, mask), "cpu", "fp32")
+    system = FocusRetain(networks, "cpu", "fp32")
+    renderer = Renderer(system, Reference(image, mask, BodyPose(pose), image, mask))
     pictures, mattes = renderer.render([Pose.from_array(pairs.target_joints[0].numpy())])
     assert np.abs(pictures[0].astype(int) - wanted[0].numpy()).max() <= 1 and mattes.shape == (
         1,
@@ -107,9 +118,7 @@ def test_evaluate_and_animate_render_what_is_written_here(run, pairs):
 
 def test_stage_1_weights_give_the_enlarged_picture(run, pairs):
     networks = load_networks(run / "run" / "stage1.safetensors")
-    made = PairRenderer(networks, "cpu", "fp32")(
-        pairs.reference_image, pairs.reference_mask, pairs.reference_joints, pairs.target_joints
-    )
+    made = torch.from_numpy(rendered(networks, pairs))
     small = torch.nn.functional.avg_pool2d(made.permute(0, 3, 1, 2).float(), 2)
     again = torch.nn.functional.interpolate(small, scale_factor=2, mode="bilinear")
     assert made.shape == (2, 64, 64, 3) and (again - made.permute(0, 3, 1, 2)).abs().mean() < 3, (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dancepipe.nn.tensors import mask_to_network, to_network, to_picture
+from dancepipe.nn.tensors import mask_to_network, to_mask, to_network, to_picture
 from dancepipe.records import GREY
 
 ALL_LEVELS = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, 3)
@@ -43,6 +43,8 @@ def test_masks():
     mask = np.array([[[0, 255, 51]]], np.uint8)
     assert mask_to_network(mask).shape == (1, 1, 1, 3)
     torch.testing.assert_close(mask_to_network(mask).flatten(), torch.tensor([0, 1, 0.2]))
+    levels = np.arange(256, dtype=np.uint8).reshape(2, 8, 16)
+    np.testing.assert_array_equal(to_mask(mask_to_network(levels)).numpy(), levels)
 
 
 def test_other_things_are_refused():

@@ -4,7 +4,8 @@ which."""
 import errno
 import json
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
 import safetensors.torch
@@ -17,6 +18,7 @@ from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
 from dancepipe.systems.focus_retain.networks import load_networks
 from dancepipe.systems.weights import (
     WeightsInfo,
+    check_system,
     load_weights,
     read_tensors,
     read_weights_info,
@@ -52,6 +54,10 @@ def values(networks):
 
 def same(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def values_of(name):
+    return values({name: drawn()[name]})
 
 
 @pytest.fixture
@@ -110,6 +116,31 @@ def test_header_is_readable_without_this_program(saved):
         info["stage"],
         info["step"],
     ) == ("tiny", 4, 2, 1234)
+
+
+def test_files_name_their_system_and_those_that_name_none_are_of_the_first(saved):
+    _, metadata = read_tensors(saved)
+    assert json.loads(metadata["dancepipe"])["system"] == "focus_retain"
+
+    def without(metadata):
+        record = json.loads(metadata["dancepipe"])
+        del record["system"]
+        return {"dancepipe": json.dumps(record)}
+
+    info = read_weights_info(edited(saved, lambda tensors: None, without))
+    assert info.system == "focus_retain" and info == WeightsInfo(DIMS, 2, 1234)
+    assert same(values({"enhancer": load_networks(saved).enhancer}), values_of("enhancer"))
+
+
+def test_weights_of_another_system_are_named(saved):
+    @dataclass(frozen=True)
+    class OtherDims(ModelDims):
+        system: ClassVar[str] = "other"
+
+    other = OtherDims("tiny", (64, 64), DIMS.flow_attention, DIMS.enhancer)
+    refused(saved, "of the system focus_retain; need those of other", dims=other)
+    with pytest.raises(WeightsError, match="of the system other; need those of focus_retain"):
+        check_system(saved, WeightsInfo(other, 1, 0), "focus_retain")
 
 
 def test_missing_file(tmp_path):
@@ -178,6 +209,9 @@ def with_record(path, **changes) -> None:
         ({"stage": 0}, "stage 0, need 1 or 2"),
         ({"stage": 7}, "stage 7, need 1 or 2"),
         ({"stage": True}, "stage True"),
+        ({"system": "focus"}, "unknown system 'focus'; known are focus_retain, copy, limb_warp"),
+        ({"system": ["copy"]}, r"unknown system \['copy'\]"),
+        ({"system": "copy"}, "system copy, which learns nothing"),
         ({"stage": "RAWNaNWAR"}, "NaN is no number"),
         ({"step": -1}, "step -1"),
         ({"step": 1.5}, "step 1.5"),

@@ -11,14 +11,15 @@ from tables import PAPER_TABLE_1, PAPER_TABLE_2
 
 from dancepipe.config import read_yaml
 from dancepipe.device import pick_device
-from dancepipe.evaluation.baselines import baseline_pictures
+from dancepipe.evaluation.baselines import open_baseline
 from dancepipe.evaluation.measures import MEASURES
 from dancepipe.evaluation.options import EvaluateOptions
 from dancepipe.evaluation.pair_list import HeldOut, drawn_pairs
-from dancepipe.evaluation.render import PairRenderer
+from dancepipe.evaluation.render import render_pairs
 from dancepipe.evaluation.scores import aligned, is_clear, read_scores, shown
 from dancepipe.evaluation.statistics import Estimate, Resamples
-from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.pose.batch import PoseBatch
+from dancepipe.systems.open import open_system
 from dancepipe.training.options import TrainOptions
 
 COLUMNS = {
@@ -157,7 +158,10 @@ def sheet(path: Path, data: Path, weights: dict[str, Path], scoring: EvaluateOpt
     device, split = pick_device(scoring.device, say=lambda text: None), HeldOut(data)
     pairs, _ = drawn_pairs(split, scoring.pairs_per_person, scoring.min_pose_change, scoring.seed)
     pairs = list({pair.identity: pair for pair in reversed(pairs)}.values())[::-1][:_SHOWN_PEOPLE]
-    size_hw = load_networks(next(iter(weights.values()))).dims.size_hw
+    systems = {"limb warp": open_baseline("limb-warp", device)} | {
+        title: open_system(file, device, scoring.precision) for title, file in weights.items()
+    }
+    size_hw = next(system.info.size_hw for system in systems.values() if system.info.size_hw)
     references, targets = (
         [split.picture(key, size_hw) for key in keys]
         for keys in zip(*((pair.reference, pair.target) for pair in pairs))
@@ -166,18 +170,10 @@ def sheet(path: Path, data: Path, weights: dict[str, Path], scoring: EvaluateOpt
         torch.from_numpy(np.stack([getattr(one, name) for one in references]))
         for name in ("image", "mask")
     )
-    joints_r, joints_t = (
-        torch.from_numpy(np.stack([one.pose.as_array() for one in side]))
-        for side in (references, targets)
-    )
+    poses_r, poses_t = (PoseBatch.of([one.pose for one in side]) for side in (references, targets))
     columns = {"reference": images.numpy(), "target": np.stack([one.image for one in targets])}
-    columns["limb warp"] = baseline_pictures(
-        "limb-warp", images, masks, joints_r, joints_t, device
-    ).numpy()
-    for title, file in weights.items():
-        columns[title] = PairRenderer(load_networks(file), device, scoring.precision)(
-            images, masks, joints_r, joints_t
-        ).numpy()
+    for title, system in systems.items():
+        columns[title] = render_pairs(system, images, masks, poses_r, poses_t)
     cells = [
         np.concatenate([_scaled(picture) for picture in column]) for column in columns.values()
     ]

@@ -27,7 +27,7 @@ from dancepipe.rendering.motion import MotionPlan, survey_driver
 from dancepipe.rendering.options import AnimateOptions
 from dancepipe.rendering.reference import read_reference
 from dancepipe.rendering.render import Renderer
-from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.systems.open import open_system
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 SIDE_PX = 640
@@ -79,8 +79,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         weights = parsed.weights or untrained(parsed.preset, folder)
-        info, networks = probe_video(parsed.driver), load_networks(weights)
-        size_px = networks.dims.size_hw[0]
+        info, system = probe_video(parsed.driver), open_system(weights, parsed.device)
+        size_px = system.info.size_hw[0]
         with VideoReader(parsed.driver, max_side_px=SIDE_PX) as video:
             frames = list(video)
         with open_person_finder(mode="photo", mask="mediapipe") as finder:
@@ -89,7 +89,7 @@ def main() -> None:
                 read_spread_frames(parsed.driver, 24, SIDE_PX), finder, parsed.driver
             )
         plan = MotionPlan(survey, reference, size_px, with_retargeting=True)
-        renderer = Renderer(networks, reference, parsed.device, "fp32")
+        renderer = Renderer(system, reference)
         poses = [
             plan.place(survey.bodies[index % len(survey.bodies)]) for index in range(len(frames))
         ]
@@ -151,7 +151,7 @@ def main() -> None:
     count, cores = len(frames), os.cpu_count()
     print(
         f"\n{count} frames of {info.size_wh[0]} x {info.size_wh[1]}, preset "
-        f"{networks.dims.preset} at {size_px}, {cores} cores, median of {parsed.rounds}"
+        f"{system.info.preset} at {size_px}, {cores} cores, median of {parsed.rounds}"
     )
     print(f"{'stage':20} {'frames/s':>9} {'CPU ms/frame':>13}")
     median = {

@@ -49,7 +49,7 @@ class LiteralAttention(LocalAttention):
 def plain_norm():
     with patch.object(
         blocks,
-        "normalised",
+        "instance_norm",
         lambda x, weight=None, bias=None: F.instance_norm(x, None, None, weight, bias),
     ):
         yield

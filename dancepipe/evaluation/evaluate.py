@@ -13,7 +13,7 @@ from tqdm import tqdm
 from dancepipe.device import pick_device
 from dancepipe.errors import ConfigError
 from dancepipe.evaluation.album import Album
-from dancepipe.evaluation.baselines import baseline_pictures
+from dancepipe.evaluation.baselines import open_baseline
 from dancepipe.evaluation.folders import FolderPair, count_endings, load_pair, match_folders, some
 from dancepipe.evaluation.metric_weights import sha256_of
 from dancepipe.evaluation.options import (
@@ -24,7 +24,7 @@ from dancepipe.evaluation.options import (
     options_of_protocol,
 )
 from dancepipe.evaluation.pair_list import HeldOut, PairId, drawn_pairs, read_pairs
-from dancepipe.evaluation.render import PairRenderer
+from dancepipe.evaluation.render import render_pairs
 from dancepipe.evaluation.report import report_html
 from dancepipe.evaluation.score import REAL, PictureBatch, PictureScorer
 from dancepipe.evaluation.scores import Scores, number, scores_text
@@ -32,8 +32,10 @@ from dancepipe.evaluation.statistics import MIN_GROUPS
 from dancepipe.evaluation.video_form import score_finished_video
 from dancepipe.files.lock import lock_folder, lock_result
 from dancepipe.files.whole_file import make_folder, write_together
-from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.pose.batch import PoseBatch
+from dancepipe.systems.open import open_system
 from dancepipe.systems.shipped import find_weights
+from dancepipe.systems.system import System
 
 NETWORK = "network"
 
@@ -113,9 +115,13 @@ def _score_pairs(
     if weights is None and not baselines:
         raise ConfigError("nothing to score: give --weights, or leave the baselines on")
     device = pick_device(options.device, say=say)
-    networks = load_networks(weights) if weights is not None else None
+    systems: dict[str, System] = {}
+    if weights is not None:
+        systems[NETWORK] = open_system(weights, device, options.precision)
+    systems |= {name: open_baseline(name, device) for name in baselines}
     split = HeldOut(data)
-    size_hw = networks.dims.size_hw if networks else split.stored_size_hw()
+    made_for = systems[NETWORK].info.size_hw if NETWORK in systems else None
+    size_hw = made_for or split.stored_size_hw()
     notes = []
     if options.pairs:
         pairs = read_pairs(Path(options.pairs), split)
@@ -128,16 +134,13 @@ def _score_pairs(
                 "left out, as no two of their pictures differ in pose by "
                 f"{options.min_pose_change} torso lengths: {some(without)}"
             )
-    renderer = PairRenderer(networks, device, options.precision) if networks else None
     album = Album(Path(options.pictures)) if options.pictures else None
     digest = hashlib.sha256()
     with closing(PictureScorer(metrics, options, device, needs_masks=False, say=say)) as scorer:
         for start in tqdm(
             range(0, len(pairs), options.batch), desc="pairs", unit="batch", disable=None
         ):
-            batch = _render_batch(
-                pairs[start : start + options.batch], split, size_hw, renderer, baselines, device
-            )
+            batch = _render_batch(pairs[start : start + options.batch], split, size_hw, systems)
             for pictures in zip(batch.references, batch.real, strict=True):
                 digest.update(b"".join(picture.tobytes() for picture in pictures))
             if album is not None:
@@ -155,10 +158,8 @@ def _score_pairs(
 def _render_batch(
     pairs: list[PairId],
     split: HeldOut,
-    size_hw,
-    renderer: PairRenderer | None,
-    baselines: tuple[str, ...],
-    device: str,
+    size_hw: tuple[int, int],
+    systems: Mapping[str, System],
 ) -> PictureBatch:
     references, targets = (
         [split.picture(getattr(pair, role), size_hw) for pair in pairs]
@@ -168,20 +169,15 @@ def _render_batch(
         torch.from_numpy(np.stack([getattr(one, name) for one in references]))
         for name in ("image", "mask")
     )
-    joints_r, joints_t = (
-        torch.from_numpy(np.stack([one.pose.as_array() for one in side]))
-        for side in (references, targets)
-    )
-    fakes = {}
-    if renderer is not None:
-        fakes[NETWORK] = renderer(images, masks, joints_r, joints_t).numpy()
-    for name in baselines:
-        fakes[name] = baseline_pictures(name, images, masks, joints_r, joints_t, device).numpy()
+    poses_r, poses_t = (PoseBatch.of([one.pose for one in side]) for side in (references, targets))
     return PictureBatch(
         names=[pair.name for pair in pairs],
         identities=[pair.identity for pair in pairs],
         real=np.stack([one.image for one in targets]),
-        fakes=fakes,
+        fakes={
+            name: render_pairs(system, images, masks, poses_r, poses_t)
+            for name, system in systems.items()
+        },
         masks=np.stack([one.mask for one in targets]),
         targets=[one.pose for one in targets],
         references=images.numpy(),

@@ -18,7 +18,7 @@ def activate(x: Tensor) -> Tensor:
     return F.leaky_relu(x, 0.1)
 
 
-class _Normalised(torch.autograd.Function):
+class _InstanceNorm(torch.autograd.Function):
     """Instance norm and its gradient by hand, the same numbers whatever the number of threads.
 
     group_norm with one group per channel adds up a share of the picture per thread, so that its
@@ -34,7 +34,7 @@ class _Normalised(torch.autograd.Function):
         variance = centred.square().mean((2, 3), keepdim=True, dtype=wide)
         inverse = torch.rsqrt(variance + _EPSILON)  # (B, C, 1, 1), 1 / deviation
         context.save_for_backward(centred, weight, inverse)
-        if weight is None:
+        if weight is None or bias is None:
             return centred * inverse.to(x.dtype)
         size, shift = inverse * weight[:, None, None].to(wide), bias[:, None, None].to(x.dtype)
         return torch.addcmul(shift, centred, size.to(x.dtype))
@@ -60,15 +60,15 @@ class _Normalised(torch.autograd.Function):
         )
 
 
-def normalised(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+def instance_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
     """Instance normalisation: each channel of each picture to mean 0 and deviation 1, then
     scaled and shifted by (C,); in x's dtype and memory format."""
     with torch.autocast(x.device.type, enabled=False):
-        return _Normalised.apply(x, weight, bias)
+        return _InstanceNorm.apply(x, weight, bias)
 
 
-class PictureNorm(nn.Module):
-    """`normalised` with a learnt scale and shift. (B, C, H, W) -> (B, C, H, W)."""
+class InstanceNorm(nn.Module):
+    """`instance_norm` with a learnt scale and shift. (B, C, H, W) -> (B, C, H, W)."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -76,11 +76,20 @@ class PictureNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return normalised(x, self.weight, self.bias)
+        return instance_norm(x, self.weight, self.bias)
 
 
 def conv3x3(channels_in: int, channels_out: int, dilation: int = 1) -> nn.Conv2d:
     return nn.Conv2d(channels_in, channels_out, 3, 1, dilation, dilation)
+
+
+def begin_near(head: nn.Conv2d, *biases: float) -> None:
+    """The head starts almost, but not exactly, from these numbers, one a channel: exactly would
+    give nothing behind it a gradient."""
+    assert head.bias is not None
+    nn.init.normal_(head.weight, 0, 1e-3)
+    for channel, bias in enumerate(biases):
+        nn.init.constant_(head.bias[channel : channel + 1], bias)
 
 
 def in_float32(layer: nn.Module, x: Tensor) -> Tensor:
@@ -95,9 +104,9 @@ class Down(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
-        self.norm_shrink = PictureNorm(channels_in)
+        self.norm_shrink = InstanceNorm(channels_in)
         self.shrink = nn.Conv2d(channels_in, channels_out, 4, 2, 1)
-        self.norm_refine = PictureNorm(channels_out)
+        self.norm_refine = InstanceNorm(channels_out)
         self.refine = conv3x3(channels_out, channels_out)
         self.shortcut = nn.Conv2d(channels_in, channels_out, 1)
 
@@ -129,7 +138,7 @@ class EntryDown(nn.Module):
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
         self.shrink = nn.Conv2d(channels_in, channels_out, 4, 2, 1)
-        self.norm_refine = PictureNorm(channels_out)
+        self.norm_refine = InstanceNorm(channels_out)
         self.refine = conv3x3(channels_out, channels_out)
         self.shortcut = nn.Conv2d(channels_in, channels_out, 1)
 
@@ -157,9 +166,9 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int, dilation: int = 1):
         super().__init__()
-        self.norm_1 = PictureNorm(channels)
+        self.norm_1 = InstanceNorm(channels)
         self.conv_1 = conv3x3(channels, channels, dilation)
-        self.norm_2 = PictureNorm(channels)
+        self.norm_2 = InstanceNorm(channels)
         self.conv_2 = conv3x3(channels, channels, dilation)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -171,9 +180,9 @@ class Up(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, hidden: int):
         super().__init__()
-        self.norm_1 = PictureNorm(channels_in)
+        self.norm_1 = InstanceNorm(channels_in)
         self.conv_1 = conv3x3(channels_in, hidden)
-        self.norm_2 = PictureNorm(hidden)
+        self.norm_2 = InstanceNorm(hidden)
         self.grow = nn.ConvTranspose2d(hidden, channels_out, 3, 2, 1, 1)
         self.shortcut = nn.ConvTranspose2d(channels_in, channels_out, 3, 2, 1, 1)
 

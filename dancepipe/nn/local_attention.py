@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dancepipe.geometry import unit_px
 from dancepipe.nn.blocks import activate, in_float32
 
 
@@ -43,7 +44,7 @@ def sample(source: Tensor, x_px: Tensor, y_px: Tensor, outside: str = "border") 
     number is taken for the middle of the picture.
     """
     height, width = source.shape[2:]
-    grid = torch.stack((2 * x_px / (width - 1) - 1, 2 * y_px / (height - 1) - 1), -1)
+    grid = torch.stack((unit_px(x_px, width), unit_px(y_px, height)), -1)
     grid = grid.nan_to_num(0.0)  # the gradient of grid_sample would write outside of its memory
     source = source.to(grid.dtype).expand(len(grid), -1, -1, -1)
     return F.grid_sample(source, grid, mode="bilinear", padding_mode=outside, align_corners=True)

@@ -35,6 +35,12 @@ def mask_to_network(masks: np.ndarray | Tensor, device: torch.device | str | Non
     return _checked(masks, 3, device)[:, None].float() / 255
 
 
+def to_mask(matte: Tensor) -> Tensor:
+    """(B, 1, H, W) in [0, 1] -> uint8 (B, H, W) on the same device, rounded. Undoes mask_to_network
+    exactly."""
+    return (matte.detach().float()[:, 0] * 255).round().to(torch.uint8)
+
+
 def to_picture(rgb: Tensor) -> Tensor:
     """(B, 3, H, W) in [-1, 1] -> uint8 RGB (B, H, W, 3) on the same device, rounded, clipped.
     Undoes to_network exactly."""

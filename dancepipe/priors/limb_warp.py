@@ -495,4 +495,5 @@ def _from_hull(corners: Tensor, height: int, width: int) -> tuple[Tensor, Tensor
 
 def _flow_of(maps: Tensor, part: Tensor) -> Tensor:
     """The flow (B, 2, H, W) of the maps (B, P, 2, 3) chosen by part (B, H, W)."""
-    return torch.stack(mapped(maps - _identity(maps), part, *_pixels(*part.shape[1:], maps)), 1)
+    x, y = _pixels(part.shape[1], part.shape[2], maps)
+    return torch.stack(mapped(maps - _identity(maps), part, x, y), 1)

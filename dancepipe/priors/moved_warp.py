@@ -52,9 +52,8 @@ def mapped(maps: Tensor, part: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Te
         .gather(1, part.flatten(1)[..., None].expand(-1, -1, 6))
         .view(*part.shape, 2, 3)
     )
-    return (chosen[..., 0] * x[..., None] + chosen[..., 1] * y[..., None] + chosen[..., 2]).unbind(
-        -1
-    )
+    moved = chosen[..., 0] * x[..., None] + chosen[..., 1] * y[..., None] + chosen[..., 2]
+    return moved[..., 0], moved[..., 1]
 
 
 def uncovered(moved: Tensor, is_arm: Tensor) -> Tensor:

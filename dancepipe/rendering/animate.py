@@ -34,7 +34,7 @@ from dancepipe.rendering.options import AnimateOptions
 from dancepipe.rendering.overlap import in_thread
 from dancepipe.rendering.reference import read_reference
 from dancepipe.rendering.render import Renderer
-from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.systems.open import open_system
 from dancepipe.systems.shipped import DEFAULT, find_weights
 
 SYNTHETIC_TAG = f"Synthetic media: a person in a photo animated by dancepipe {__version__}"
@@ -114,10 +114,11 @@ def _animate(
     size_wh = _output_size(info.size_wh, options.max_side_px)
     decoded_side_px = None if options.background == "driver" else _ANALYSIS_SIDE_PX
     device = pick_device(options.device, say=say)
-    networks = load_networks(weights)
-    if networks.enhancer is None:
-        say(f"{weights}: stage 1 only; the coarse picture is the result, no enhancer")
-    height_px, size_px = networks.dims.size_hw
+    system = open_system(weights, device, options.precision)
+    if system.info.remark:
+        say(f"{weights}: {system.info.remark}")
+    assert system.info.size_hw is not None  # of all systems with weights
+    height_px, size_px = system.info.size_hw
     if height_px != size_px:
         raise WeightsError(
             f"{weights} is for pictures of {size_px} x {height_px}; animate needs weights for "
@@ -138,7 +139,7 @@ def _animate(
         )
     plan = MotionPlan(survey, reference, size_px, with_retargeting=options.retarget)
     smooth_radius = smoothing_radius(info.frame_rate or 30) if options.smooth else 0
-    renderer = Renderer(networks, reference, device, options.precision)
+    renderer = Renderer(system, reference)
     batch = options.batch or (8 if device.startswith("cuda") else 1)
 
     held = 0

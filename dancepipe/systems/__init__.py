@@ -1,1 +1,2 @@
-"""Generators: one package each, and the files that their weights lie in."""
+"""Generators, one package or file each, behind one door (system.py), and the files that their
+weights lie in."""

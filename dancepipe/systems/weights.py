@@ -1,5 +1,6 @@
 """Weight files: safetensors, with what they are in the header. Nothing is ever unpickled.
 
+The header names the system; its dims are a record that the system reads and checks.
 Tensors are named NETWORK.parameter ("flow_attention.picture.bias"). A file is
 written whole or not at all, and loaded only after everything in it was checked.
 """
@@ -17,11 +18,12 @@ import dancepipe
 from dancepipe.errors import ConfigError, WeightsError
 from dancepipe.files.plain_text import parse_json, plain_words, shortened
 from dancepipe.files.whole_file import write_bytes
-from dancepipe.systems.focus_retain.dims import ModelDims
+from dancepipe.systems.names import system_of
+from dancepipe.systems.system import Dims
 
 FORMAT = "weights-1"
 HEADER_KEY = "dancepipe"
-STAGES = (1, 2)
+_FIRST_SYSTEM = "focus_retain"  # the system of files that name none
 _MOST_HEADER_BYTES = 4 << 20  # ours take 50 kB; safetensors itself would read 100 MB
 
 
@@ -29,10 +31,14 @@ _MOST_HEADER_BYTES = 4 << 20  # ours take 50 kB; safetensors itself would read 1
 class WeightsInfo:
     """What a weight file says about itself."""
 
-    dims: ModelDims  # preset included
-    stage: int  # 1: flow attention network; 2: enhancer too
+    dims: Dims  # system, preset and size included
+    stage: int  # of those of the system: the last one that was trained
     step: int  # of that stage
     version: str = dancepipe.__version__  # of the dancepipe that wrote it
+
+    @property
+    def system(self) -> str:
+        return self.dims.system
 
 
 def save_weights(path: Path | str, info: WeightsInfo, networks: Mapping[str, nn.Module]) -> None:
@@ -45,6 +51,7 @@ def save_weights(path: Path | str, info: WeightsInfo, networks: Mapping[str, nn.
     }
     record = {
         "format": FORMAT,
+        "system": info.system,
         "dims": info.dims.as_json(),
         "stage": info.stage,
         "step": info.step,
@@ -73,9 +80,7 @@ def check_weights(path: Path | str, networks: Mapping[str, nn.Module]) -> Weight
     return info
 
 
-def load_weights(
-    path: Path | str, networks: Mapping[str, nn.Module], dims: ModelDims
-) -> WeightsInfo:
+def load_weights(path: Path | str, networks: Mapping[str, nn.Module], dims: Dims) -> WeightsInfo:
     """Fills the networks from the file, all of them or, on WeightsError, none.
 
     The file must be of these dims and hold exactly the tensors of each network asked for; networks
@@ -84,6 +89,7 @@ def load_weights(
     path = Path(path)
     with _opened(path) as file:
         info = _info(path, file.metadata() or {})
+        check_system(path, info, dims.system)
         if info.dims != dims:
             raise WeightsError(
                 f"{path} is of other dims: {differences(info.dims, dims)}; "
@@ -104,6 +110,14 @@ def load_weights(
     for name, network in networks.items():
         network.load_state_dict(states[name])
     return info
+
+
+def check_system(path: Path | str, info: WeightsInfo, wanted: str) -> None:
+    """WeightsError when the weights are of another system."""
+    if info.system != wanted:
+        raise WeightsError(
+            f"{path} holds weights of the system {info.system}; need those of {wanted}"
+        )
 
 
 def write_tensors(
@@ -179,14 +193,18 @@ def _info(path: Path | str, metadata: Mapping[str, str]) -> WeightsInfo:
             raise ValueError(f"format {shortened(record.get('format'))}, need {FORMAT!r}")
         if "dims" not in record:
             raise ValueError("it has no dims")
+        entry = system_of(record.get("system", _FIRST_SYSTEM))
+        if entry.read_dims is None:
+            raise ValueError(f"system {entry.name}, which learns nothing")
         stage, step, version = (record.get(name) for name in ("stage", "step", "version"))
-        if type(stage) is not int or stage not in STAGES:
-            raise ValueError(f"stage {shortened(stage)}, need 1 or 2")
+        if type(stage) is not int or stage not in entry.stages:
+            stages = " or ".join(map(str, entry.stages))
+            raise ValueError(f"stage {shortened(stage)}, need {stages}")
         if type(step) is not int or not 0 <= step < 2**63:
             raise ValueError(f"step {shortened(step)}, need a count of steps")
         if not isinstance(version, str) or not version.isprintable() or len(version) > 80:
             raise ValueError(f"version {shortened(version)}, need that of a dancepipe")
-        return WeightsInfo(ModelDims.from_json(record["dims"]), stage, step, version)
+        return WeightsInfo(entry.read_dims(record["dims"]), stage, step, version)
     except (ValueError, ConfigError) as error:
         raise WeightsError(
             f"{path} has a header this version cannot read ({error}); it needs the dancepipe "
@@ -194,8 +212,8 @@ def _info(path: Path | str, metadata: Mapping[str, str]) -> WeightsInfo:
         ) from error
 
 
-def differences(got: ModelDims, wanted: ModelDims, among: Collection[str] | None = None) -> str:
-    """In words, which fields of the dims differ; among: only of these."""
+def differences(got: Dims, wanted: Dims, among: Collection[str] | None = None) -> str:
+    """In words, which fields of the dims of one system differ; among: only of these."""
     pairs = [
         (key, got.as_json()[key], value)
         for key, value in wanted.as_json().items()

@@ -5,14 +5,14 @@ does not state those of the enhancer.
 """
 
 from dataclasses import MISSING, asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from dancepipe.errors import ConfigError
 from dancepipe.files.plain_text import shortened
+from dancepipe.priors.names import PriorName
 
 Attention = Literal["spatial", "gate"]
 EnhancerNorm = Literal["batch", "instance"]
-Prior = Literal["none", "limbs"]
 
 SIZE_STEP = 16  # both generators shrink four times by two
 ENLARGE = (1, 2)
@@ -55,8 +55,8 @@ class FlowAttentionDims:
         True  # False: M is read off the flow features alone, as in GFLA (the paper's ablation)
     )
     window_4: int = 5  # side of local attention's window at H/4 (at H/8 it is 3)
-    # ours: "limbs" starts from the limb warp and copies its pixels through a gate (prior.py)
-    prior: Prior = "none"
+    # ours: "limbs" starts from the limb warp and copies its pixels through a gate (gated_copy.py)
+    prior: PriorName = "none"
 
     def __post_init__(self):
         _check_width("nf", self.nf, 2)
@@ -64,7 +64,7 @@ class FlowAttentionDims:
         _check_switch("attention_module", self.attention_module)
         if type(self.window_4) is not int or self.window_4 not in (3, 5):
             raise ConfigError(f"window_4 is {shortened(self.window_4)}; choose 3 or 5")
-        _check_choice("prior", self.prior, Prior)
+        _check_choice("prior", self.prior, PriorName)
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,8 @@ class EnhancerDims:
 @dataclass(frozen=True)
 class ModelDims:
     """Both generators and the size they are trained at; every network is fully convolutional."""
+
+    system: ClassVar[str] = "focus_retain"
 
     preset: str
     size_hw: tuple[int, int]

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dancepipe.nn.blocks import conv3x3, in_float32, normalised
-from dancepipe.priors.limbs import OPEN, Mixture, blend
+from dancepipe.nn.blocks import begin_near, conv3x3, in_float32, instance_norm
+from dancepipe.nn.mixture import OPEN, Mixture, blend
 from dancepipe.systems.focus_retain.dims import SIZE_STEP, EnhancerDims, EnhancerNorm
 
 JOINT_MAP = 3
@@ -46,7 +46,7 @@ class Modulation(nn.Module):
 
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
         alpha, beta = self.alpha_beta(F.relu(self.hidden(modulation))).chunk(2, 1)
-        return (normalised(x) if self.norm is None else self.norm(x)) * (1 + alpha) + beta
+        return (instance_norm(x) if self.norm is None else self.norm(x)) * (1 + alpha) + beta
 
 
 class ModulatedBlock(nn.Module):
@@ -75,8 +75,7 @@ class KeepGate(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.gate = conv3x3(channels, 1)
-        nn.init.normal_(self.gate.weight, 0, 1e-3)
-        nn.init.constant_(self.gate.bias, OPEN)
+        begin_near(self.gate, OPEN)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.sigmoid(in_float32(self.gate, x))  # (B, 1, H, W)

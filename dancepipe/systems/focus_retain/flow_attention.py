@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from dancepipe.nn.blocks import Encoder, EntryPart, Residual, Up, activate
 from dancepipe.nn.local_attention import LocalAttention
-from dancepipe.priors.limbs import CHANNELS, GatedCopy, LimbPrior, Mixture
+from dancepipe.nn.mixture import Mixture
+from dancepipe.priors.prior import CHANNELS, PriorAt
 from dancepipe.systems.focus_retain.dims import SIZE_STEP, FlowAttentionDims
 from dancepipe.systems.focus_retain.flow_attention_module import (
     JOINT_MAP,
@@ -22,6 +23,7 @@ from dancepipe.systems.focus_retain.flow_attention_module import (
     FlowMasks,
 )
 from dancepipe.systems.focus_retain.flow_network import HEAT_MAPS, FlowNetwork
+from dancepipe.systems.focus_retain.gated_copy import GatedCopy
 
 _WARP_FIRST = 2.0  # with a prior M begins at 0.88
 
@@ -52,7 +54,7 @@ class FlowAttentionOutput:
     attention: tuple[
         Tensor, ...
     ]  # A of eq. 2 (B, 1, h, w), mean 1 when spatial; empty without a flow attention module
-    mixture: Mixture | None = None  # of the limb warp and the synthesis; None without a prior
+    mixture: Mixture | None = None  # of the prior's copy and the synthesis; None without a prior
 
 
 def fuse(M: Tensor, warped: Tensor, pose: Tensor) -> Tensor:
@@ -72,7 +74,7 @@ class FlowAttentionNetwork(nn.Module):
 
     def __init__(self, dims: FlowAttentionDims):
         super().__init__()
-        nf, more = dims.nf, CHANNELS if dims.prior == "limbs" else 0
+        nf, more = dims.nf, 0 if dims.prior == "none" else CHANNELS
         self.appearance_encoder = Encoder(3, nf)  # G_ea
         self.pose_encoder = Encoder(HEAT_MAPS + JOINT_MAP + more, nf)  # G_ep
         self.flow_network = FlowNetwork(nf, HEAT_MAPS + more)
@@ -87,11 +89,12 @@ class FlowAttentionNetwork(nn.Module):
             Residual(2 * nf), Up(2 * nf, nf, 2 * nf), Residual(nf), Up(nf, nf, nf)
         )
         self.picture = nn.Conv2d(nf, 3 + 1, 3, 1, 1, padding_mode="reflect")
-        self.copy = GatedCopy(nf) if dims.prior == "limbs" else None
+        self.copy = None if dims.prior == "none" else GatedCopy(nf)
         # the flow is good from the start: begin with the warped features, or the pose features
         # learn first and M never comes back
         if self.has_prior:
             for mask in (self.attention_module.mask_8, self.attention_module.mask_4):
+                assert mask.bias is not None
                 nn.init.constant_(mask.bias, _WARP_FIRST)
 
     def forward(
@@ -101,7 +104,7 @@ class FlowAttentionNetwork(nn.Module):
         S_t: Tensor,
         J_r: Tensor,
         J_t: Tensor,
-        prior: LimbPrior | None = None,
+        prior: PriorAt | None = None,
     ) -> FlowAttentionOutput:
         """I_r (B, 3, H, W) in [-1, 1]; S_r, S_t (B, 18, H, W) and J_r, J_t (B, 3, H, W) in [0, 1].
         H, W multiples of 16.
@@ -131,14 +134,14 @@ class FlowAttentionNetwork(nn.Module):
         )
 
     def flow(
-        self, entry: EntryPart, S_t: Tensor, prior: LimbPrior | None = None
+        self, entry: EntryPart, S_t: Tensor, prior: PriorAt | None = None
     ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """entry: `flow_network.encode_reference` -> (F_f at H/8, at H/4), (f at H/8, at H/4);
         all that stage 0 trains."""
         F_f, (f_8, f_4) = self.flow_network(
             entry, torch.cat((S_t, prior.inputs()), 1) if prior else S_t
         )
-        if prior:  # the network predicts the correction of the limbs' flow
+        if prior:  # the network predicts the correction of the prior's flow
             f_8, f_4 = prior.flow_8 + f_8, prior.flow_4 + f_4
         return F_f, (f_8, f_4)
 
@@ -147,7 +150,7 @@ class FlowAttentionNetwork(nn.Module):
         reference: EncodedReference,
         S_t: Tensor,
         J_t: Tensor,
-        prior: LimbPrior | None = None,
+        prior: PriorAt | None = None,
         fixed_mask: float | None = None,
     ) -> FlowAttentionOutput:
         """The targets S_t (B, 18, H, W), J_t (B, 3, H, W) from a reference of batch B or 1.
@@ -157,9 +160,7 @@ class FlowAttentionNetwork(nn.Module):
         """
         _check_size(S_t)
         if self.has_prior != (prior is not None):
-            raise ValueError(
-                f"this network {'needs a' if self.has_prior else 'takes no'} limb prior"
-            )
+            raise ValueError(f"this network {'needs a' if self.has_prior else 'takes no'} prior")
         known = (prior.inputs(),) if prior else ()
         F_f, (f_8, f_4) = self.flow(reference.flow_entry, S_t, prior)
         (M_8, M_4), attention = self.attention_module(reference.attention_entry, J_t, F_f)
@@ -173,6 +174,6 @@ class FlowAttentionNetwork(nn.Module):
         x = self.decode_4(x)  # (B, nf, H, W)
         picture = self.picture(activate(x)).float()  # (B, 4, H, W)
         coarse, matte_logits, mixture = torch.tanh(picture[:, :3]), picture[:, 3:], None
-        if prior:
+        if prior and self.copy is not None:
             coarse, matte_logits, mixture = self.copy(activate(x), prior, coarse, matte_logits)
         return FlowAttentionOutput(coarse, matte_logits, (f_8, f_4), (M_8, M_4), attention, mixture)

@@ -30,8 +30,8 @@ class FlowAttentionBlock(nn.Module):
         self.conv_2 = conv3x3(hidden, 1 if attention == "spatial" else 2)
         # Starts uniform. A spatial softmax that starts peaked can put all its mass on one position
         # and stay there.
-        nn.init.zeros_(self.conv_2.weight)
-        nn.init.zeros_(self.conv_2.bias)
+        for parameter in self.conv_2.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, F_f: Tensor, F_J: Tensor) -> tuple[Tensor, Tensor]:
         logits = in_float32(

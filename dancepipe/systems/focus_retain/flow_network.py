@@ -14,6 +14,7 @@ from dancepipe.nn.blocks import (
     Residual,
     Up,
     activate,
+    begin_near,
     conv3x3,
     in_float32,
 )
@@ -39,12 +40,8 @@ class FlowNetwork(nn.Module):
         self.skip_4 = conv3x3(2 * half, 2 * half)
         self.flow_8 = conv3x3(4 * half, 2)
         self.flow_4 = conv3x3(2 * half, 2)
-        for head in (
-            self.flow_8,
-            self.flow_4,
-        ):  # starts almost, but not exactly, from "stay where you are"
-            nn.init.normal_(head.weight, 0, 1e-3)
-            nn.init.zeros_(head.bias)
+        for head in (self.flow_8, self.flow_4):  # "stay where you are"
+            begin_near(head, 0, 0)
 
     def encode_reference(self, I_r: Tensor, S_r: Tensor) -> EntryPart:
         """The reference's share of the first block: it is linear, so the share is computed once

@@ -10,7 +10,13 @@ from torch.overrides import TorchFunctionMode
 from dancepipe.systems.focus_retain.dims import ModelDims
 from dancepipe.systems.focus_retain.enhancer import Enhancer
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
-from dancepipe.systems.weights import WeightsInfo, check_weights, load_weights, read_weights_info
+from dancepipe.systems.weights import (
+    WeightsInfo,
+    check_system,
+    check_weights,
+    load_weights,
+    read_weights_info,
+)
 
 
 @dataclass(frozen=True)
@@ -26,26 +32,38 @@ class Networks:
 def load_networks(path: Path | str) -> Networks:
     """The networks of a weight file, on the CPU, in eval mode. Raises WeightsError."""
     info = read_weights_info(path)
+    check_system(path, info, ModelDims.system)
+    dims = info.dims
+    assert isinstance(dims, ModelDims)
     with torch.device("meta"), _WithoutNumbers():  # the file is looked through first
-        check_weights(path, _unfilled(info))
-    networks = _unfilled(info)
-    load_weights(path, networks, info.dims)
+        check_weights(path, _by_name(*_unfilled(dims, info.stage)))
+    flow_attention, enhancer = _unfilled(dims, info.stage)
+    networks = _by_name(flow_attention, enhancer)
+    load_weights(path, networks, dims)
     for network in networks.values():
         network.eval().requires_grad_(False)
-    return Networks(info.dims, info, networks["flow_attention"], networks.get("enhancer"))
+    return Networks(dims, info, flow_attention, enhancer)
 
 
 class _WithoutNumbers(TorchFunctionMode):
     """Modules begin without numbers: on the meta device, drawing the first ones takes seconds."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
         if getattr(function, "__module__", None) == "torch.nn.init":
             return args[0] if args else kwargs["tensor"]
-        return function(*args, **(kwargs or {}))
+        return function(*args, **kwargs)
 
 
-def _unfilled(info: WeightsInfo) -> dict[str, nn.Module]:
-    networks = {"flow_attention": FlowAttentionNetwork(info.dims.flow_attention)}
-    if info.stage >= 2:
-        networks["enhancer"] = Enhancer(info.dims.enhancer)
-    return networks
+def _unfilled(dims: ModelDims, stage: int) -> tuple[FlowAttentionNetwork, Enhancer | None]:
+    return (
+        FlowAttentionNetwork(dims.flow_attention),
+        Enhancer(dims.enhancer) if stage >= 2 else None,
+    )
+
+
+def _by_name(
+    flow_attention: FlowAttentionNetwork, enhancer: Enhancer | None
+) -> dict[str, nn.Module]:
+    both = {"flow_attention": flow_attention, "enhancer": enhancer}
+    return {name: network for name, network in both.items() if network is not None}

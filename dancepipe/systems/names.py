@@ -1,0 +1,25 @@
+"""A system by its name."""
+
+from typing import TYPE_CHECKING
+
+from dancepipe.errors import ConfigError
+from dancepipe.files.plain_text import shortened
+
+if TYPE_CHECKING:
+    from dancepipe.systems.system import SystemEntry
+
+SYSTEMS = ("focus_retain", "copy", "limb_warp")
+
+
+def system_of(name: str) -> "SystemEntry":
+    """ConfigError for an unknown name. Only the named one is imported."""
+    match name:
+        case "focus_retain":
+            from dancepipe.systems.focus_retain.entry import ENTRY
+        case "copy":
+            from dancepipe.systems.copy import ENTRY
+        case "limb_warp":
+            from dancepipe.systems.limb_warp import ENTRY
+        case _:
+            raise ConfigError(f"unknown system {shortened(name)}; known are {', '.join(SYSTEMS)}")
+    return ENTRY
