@@ -30,6 +30,10 @@ HEAD_SMALLEST, HEAD_LARGEST = 0.85, 1.3  # of the photo's head, against the aver
 _SURE_HAND, _UNSURE_HAND = 0.8, 0.5  # presence of a hand: its fingers are posed, or hang as at rest
 _HAND_DEPTH = 0.6  # of the hand network's z
 
+# A hand or elbow that is seen before the trunk lies on its surface at least; torso lengths.
+_SURFACE = ((15, 0.27), (13, 0.2), (17, 0.29), (19, 0.29), (21, 0.29))  # landmark, before the axis
+_CLEARLY_BEHIND, _SEEN = 0.1, 0.6
+
 # Where bones lie in BodyMesh.bones.
 _ROOT, _SPINE, _CHEST, _NECK, _HEAD = 0, 1, 5, 6, 7
 _SIDE, _SIDE_BONES = 8, 23  # left, then right: clavicle, arm, hand, 15 of fingers, leg, foot
@@ -74,8 +78,10 @@ class Poser:
         mesh = self._mesh
         if hands is None:
             hands = np.zeros((2, 21, 4))
+        points, seen = in_view(landmarks), landmarks[:, 3].astype(np.float64)
+        before_trunk(points, seen, float(torso_px))
         A, b, head = _bones(
-            in_view(landmarks), landmarks[:, 3].astype(np.float64), float(torso_px),
+            points, seen, float(torso_px),
             -1.0 if head_scale is None else float(head_scale), hands_in_view(hands),
             mesh.landmarks_dm, mesh.hands_dm, mesh.heads_dm, self._frame, self._hips,
             self.torso_dm,
@@ -96,6 +102,37 @@ def hands_in_view(hands: np.ndarray) -> np.ndarray:
     return np.stack(
         [points[..., 0], -points[..., 1], -points[..., 2] * _HAND_DEPTH, points[..., 3]], -1
     )
+
+
+@njit(cache=True, nogil=True)
+def before_trunk(Q, seen, torso):
+    """Bring arms that are seen, but whose depth puts them inside the trunk, to its surface (in
+    place): the network's depth is good to a few hundredths of a torso, which is an arm's width."""
+    shoulders, hips = (Q[11] + Q[12]) / 2, (Q[23] + Q[24]) / 2
+    up = shoulders - hips
+    tall = up[0] * up[0] + up[1] * up[1]
+    if tall < (0.3 * torso) ** 2:
+        return
+    half_top = abs((Q[11, 0] - Q[12, 0]) * up[1] - (Q[11, 1] - Q[12, 1]) * up[0]) / tall / 2
+    half_low = abs((Q[23, 0] - Q[24, 0]) * up[1] - (Q[23, 1] - Q[24, 1]) * up[0]) / tall / 2
+    half_low = half_low * 1.3
+    for index in range(len(_SURFACE)):
+        point, surface = _SURFACE[index]
+        for side in range(2):
+            at = Q[int(point) + side]
+            x, y = at[0] - hips[0], at[1] - hips[1]
+            height = (x * up[0] + y * up[1]) / tall  # 0 hips, 1 shoulders
+            aside = abs(x * up[1] - y * up[0]) / tall
+            half = half_low + (half_top - half_low) * min(max(height, 0.0), 1.0)
+            inside = ramp(1.0, 0.7, aside / max(half, 1e-6)) if half > 0 else 0.0
+            inside *= ramp(-0.35, -0.15, height) * ramp(1.1, 0.95, height)
+            inside *= ramp(_SEEN - 0.2, _SEEN, seen[15 + side])
+            axis = hips[2] + up[2] * min(max(height, 0.0), 1.0)
+            behind = axis - _CLEARLY_BEHIND * torso - at[2]
+            inside *= ramp(0.1 * torso, 0.0, behind)
+            need = axis + surface * torso
+            if inside > 0 and at[2] < need:
+                at[2] += (need - at[2]) * inside
 
 
 @njit(cache=True, nogil=True)
