@@ -183,7 +183,9 @@ def shade(
                     opaque *= own_mask[0] / 255
             alpha[y, x] = opaque
             source[y, x, 0], source[y, x, 1] = sx, sy
-            kind[y, x] = SEEN if share > 0.5 else (MIRRORED if other > 0.5 else DIFFUSED)
+            # A back takes its part's front through the body: no more known than what flows there.
+            is_seen = share > 0.5 and normal > 0
+            kind[y, x] = SEEN if is_seen else (MIRRORED if other > 0.5 else DIFFUSED)
 
 
 @njit(cache=True, nogil=True)
