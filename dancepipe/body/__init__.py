@@ -1,0 +1,1 @@
+"""A body in three dimensions: its mesh, posed by landmarks, fitted to a photo."""

@@ -1,0 +1,148 @@
+"""Girth and clothes: moves along the normals that bring the mesh's outline to the photo's mask."""
+
+import numpy as np
+import scipy.sparse as sparse
+from scipy.sparse.linalg import spsolve
+
+from dancepipe.body.mesh import PARTS, BodyMesh, Part
+from dancepipe.body.posing import BonePose
+from dancepipe.body.raster import draw_mesh, screen_normals, skin
+
+# How far clothes stand off, at most; torso lengths. More lets wrong landmarks inflate legs.
+_MOST_OUT = {
+    Part.HEAD: 0.28, Part.TORSO: 0.22, Part.NECK: 0.08,
+    Part.UPPER_ARM_RIGHT: 0.10, Part.UPPER_ARM_LEFT: 0.10,
+    Part.FOREARM_RIGHT: 0.08, Part.FOREARM_LEFT: 0.08, Part.HAND_RIGHT: 0.08, Part.HAND_LEFT: 0.08,
+    Part.THIGH_RIGHT: 0.16, Part.THIGH_LEFT: 0.16, Part.SHIN_RIGHT: 0.12, Part.SHIN_LEFT: 0.12,
+    Part.FOOT_RIGHT: 0.12, Part.FOOT_LEFT: 0.12, Part.SKIRT: 0.3, Part.HAIR: 0.28,
+}  # fmt: skip
+_MOST_OUT_OF_PART = np.array([_MOST_OUT[part] for part in PARTS])
+_MOST_IN = 0.10
+_STEP_PX = 0.5
+_DATA, _SMOOTH, _ACROSS_PARTS, _MIRROR, _STAY = 3.0, 1.0, 0.25, 0.02, 2e-3
+_STIFF = 0.3  # face and hands hardly change
+_SMALLEST_DM, _LARGEST_DM = -1.0, 2.2
+_ROUNDS = 2
+
+
+class OutlineFitter:
+    """Fits one mesh to many photos; what depends on the mesh alone is kept."""
+
+    def __init__(self, mesh: BodyMesh, is_face: np.ndarray):
+        """is_face: bool (V,)."""
+        self._mesh = mesh
+        self._normals = rest_normals(mesh)
+        hands = [PARTS.index(Part.HAND_RIGHT), PARTS.index(Part.HAND_LEFT)]
+        self._stiff = np.isin(mesh.part, hands) | is_face
+        count = len(mesh.points_dm)
+        edges = sparse.coo_matrix(neighbours(mesh))
+        same = mesh.part[edges.row] == mesh.part[edges.col]
+        weight = np.where(same, 1.0, _ACROSS_PARTS)
+        graph = sparse.coo_matrix((weight, (edges.row, edges.col)), (count, count)).tocsr()
+        laplacian = sparse.diags(np.asarray(graph.sum(1)).ravel()) - graph
+        mirror = sparse.coo_matrix(
+            (np.ones(count), (np.arange(count), mesh.mirror)), (count, count)
+        ).tocsr()
+        symmetric = sparse.eye(count) - (mirror + mirror.T) * 0.5
+        self._fixed = laplacian * _SMOOTH + symmetric * _MIRROR
+
+    def fit(
+        self, pose: BonePose, mask: np.ndarray, triangles: np.ndarray, triangle_part: np.ndarray
+    ) -> np.ndarray:
+        """float32 (V, 3): the mesh at rest (dm) with the girth that the mask shows.
+
+        mask: uint8 (H, W). triangles (T, 3) and triangle_part (T,): the layers that are worn.
+        """
+        offsets = np.zeros(len(self._mesh.points_dm))
+        rest = self._mesh.points_dm
+        for _ in range(_ROUNDS):
+            offsets = self._round(rest, pose, mask, triangles, triangle_part, offsets)
+            moved = self._mesh.points_dm + self._normals * offsets[:, None]
+            rest = np.ascontiguousarray(moved, np.float32)
+        return rest
+
+    def _round(self, rest, pose, mask, triangles, triangle_part, before) -> np.ndarray:
+        mesh, torso = self._mesh, pose.torso_px
+        points, normals = np.empty_like(rest), np.empty_like(rest)
+        skin(rest, mesh.skin_bone, mesh.skin_weight, pose.A, pose.b, points)
+        screen_normals(points, triangles, normals)
+        _, winner, _ = draw_mesh(points, triangles, mask.shape)
+        is_mesh = winner >= 0
+        part = np.where(is_mesh, triangle_part[np.maximum(winner, 0)], -1)
+        is_person = mask > 127
+        across = np.linalg.norm(normals[:, :2], axis=1)
+        rim = np.flatnonzero((np.abs(normals[:, 2]) < 0.35) & (across > 0.5))
+        start = points[rim, :2]
+        outward = normals[rim, :2] / across[rim, None]
+        at_rim = (
+            ~_read(is_mesh, start + outward * 1.8)
+            & _read(is_mesh, start - outward * 1.5)
+            & (_read(part, start - outward * 1.5) == mesh.part[rim])
+        )
+        rim, start, outward = rim[at_rim], start[at_rim], outward[at_rim]
+        steps = np.arange(-_MOST_IN * torso, 0.3 * torso, _STEP_PX)
+        places = start[:, None] + outward[:, None] * steps[None, :, None]
+        way = _ways(
+            _read(is_person, places), _read(is_mesh, places), steps,
+            _MOST_OUT_OF_PART[mesh.part[rim]] * torso,
+        )  # fmt: skip
+        known = ~np.isnan(way)
+        rim, way = rim[known], way[known]
+        count = len(rest)
+        data, target = np.zeros(count), np.zeros(count)
+        data[rim] = _DATA
+        move_dm = way / pose.scale_px_per_dm / np.maximum(across[rim], 0.6)
+        target[rim] = before[rim] + move_dm
+        pull = np.where(self._stiff, data * 0.05, data)
+        system = sparse.diags(pull + _STAY + _STIFF * self._stiff) + self._fixed
+        solved = spsolve(system.tocsc(), data * np.where(self._stiff, 0.05, 1) * target)
+        return np.clip(solved, _SMALLEST_DM, _LARGEST_DM)
+
+
+def _ways(is_person, is_mesh, steps, most_out) -> np.ndarray:
+    """px from the mesh's outline to the mask's along each ray (R, S); NaN: not to be told."""
+    here = int(np.argmin(np.abs(steps)))
+    rays = np.arange(len(is_person))
+    # Outwards from a place inside: the first step that is outside.
+    outside = ~is_person
+    outside[:, :here] = False
+    leaves = outside.any(1)
+    last = np.where(leaves, outside.argmax(1), len(steps) - 1)
+    way = np.where(leaves, steps[last], np.nan)
+    too_far = leaves & (way > most_out)
+    way = np.where(too_far, most_out * 0.8, way)
+    between = np.arange(len(steps))[None] < last[:, None]
+    meets_another = (is_mesh & between & (np.arange(len(steps)) >= here + 4)).any(1)
+    way = np.where(meets_another & ~too_far, np.nan, way)
+    # Inwards from a place outside: the first step that is inside.
+    inner = is_person[:, : here + 1][:, ::-1]
+    enters = inner.any(1)
+    inward = np.where(enters, steps[here - inner.argmax(1)], np.nan)
+    return np.where(is_person[rays, here], way, inward)
+
+
+def _read(values: np.ndarray, places_xy: np.ndarray) -> np.ndarray:
+    height, width = values.shape
+    x = np.clip(np.round(places_xy[..., 0]).astype(int), 0, width - 1)
+    y = np.clip(np.round(places_xy[..., 1]).astype(int), 0, height - 1)
+    return values[y, x]
+
+
+def rest_normals(mesh: BodyMesh) -> np.ndarray:
+    """float32 (V, 3): unit normals at rest, outward."""
+    flipped = np.ascontiguousarray(mesh.points_dm * np.float32([1, -1, 1]))
+    normals = np.empty_like(flipped)
+    screen_normals(flipped, mesh.triangles, normals)
+    return normals * np.float32([1, -1, 1])
+
+
+def neighbours(mesh: BodyMesh) -> sparse.csr_matrix:
+    """(V, V) of 0 and 1: which vertices share an edge."""
+    t = mesh.triangles
+    first = np.concatenate([t[:, 0], t[:, 1], t[:, 2]])
+    second = np.concatenate([t[:, 1], t[:, 2], t[:, 0]])
+    rows, columns = np.concatenate([first, second]), np.concatenate([second, first])
+    count = len(mesh.points_dm)
+    graph = sparse.coo_matrix((np.ones(len(rows)), (rows, columns)), (count, count)).tocsr()
+    graph.data[:] = 1
+    return graph

@@ -1,0 +1,202 @@
+"""The colour of each pixel of a posed mesh: seen in the photo, else on the other side of the body,
+else carried over the surface."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+SEEN, MIRRORED, DIFFUSED = 1, 2, 3  # kinds of pixels; 0 is none
+_HEAD = 0  # its number among the parts
+
+
+@njit(cache=True, nogil=True)
+def _bilinear(picture, x, y, out):
+    height, width, channels = picture.shape
+    x = min(max(x, np.float32(0)), np.float32(width - 1.001))
+    y = min(max(y, np.float32(0)), np.float32(height - 1.001))
+    i, j = int(x), int(y)
+    u, v = x - i, y - j
+    for c in range(channels):
+        upper = picture[j, i, c] * (1 - u) + picture[j, i + 1, c] * u
+        lower = picture[j + 1, i, c] * (1 - u) + picture[j + 1, i + 1, c] * u
+        out[c] = upper * (1 - v) + lower * v
+
+
+@njit(cache=True, nogil=True)
+def _cubic(picture, x, y, out):
+    """Catmull-Rom."""
+    height, width, channels = picture.shape
+    x = min(max(x, np.float32(1)), np.float32(width - 2.001))
+    y = min(max(y, np.float32(1)), np.float32(height - 2.001))
+    i, j = int(x), int(y)
+    u, v = x - i, y - j
+    x0, x1 = -0.5 * u + u * u - 0.5 * u * u * u, 1 - 2.5 * u * u + 1.5 * u * u * u
+    x2, x3 = 0.5 * u + 2 * u * u - 1.5 * u * u * u, -0.5 * u * u + 0.5 * u * u * u
+    y0, y1 = -0.5 * v + v * v - 0.5 * v * v * v, 1 - 2.5 * v * v + 1.5 * v * v * v
+    y2, y3 = 0.5 * v + 2 * v * v - 1.5 * v * v * v, -0.5 * v * v + 0.5 * v * v * v
+    for c in range(channels):
+        total = np.float32(0)
+        for k in range(4):
+            w = y0 if k == 0 else (y1 if k == 1 else (y2 if k == 2 else y3))
+            row = j - 1 + k
+            total += w * (
+                x0 * picture[row, i - 1, c]
+                + x1 * picture[row, i, c]
+                + x2 * picture[row, i + 1, c]
+                + x3 * picture[row, i + 2, c]
+            )
+        out[c] = min(max(total, np.float32(0)), np.float32(255))
+
+
+@njit(cache=True, nogil=True)
+def _ramp(low, high, x):
+    t = min(max((x - low) / (high - low), np.float32(0)), np.float32(1))
+    return t * t * (3 - 2 * t)
+
+
+@njit(cache=True, nogil=True)
+def _visible(x, y, z, own, photo_part, photo_depth, trust, tolerance):
+    """Share of the four pixels around (x, y) of the photo whose front surface is this one, or the
+    own part's."""
+    height, width = photo_depth.shape
+    i, j = int(math.floor(x)), int(math.floor(y))
+    u, v = x - i, y - j
+    share = np.float32(0)
+    for dy in range(2):
+        for dx in range(2):
+            row, column = j + dy, i + dx
+            if row < 0 or column < 0 or row >= height or column >= width:
+                continue
+            w = (u if dx else 1 - u) * (v if dy else 1 - v)
+            part = photo_part[row, column]
+            depth = photo_depth[row, column]
+            if part == own or (part >= 0 and depth - z < tolerance and z - depth < 3 * tolerance):
+                share += w * trust[row, column]
+            elif part < 0:  # just outside the outline: the colour carried on is right
+                share += w * np.float32(0.5)
+    return min(share, np.float32(1))
+
+
+@njit(cache=True, nogil=True)
+def _over(colour, sharp, deep, x, y, normal, facing, share, read, softer):
+    """Lay the photo's colour at (x, y) over `colour`. Where the surface was turned away much more
+    in the photo than it is now, its colour would be a streak of the outline: the deep one."""
+    _cubic(sharp, x, y, read)
+    fade = _ramp(np.float32(0.65), np.float32(0.3), abs(normal) / facing)
+    if fade > 0:
+        _bilinear(deep, x, y, softer)
+        for c in range(3):
+            read[c] += (softer[c] - read[c]) * fade
+    for c in range(3):
+        colour[c] += (read[c] - colour[c]) * share
+
+
+@njit(cache=True, nogil=True)
+def shade(
+    winner, weights, depth, samples, triangles, triangle_part, mirror, part_mirror,
+    photo_points, photo_normal, facing, vertex_colour,
+    sharp, deep, mask, photo_part, photo_depth, trust, tolerance, together,
+    colour, alpha, source, kind,
+):  # fmt: skip
+    """Fill colour (H, W, 3) float32, alpha (H, W), source (H, W, 2): the place in the photo, and
+    kind (H, W).
+
+    winner, weights, depth: of rasterise_mesh, `samples` a side of a pixel. photo_points (V, 3):
+    the mesh in the photo; photo_normal, facing (V,): z of the normals there and here. photo_part,
+    photo_depth, trust (h, w): what the photo shows where. tolerance, together: px of depth that
+    make one surface, in the photo and here.
+    """
+    height, width = alpha.shape
+    read, softer = np.zeros(3, np.float32), np.zeros(3, np.float32)
+    own_mask, made = np.zeros(1, np.float32), np.zeros(3, np.float32)
+    for y in range(height):
+        for x in range(width):
+            front, part, covered = np.float32(-1e9), -1, 0
+            for a in range(y * samples, y * samples + samples):
+                for b in range(x * samples, x * samples + samples):
+                    if winner[a, b] >= 0:
+                        covered += 1
+                        if depth[a, b] > front:
+                            front = depth[a, b]
+                            part = triangle_part[winner[a, b]]
+            if covered == 0:
+                continue
+            # The mean surface point of the samples that are one surface with the front one.
+            count = 0
+            sx, sy, sz = np.float32(0), np.float32(0), np.float32(0)
+            mx, my, mz = np.float32(0), np.float32(0), np.float32(0)
+            normal, mirrored, here = np.float32(0), np.float32(0), np.float32(0)
+            made[:] = 0
+            for a in range(y * samples, y * samples + samples):
+                for b in range(x * samples, x * samples + samples):
+                    t = winner[a, b]
+                    if t < 0 or triangle_part[t] != part or depth[a, b] < front - together:
+                        continue
+                    count += 1
+                    for corner in range(3):
+                        if corner == 0:
+                            w = 1 - weights[a, b, 0] - weights[a, b, 1]
+                        else:
+                            w = weights[a, b, corner - 1]
+                        i = triangles[t, corner]
+                        sx += w * photo_points[i, 0]
+                        sy += w * photo_points[i, 1]
+                        sz += w * photo_points[i, 2]
+                        normal += w * photo_normal[i]
+                        here += w * facing[i]
+                        for c in range(3):
+                            made[c] += w * vertex_colour[i, c]
+                        m = mirror[i]
+                        mx += w * photo_points[m, 0]
+                        my += w * photo_points[m, 1]
+                        mz += w * photo_points[m, 2]
+                        mirrored += w * photo_normal[m]
+            q = np.float32(1) / count
+            sx, sy, sz, normal = sx * q, sy * q, sz * q, normal * q
+            mx, my, mz, mirrored = mx * q, my * q, mz * q, mirrored * q
+            here = max(here * q, np.float32(0.15))
+            for c in range(3):
+                made[c] *= q
+            share = _visible(sx, sy, sz, part, photo_part, photo_depth, trust, tolerance)
+            other = np.float32(0)
+            if part == _HEAD:  # a face is not read off its edge
+                share *= _ramp(np.float32(0.02), np.float32(0.3), normal)
+            if share < 1:
+                other = _visible(
+                    mx, my, mz, part_mirror[part], photo_part, photo_depth, trust, tolerance
+                )
+                if part == _HEAD:
+                    other *= _ramp(np.float32(0.02), np.float32(0.3), mirrored)
+                if other > 0:
+                    _over(made, sharp, deep, mx, my, mirrored, here, other, read, softer)
+            if share > 0:
+                _over(made, sharp, deep, sx, sy, normal, here, share, read, softer)
+            for c in range(3):
+                colour[y, x, c] = made[c]
+            opaque = np.float32(covered) / (samples * samples)
+            if share > 0.5 and normal > 0.1 and 0 <= sx < width and 0 <= sy < height:
+                _bilinear(mask, sx, sy, own_mask)
+                # The photo's own outline carves, but at the outline alone: elsewhere it would
+                # punch holes into what lies behind.
+                if own_mask[0] < 250 and _is_rim(winner, samples, x, y):
+                    opaque *= own_mask[0] / 255
+            alpha[y, x] = opaque
+            source[y, x, 0], source[y, x, 1] = sx, sy
+            # A back takes its part's front through the body: no more known than what flows there.
+            is_seen = share > 0.5 and normal > 0
+            kind[y, x] = SEEN if is_seen else (MIRRORED if other > 0.5 else DIFFUSED)
+
+
+@njit(cache=True, nogil=True)
+def _is_rim(winner, samples, x, y):
+    """Whether there is nothing within 2 to 3 px, in one of eight directions."""
+    height, width = winner.shape
+    for direction in range(8):
+        reach = 3 if direction < 4 else 2
+        dx = 1 if direction in (0, 4, 5) else (-1 if direction in (1, 6, 7) else 0)
+        dy = 1 if direction in (2, 4, 6) else (-1 if direction in (3, 5, 7) else 0)
+        a, b = (y + dy * reach) * samples, (x + dx * reach) * samples
+        if a < 0 or b < 0 or a >= height or b >= width or winner[a, b] < 0:
+            return True
+    return False
