@@ -19,6 +19,7 @@ ROOMS = [
     ("person",),
     ("nn",),
     ("losses",),
+    ("body",),
     ("priors",),
     ("data",),
     ("synthetic",),
