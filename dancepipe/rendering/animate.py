@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dancepipe.config import options_with
 from dancepipe.progress import Progress
 from dancepipe.rendering.options import AnimateOptions
 from dancepipe.rendering.session import Session
@@ -34,5 +35,6 @@ def animate(
     Raises BadImageError, BadVideoError, NoPersonError, WeightsError, ConfigError, OutputError,
     BusyError (another process makes `out`), MissingExtraError. For several clips, see Session.
     """
-    with Session(weights, options, **keywords) as session:
+    options = options_with(AnimateOptions, options, keywords, "animate")
+    with Session(weights, options) as session:
         return session.animate(ref, driver, out, progress=progress)
