@@ -1,12 +1,14 @@
-"""Options: frozen dataclasses beside the functions that use them, filled from YAML files and
-command-line flags.
+"""Options: frozen dataclasses beside the functions that use them, filled from YAML files,
+command-line flags and keyword arguments.
 
 An unknown key, a wrong type or a value out of range stops the run and says what would fit.
 """
 
 import dataclasses
 import difflib
+import logging
 import math
+import os
 import types
 import typing
 from collections.abc import Mapping
@@ -14,6 +16,12 @@ from pathlib import Path
 
 from dancepipe.errors import ConfigError
 from dancepipe.files.plain_text import shortened
+
+log = logging.getLogger(__name__)
+
+_PACKAGE = Path(__file__).resolve().parent
+# In an installed package they lie inside of it (setup.py); a checkout has them beside it.
+_SHIPPED_CONFIGS = (_PACKAGE / "configs", _PACKAGE.parent / "configs")
 
 
 def option(
@@ -59,6 +67,27 @@ def options_from(cls, values: Mapping, where: str):
     return cls(**filled)
 
 
+def options_with(cls, options, keywords: Mapping, where: str):
+    """The options of a library call: an instance of `cls` (None: the defaults), with the keywords
+    laid on it. Paths are as good as texts, records as good as blocks. Raises ConfigError."""
+    options = cls() if options is None else options
+    if not isinstance(options, cls):
+        raise ConfigError(
+            f"{where} needs options of the kind {cls.__name__}, got {type(options).__name__}"
+        )
+    if not keywords:
+        return options
+    return options_from(cls, merged(as_plain(options), _plain(keywords)), where)
+
+
+def _plain(value):
+    if isinstance(value, Mapping):
+        return {key: _plain(inside) for key, inside in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
 def _checked(field: dataclasses.Field, hint, value, where: str):
     kind, may_be_none = option_type(hint)
     if dataclasses.is_dataclass(kind):
@@ -94,6 +123,37 @@ def _checked(field: dataclasses.Field, hint, value, where: str):
     if kind is int and abs(value) >= 2**63:
         raise ConfigError(f"{where} needs a number of at most 64 bits, got {shortened(value)}")
     return value
+
+
+def find_config(wanted: Path | str) -> Path:
+    """A YAML file, or the name of a shipped configuration ("live", "ablation/full") -> the file.
+
+    A file wins over a name, and NAME.yaml of the working directory over what is shipped. Raises
+    ConfigError.
+    """
+    name, shipped = Path(wanted).as_posix(), _shipped_configs()
+    for here in (Path(wanted), Path(f"{name}.yaml")):
+        if here.is_file():
+            if name in shipped:
+                log.info(f"configuration: {here} of this folder, not the one of dancepipe")
+            return here
+    name = name.removeprefix("configs/").removesuffix(".yaml")
+    if name in shipped:
+        log.info(f"configuration: {name}, which comes with dancepipe ({shipped[name]})")
+        return shipped[name]
+    raise ConfigError(
+        f"no configuration file at {wanted}; give an existing YAML file, or one of "
+        f"{', '.join(shipped) or 'those that come with dancepipe, but this one has none'}"
+    )
+
+
+def _shipped_configs() -> dict[str, Path]:
+    """Name -> file."""
+    for folder in _SHIPPED_CONFIGS:
+        files = sorted(folder.rglob("*.yaml"))
+        if files:
+            return {path.relative_to(folder).with_suffix("").as_posix(): path for path in files}
+    return {}
 
 
 def read_yaml(path: Path) -> dict:

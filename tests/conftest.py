@@ -1,7 +1,9 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hearing import hearing
 from PIL import Image
 
 OPEN_PICTURE = Image.open
@@ -12,6 +14,14 @@ def own_picture_reader():
     """Importing ultralytics, as tests of its extra do, replaces Pillow's Image.open for the
     whole process."""
     Image.open = OPEN_PICTURE
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """What the library logs during the test, message by message."""
+    messages: list[str] = []
+    with hearing(messages.append):
+        yield messages
 
 
 @pytest.fixture(scope="session")

@@ -24,8 +24,9 @@ from dancepipe.errors import (
     WeightsError,
 )
 from dancepipe.media.read import VideoReader
-from dancepipe.rendering.animate import SYNTHETIC_TAG, animate
+from dancepipe.rendering.animate import animate
 from dancepipe.rendering.options import AnimateOptions
+from dancepipe.rendering.result import SYNTHETIC_TAG
 
 REFERENCE = SAMPLES / "reference.png"
 CPU = AnimateOptions(device="cpu")
@@ -145,13 +146,12 @@ def test_backgrounds(tmp_path, weights):
     )  # the light wall of the photo
 
 
-def test_stage_1_weights_and_a_smaller_result(tmp_path):
+def test_stage_1_weights_and_a_smaller_result(tmp_path, said):
     write_untrained_weights(tmp_path / "stage1.safetensors", stage=1)
     write_dance(tmp_path / "driver.mp4", frames=6)
-    said = []
     animate(
         REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", tmp_path / "stage1.safetensors",
-        AnimateOptions(device="cpu", max_side_px=160), say=said.append,
+        AnimateOptions(device="cpu", max_side_px=160),
     )  # fmt: skip
     assert pictures(tmp_path / "out.mp4").shape == (6, 160, 112, 3)
     assert any("stage 1 only" in line for line in said)
@@ -220,12 +220,9 @@ def test_weights_that_are_absent_damaged_or_no_weights(tmp_path, weights):
             animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", path, CPU)
 
 
-def test_without_weights_the_shipped_ones_are_used_and_named(tmp_path):
+def test_without_weights_the_shipped_ones_are_used_and_named(tmp_path, said):
     write_dance(tmp_path / "driver.mp4", frames=4)
-    said = []
-    summary = animate(
-        REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", None, CPU, say=said.append
-    )
+    summary = animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", None, CPU)
     assert summary.frames_out == 4 and any(
         "weights: live-256, which come with dancepipe" in line for line in said
     )
@@ -311,8 +308,10 @@ def start(tmp_path, weights, frames: int) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_leaves_nothing_half_written_and_an_older_result_alone(tmp_path, weights, stop):
+@pytest.mark.parametrize("stop, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_leaves_nothing_half_written_and_an_older_result_alone(
+    tmp_path, weights, stop, code
+):
     (tmp_path / "out.mp4").write_bytes(b"an older result")
     process = start(tmp_path, weights, 110)
     deadline = time.monotonic() + 90
@@ -323,7 +322,7 @@ def test_ctrl_c_leaves_nothing_half_written_and_an_older_result_alone(tmp_path, 
     assert process.poll() is None
     process.send_signal(stop)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130 and "interrupted" in said
+    assert process.returncode == code and "interrupted" in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["driver.mp4", "out.mp4"]
     assert (tmp_path / "out.mp4").read_bytes() == b"an older result"
 

@@ -48,8 +48,14 @@ def test_in_its_own_pose_the_picture_is_what_it_was(painted):
     off = np.abs(drawn.on_grey().astype(float) - image)[inside].max(1)
     assert np.quantile(off, 0.85) < 6  # rims of parts take the colours beside
     assert (drawn.alpha > 0.5).sum() == pytest.approx((mask > 0).sum(), rel=0.06)
-    assert np.median(np.abs(drawn.source - np.mgrid[: SIZE_HW[0], : SIZE_HW[1]][::-1].transpose(
-        1, 2, 0))[inside]) < 0.5
+    assert (
+        np.median(
+            np.abs(drawn.source - np.mgrid[: SIZE_HW[0], : SIZE_HW[1]][::-1].transpose(1, 2, 0))[
+                inside
+            ]
+        )
+        < 0.5
+    )
     assert reference.hem_dm is None
 
 

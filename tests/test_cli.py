@@ -1,13 +1,20 @@
-"""The command line: exit codes, one-line errors, and doctor's report."""
+"""The command line: flags and places, exit codes, one-line errors, configurations, and doctor's
+report."""
 
+import json
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from people import write_untrained_weights
+from people import SAMPLES, write_dance, write_untrained_weights
 
 from dancepipe.cli import main
+from dancepipe.config import find_config
 from dancepipe.doctor import doctor
+from dancepipe.errors import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -55,14 +62,119 @@ from dancepipe.doctor import doctor
 )
 def test_user_errors_are_one_line_and_code_2(line, message, tmp_path, capsys):
     assert main([part.format(tmp=tmp_path) for part in line]) == 2
-    said = capsys.readouterr().err.strip()
-    assert said.startswith("dancepipe: ") and message in said and "\n" not in said
+    shown = capsys.readouterr()
+    (error,) = [line for line in shown.err.splitlines() if line.startswith("dancepipe: ")]
+    assert message in error and shown.err.endswith(error + "\n") and not shown.out
 
 
-def test_abbreviated_flags_are_not_guessed():
-    with pytest.raises(SystemExit) as stop:
-        main(["train", "--dat", "d", "--out", "o"])
-    assert stop.value.code == 2
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        (["animate", "--bacground", "black"], "unknown option --bacground; did you mean --back"),
+        (["train", "--dat", "d", "--out", "o"], "unknown option --dat; did you mean --data?"),
+        (["evaluate", "--metric=ssim"], "unknown option --metric; did you mean --metrics?"),
+        (["dancers", "-x"], "unknown option -x; "),
+        (["doctor", "--wieghts", "w"], "unknown option --wieghts; did you mean --weights?"),
+        (["animte", "--out", "o"], "unknown command animte; did you mean animate?"),
+        (["--verison"], "unknown option --verison; did you mean --version?"),
+        (["models", "all"], "all is one argument too many"),
+    ],
+)
+def test_what_nobody_knows_is_named_with_the_nearest_that_is_known(line, words, capsys):
+    assert main(line) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"dancepipe: {words}") and error.count("\n") == 1
+
+
+def test_a_value_that_looks_like_a_flag_is_a_value(capsys):
+    assert main(["dancers", "-o", "x", "--seed", "-1"]) == 2
+    assert "option 'seed' must be at least 0, got -1" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """A folder with me.png, dance.mp4 and untrained weights.safetensors."""
+    folder = tmp_path_factory.mktemp("clip")
+    shutil.copy(SAMPLES / "reference.png", folder / "me.png")
+    write_dance(folder / "dance.mp4", frames=4)
+    write_untrained_weights(folder / "weights.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ["me.png", "dance.mp4", "-o", "out.mp4"],
+        ["me.png", "-o", "out.mp4", "dance.mp4"],
+        ["-o", "out.mp4", "--ref", "me.png", "dance.mp4"],
+        ["--driver", "dance.mp4", "--out", "out.mp4", "me.png"],
+    ],
+)
+def test_photo_and_video_by_place_or_by_flag(places, clip, capsys, monkeypatch):
+    monkeypatch.chdir(clip)
+    line = ["animate", *places, "-w", "weights.safetensors", "-d", "cpu", "--overwrite", "--json"]
+    assert main(line) == 0
+    shown = capsys.readouterr()
+    summary = json.loads(shown.out)
+    assert (summary["frames_out"], summary["out"]) == (4, "out.mp4")
+    assert "device: cpu" in shown.err, "what is no result goes to stderr"
+
+
+def test_quiet_leaves_the_result_alone(clip, capsys, monkeypatch):
+    monkeypatch.chdir(clip)
+    line = ["animate", "me.png", "dance.mp4", "-o", "out.mp4", "-w", "weights.safetensors"]
+    assert main([*line, "--overwrite", "-q", "-d", "cpu"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("out.mp4: 4 frames of 4") and shown.err == ""
+
+
+@pytest.mark.parametrize(
+    "places, message",
+    [
+        ([], "animate lacks --ref, a photo; for example: dancepipe animate me.jpg dance.mp4"),
+        (["me.png"], "animate lacks --driver, a video"),
+        (["a.png", "b.mp4", "c.mp4"], "c.mp4 is one more; name each once"),
+        (["--ref", "a.png", "b.mp4", "c.mp4"], "c.mp4 is one more"),
+    ],
+)
+def test_a_photo_or_video_too_few_or_too_many(places, message, capsys):
+    assert main(["animate", "-o", "x.mp4", *places]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_threads_are_what_was_asked_for(monkeypatch, capsys):
+    import torch
+
+    before = torch.get_num_threads()
+    for name in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM", "NUMBA_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    try:
+        assert main(["weights", "--threads", "3"]) == 0
+        assert torch.get_num_threads() == 3 and os.environ["OMP_NUM_THREADS"] == "3"
+    finally:
+        torch.set_num_threads(before)
+    assert main(["weights", "--threads", "0"]) == 2
+    assert "--threads needs a number of at least 1, got 0" in capsys.readouterr().err
+
+
+def test_a_shipped_configuration_is_found_from_anywhere(tmp_path, monkeypatch, said):
+    monkeypatch.chdir(tmp_path)
+    root = Path(__file__).parent.parent
+    for name in ("live", "live.yaml", "configs/live.yaml", "ablation/full"):
+        found = find_config(name)
+        assert found.is_relative_to(root) and found.is_file()
+    assert "live, which comes with dancepipe" in said[0]
+    with pytest.raises(ConfigError, match="no configuration file at liv; .* base, .*live"):
+        find_config("liv")
+
+
+def test_a_configuration_of_the_folder_wins_over_a_shipped_one(tmp_path, monkeypatch, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "live.yaml").write_text("batch: 3\n")
+    assert find_config("live") == find_config("live.yaml") == Path("live.yaml")
+    assert said[0] == "configuration: live.yaml of this folder, not the one of dancepipe"
+    (tmp_path / "live").mkdir()
+    assert find_config("live") == Path("live.yaml"), "a folder is no configuration"
 
 
 def test_a_shard_without_work_is_no_failure(tmp_path, capsys):
@@ -94,8 +206,11 @@ def test_an_unknown_yaml_key_stops_and_suggests(tmp_path, capsys):
 
 
 def test_all_sources_failing_is_a_failure(tmp_path, capsys):
-    assert main(["build-dataset", str(tmp_path / "none.mp4"), "--out", str(tmp_path / "data")]) == 2
+    line = ["build-dataset", str(tmp_path / "none.mp4"), "--out", str(tmp_path / "data")]
+    assert main(line) == 2
     assert "1 of 1 sources failed, see" in capsys.readouterr().out
+    assert main([*line, "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["failures"] == 1
 
 
 def test_wrong_usage_and_version():

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from dancepipe.building.options import BuildDatasetOptions
-from dancepipe.cli import _parser, parsed_options
+from dancepipe.cli import parsed_options
+from dancepipe.cli.command_line import parsed_arguments
 from dancepipe.config import merged, option, options_from, read_yaml
 from dancepipe.errors import ConfigError
 from dancepipe.rendering.options import AnimateOptions
@@ -188,13 +189,13 @@ def test_flags_win_over_the_file(tmp_path):
         "0.5",
         "--no-mirror",
     ]
-    options = parsed_options(_parser().parse_args(line))
+    options = parsed_options(parsed_arguments(line))
     assert (options.batch, options.seed, options.mirror) == (2, 7, False)
     assert (options.weights.flow_image, options.weights.matte) == (1.0, 0.5)
 
 
 def test_wrong_flag_values_are_named():
-    parsed = _parser().parse_args(["build-dataset", "x.mp4", "--out", "o", "--fps", "often"])
+    parsed = parsed_arguments(["build-dataset", "x.mp4", "--out", "o", "--fps", "often"])
     with pytest.raises(ConfigError, match="--fps needs a number, got 'often'"):
         parsed_options(parsed)
 

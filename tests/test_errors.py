@@ -17,7 +17,7 @@ ERRORS = [
     BadVideoError("a.mp4", "no frames"),
     BadImageError("a.jpg", "no picture"),
     FetchError("https://x", "gone"),
-    MissingExtraError("numba", "dancers", "rendering dancers"),
+    MissingExtraError("lpips", "metrics", "LPIPS"),
     MissingExtraError("ai-edge-litert", None, "finding people"),
 ]
 
@@ -29,9 +29,7 @@ def test_an_error_survives_pickling(error):
 
 
 def test_a_missing_package_is_named_as_pip_takes_it():
-    assert "pip install 'dancepipe[dancers]'" in str(
-        MissingExtraError("numba", "dancers", "rendering dancers")
-    )
+    assert "pip install 'dancepipe[metrics]'" in str(MissingExtraError("lpips", "metrics", "LPIPS"))
     assert "pip install 'ai-edge-litert'" in str(
         MissingExtraError("ai-edge-litert", None, "finding people")
     )

@@ -12,7 +12,7 @@ ROOMS = [
     ("__init__", "address"),
     ("errors", "skeletons", "geometry"),
     ("records",),
-    ("device", "files"),
+    ("device", "files", "progress"),
     ("config",),
     ("media",),
     ("pose",),
@@ -25,7 +25,7 @@ ROOMS = [
     ("synthetic",),
     ("systems",),
     ("building", "training", "rendering", "evaluation", "study", "filming"),
-    ("doctor",),
+    ("doctor", "library"),
     ("cli",),
     ("__main__",),
 ]
@@ -63,6 +63,8 @@ def test_rooms_import_only_from_rooms_above():
     wrong = []
     for path in PACKAGE.rglob("*.py"):
         own = room_of(path)
+        if own == "__init__":
+            continue  # the door to all of them, each opened when it is asked for
         for other in imported_rooms(path) - {own}:
             if FLOOR[other] > FLOOR[own] or (
                 FLOOR[other] == FLOOR[own] and own not in ("errors", "geometry", "records")

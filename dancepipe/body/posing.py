@@ -14,8 +14,20 @@ from numba import njit
 
 from dancepipe.body.mesh import BodyMesh
 from dancepipe.body.turns import (
-    about, angle_about, angle_between, between, cross, dot, frame, length, nearest_turn, product,
-    ramp, smallest, turned, unit,
+    about,
+    angle_about,
+    angle_between,
+    between,
+    cross,
+    dot,
+    frame,
+    length,
+    nearest_turn,
+    product,
+    ramp,
+    smallest,
+    turned,
+    unit,
 )  # fmt: skip
 
 # The pose network's z is about 3.7 times too large: least squares of l^2 = L^2 - (k z)^2 over bones

@@ -20,7 +20,9 @@ class ColourFlow:
         self._mesh = mesh
         head = mesh.part == PARTS.index(Part.HEAD)
         regions = [is_scalp, head & ~is_scalp]
-        regions += [mesh.part == number for number in range(len(PARTS)) if PARTS[number] != Part.HEAD]
+        regions += [
+            mesh.part == number for number in range(len(PARTS)) if PARTS[number] != Part.HEAD
+        ]
         self._regions = []
         for region in regions:
             index = np.flatnonzero(region)

@@ -14,7 +14,6 @@ from dancepipe.data.store import ClipWriter, DatasetRow
 from dancepipe.files.lock import Lock, lock_folder
 from dancepipe.files.whole_file import WholeFile, make_folder
 from dancepipe.filming.options import RenderDancersOptions
-from dancepipe.synthetic.extra import require_extra
 
 _NO_PART_OF_THE_RECIPE = (
     "identities",
@@ -49,7 +48,6 @@ def render_dancers(
     """
     from dancepipe.synthetic.assets import load_assets
 
-    require_extra()
     started = time.monotonic()
     out = Path(out)
     folder = load_assets(options.assets).folder

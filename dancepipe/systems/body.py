@@ -39,7 +39,7 @@ class _Person:
 class BodySystem:
     """A System (system.py). It works on the CPU, whatever the device."""
 
-    info = SystemInfo("body", None)
+    info = SystemInfo("body", None, reads_hands=True)
 
     def encode(self, images: Tensor, masks: Tensor, poses: PoseBatch) -> list[_Person]:
         check_references(images, masks, poses)

@@ -25,6 +25,7 @@ class SystemInfo:
     preset: str | None = None  # None: nothing is learnt
     parts: str | None = None  # in words, which of its networks there are
     remark: str | None = None  # what a user should hear before the result
+    reads_hands: bool = False  # poses should come with hands, which cost time to find
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from dancepipe.data.pairs import PairSource
 from dancepipe.errors import ConfigError
-from dancepipe.synthetic.extra import require_extra
 from dancepipe.training.options import TrainOptions
 
 
@@ -25,7 +24,6 @@ def training_pairs(data: Path, options: TrainOptions, stage: int, size_hw: tuple
         )
     if not options.stream:
         return PairSource(data, "train", size_hw, seed=seed, with_flow=with_flow)
-    require_extra()
     from dancepipe.synthetic.stream import pairs_by_recipe
 
     return pairs_by_recipe(data, options.assets, seed, size_hw, options.batch, with_flow=with_flow)

@@ -1,0 +1,61 @@
+"""dancepipe animate."""
+
+from pathlib import Path
+
+from dancepipe.cli.options import add_json, add_options, parsed_options
+from dancepipe.cli.screen import show
+from dancepipe.errors import ConfigError
+from dancepipe.rendering.options import AnimateOptions
+
+NAME = "animate"
+HELP = "reference photo + driver video -> video"
+
+
+def add_flags(parser) -> None:
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="REF DRIVER",
+        help="photo and video, in this order, in place of --ref and --driver",
+    )
+    parser.add_argument("--ref", type=Path, help="photo of the person that shall dance")
+    parser.add_argument("--driver", type=Path, help="video of the dance")
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, help="video to write (.mp4, .mov, .mkv)"
+    )
+    parser.add_argument(
+        "-w",
+        "--weights",
+        type=Path,
+        help="weights.safetensors of a training run, or a name that `dancepipe weights` lists "
+        "(default: the first of those)",
+    )
+    add_json(parser)
+    add_options(parser, AnimateOptions)
+
+
+def run(parsed) -> None:
+    ref, driver = _named_once(parsed)
+    options = parsed_options(parsed)
+    from dancepipe.rendering.animate import animate
+
+    summary = animate(ref, driver, parsed.out, parsed.weights, options)
+    show(summary.text(), summary, as_json=parsed.json)
+
+
+def _named_once(parsed) -> tuple[Path, Path]:
+    """The photo and the video, each given by its flag or by its place."""
+    by_place = list(parsed.files)
+    ref = parsed.ref or (by_place.pop(0) if by_place else None)
+    driver = parsed.driver or (by_place.pop(0) if by_place else None)
+    if by_place:
+        raise ConfigError(
+            f"animate takes one photo and one video, and {by_place[0]} is one more; name each once"
+        )
+    if ref is None or driver is None:
+        lacks = "--ref, a photo" if ref is None else "--driver, a video"
+        raise ConfigError(
+            f"animate lacks {lacks}; for example: dancepipe animate me.jpg dance.mp4 -o out.mp4"
+        )
+    return ref, driver

@@ -1,0 +1,38 @@
+"""dancepipe build-dataset."""
+
+from pathlib import Path
+
+from dancepipe.building.options import BuildDatasetOptions
+from dancepipe.cli.options import add_json, add_options, parsed_options
+from dancepipe.cli.screen import show
+from dancepipe.library import build_dataset
+
+NAME = "build-dataset"
+HELP = "dance videos, or photos -> person-split, pose-labelled Parquet data set"
+
+
+def add_flags(parser) -> None:
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="URL, video file, folder of videos, folder of one person's photos, or a .txt of "
+        "those (one a line)",
+    )
+    parser.add_argument("-o", "--out", type=Path, required=True, help="folder of the data set")
+    add_json(parser)
+    add_options(parser, BuildDatasetOptions)
+
+
+def run(parsed) -> int:
+    summary = build_dataset(parsed.sources, parsed.out, parsed_options(parsed))
+    show(
+        f"{parsed.out}: {summary.clips_written} clips written ({summary.frames_written} "
+        f"pictures), {summary.clips_already_there} already there, "
+        f"{summary.failures} of {summary.sources} sources failed"
+        + (f", see {parsed.out}/failures*.jsonl" if summary.failures else "")
+        + f"; {summary.seconds:.0f} s",
+        summary,
+        as_json=parsed.json,
+    )
+    return 2 if summary.failures and summary.failures == summary.sources else 0

@@ -1,0 +1,284 @@
+"""Several clips, one after the other, by the same networks: what one clip loads, the next one
+finds ready."""
+
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from dancepipe.config import options_with
+from dancepipe.device import pick_device
+from dancepipe.errors import WeightsError
+from dancepipe.files.lock import lock_result
+from dancepipe.media.probe import probe_video
+from dancepipe.media.read import VideoReader
+from dancepipe.person.finder import PersonFinder, open_person_finder
+from dancepipe.pose.smooth import smoothing_radius
+from dancepipe.progress import Progress, counted, told
+from dancepipe.rendering.background import check_background, open_background
+from dancepipe.rendering.composite import paste, premultiplied
+from dancepipe.rendering.motion import (
+    SURVEY_FRAMES,
+    MotionPlan,
+    Survey,
+    Target,
+    find_people,
+    survey_driver,
+    targets,
+)
+from dancepipe.rendering.options import AnimateOptions
+from dancepipe.rendering.overlap import in_thread
+from dancepipe.rendering.reference import Reference, read_reference
+from dancepipe.rendering.render import Renderer
+from dancepipe.rendering.result import check_encoder, open_result, result_size
+from dancepipe.rendering.summary import AnimateSummary
+from dancepipe.systems.open import open_named
+from dancepipe.systems.shipped import DEFAULT, find_weights
+from dancepipe.systems.system import System
+
+log = logging.getLogger(__name__)
+
+_QUEUE_FRAMES = 8
+# Poses gain nothing from more; whole frames are decoded only where the result shows them.
+_ANALYSIS_SIDE_PX = 640
+# Of the canvas of systems that draw at any size: as sharp as most photos are.
+_ANY_SIDE_PX = 512
+
+
+class Session:
+    """Keeps networks, person finder and the encoded reference from one clip to the next.
+
+    >>> import dancepipe
+    >>> with dancepipe.Session(device="cpu", overwrite=True) as session:
+    ...     for name in ("first.mp4", "second.mp4"):
+    ...         summary = session.animate("me.jpg", "dance.mp4", name)
+
+    One clip at a time: a session is for one thread. Memory stays flat: of references the last one
+    is kept.
+    """
+
+    def __init__(
+        self,
+        weights: Path | str | None = None,
+        options: AnimateOptions | None = None,
+        **keywords,
+    ):
+        """weights: a file, the name of shipped weights, or None for the default ones; loaded by
+        the first clip. keywords: the fields of AnimateOptions (device, background, ...), laid on
+        `options`; they hold for every clip. Raises ConfigError."""
+        self._weights = weights
+        self._options = options_with(AnimateOptions, options, keywords, "Session")
+        self._devices: dict[str, str] = {}
+        self._system: tuple[tuple, System, int] | None = None
+        self._photo_finders: dict[tuple, PersonFinder] = {}
+        self._reference: tuple[tuple, Reference] | None = None
+        self._renderer: tuple[tuple, Renderer] | None = None
+        self._is_closed = False
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees the networks. Closing twice is allowed; animate afterwards raises ValueError."""
+        self._is_closed = True
+        while self._photo_finders:
+            self._photo_finders.popitem()[1].close()
+        self._system = self._reference = self._renderer = None
+
+    def animate(
+        self,
+        ref: Path | str,
+        driver: Path | str,
+        out: Path | str,
+        *,
+        progress: Progress | None = None,
+        **keywords,
+    ) -> AnimateSummary:
+        """One clip, as dancepipe.animate() makes it; raises what that raises. keywords: other
+        options for this clip alone."""
+        if self._is_closed:
+            raise ValueError("this session is closed")
+        options = options_with(AnimateOptions, self._options, keywords, "animate")
+        inputs = (ref, driver, self._weights)
+        with told(progress), lock_result(out, overwrite=options.overwrite, inputs=inputs):
+            return self._animate(Path(ref), Path(driver), Path(out), options)
+
+    def _animate(
+        self, ref: Path, driver: Path, out: Path, options: AnimateOptions
+    ) -> AnimateSummary:
+        started = time.monotonic()
+
+        # 1. What can be refused at once.
+        check_background(options.background)
+        check_encoder(options, out)
+        info = probe_video(driver)
+
+        # 2. What is kept: networks, finder, the encoded reference.
+        device = self._on_device(options.device)
+        system, size_px = self._opened(device, options.precision)
+        reference = self._read(ref, size_px, device, options)
+        renderer = self._encoded(system, reference)
+
+        # 3. A sparse look over the whole driver, and the plan that follows from it.
+        shows_driver = options.background == "driver"
+        decoded_side_px = None if shows_driver else _ANALYSIS_SIDE_PX
+        survey = self._survey(driver, decoded_side_px, device, options)
+        plan = MotionPlan(survey, reference, size_px, with_retargeting=options.retarget)
+        smooth_radius = smoothing_radius(info.frame_rate or 30) if options.smooth else 0
+        batch = options.batch or (8 if device.startswith("cuda") else 1)
+
+        # 4. The frames: decoding, pose, rendering and encoding overlap; memory stays flat.
+        size_wh = result_size(info.size_wh, options.max_side_px)
+        background = open_background(options.background, reference, size_wh)
+        mask = options.mask if shows_driver else None
+        held = 0
+        with (
+            VideoReader(driver, max_side_px=decoded_side_px) as video,
+            _open_finder("video", mask, device, options, hands=self._reads_hands) as finder,
+            open_result(options, out, size_wh, info) as result,
+            counted(total=info.declared_frames, desc="frames", unit="frame") as count,
+            # Closed from the last to the first, so that each thread is gone before what it reads
+            # from is closed.
+            closing(in_thread(video, _QUEUE_FRAMES, "decode")) as frames,
+            closing(in_thread(find_people(frames, finder), _QUEUE_FRAMES, "pose")) as people,
+            closing(
+                in_thread(
+                    _rendered(targets(people, plan, survey, smooth_radius), renderer, batch),
+                    _QUEUE_FRAMES,
+                    "render",
+                )
+            ) as rendered,
+        ):
+            for target, person in rendered:
+                picture = background(target)
+                scale = size_wh[0] / target.frame.image.shape[1]
+                box = tuple((edge + 0.5) * scale - 0.5 for edge in target.box_xyxy_px)
+                paste(picture, person, box)
+                result.write(picture, target.frame.time_seconds)
+                held += target.is_held
+                count.update()
+
+        return AnimateSummary(
+            out=out,
+            frames_in=video.frames_read,
+            frames_out=result.frames_written,
+            frames_held=held,
+            shortfall_seconds=float(video.shortfall_seconds),
+            corrupt_frames=video.corrupt_frames,
+            audio_codec=info.audio_codec,
+            people_seen=survey.people_seen,
+            seconds=time.monotonic() - started,
+        )
+
+    def _on_device(self, name: str) -> str:
+        if name not in self._devices:  # said once
+            self._devices[name] = pick_device(name, say=log.info)
+        return self._devices[name]
+
+    def _opened(self, device: str, precision: str) -> tuple[System, int]:
+        """The system, and the side in px of the squares that it draws."""
+        if self._system is None or self._system[0] != (device, precision):
+            if self._weights is None:
+                log.info(f"weights: {DEFAULT.name}, which come with dancepipe ({DEFAULT.about})")
+            weights = find_weights(self._weights)
+            system = open_named(weights, device, precision)
+            height_px, width_px = system.info.size_hw or (_ANY_SIDE_PX, _ANY_SIDE_PX)
+            if height_px != width_px:
+                raise WeightsError(
+                    f"{weights} is for pictures of {width_px} x {height_px}; animate needs weights "
+                    "for square ones"
+                )
+            if system.info.remark:
+                log.info(f"{weights}: {system.info.remark}")
+            self._system = (device, precision), system, width_px
+        return self._system[1], self._system[2]
+
+    def _read(self, ref: Path, size_px: int, device: str, options: AnimateOptions) -> Reference:
+        """The reference of the photo; read again only when the file or its finder is another."""
+        key = (_stamp(ref), _kind_of_finder(options.mask, device, options, self._reads_hands))
+        if self._reference is None or self._reference[0] != key:
+            finder = self._photo_finder(options.mask, device, options, self._reads_hands)
+            self._reference = key, read_reference(ref, finder, size_px, say=log.info)
+        return self._reference[1]
+
+    def _encoded(self, system: System, reference: Reference) -> Renderer:
+        key = (id(system), id(reference))  # both are kept, so no other has their ids
+        if self._renderer is None or self._renderer[0] != key:
+            self._renderer = key, Renderer(system, reference)
+        return self._renderer[1]
+
+    def _survey(
+        self, driver: Path, side_px: int | None, device: str, options: AnimateOptions
+    ) -> Survey:
+        if options.reader == "decord":
+            from dancepipe.media.read_decord import read_spread_frames
+        else:
+            from dancepipe.media.read import read_spread_frames
+        frames = read_spread_frames(driver, SURVEY_FRAMES, max_side_px=side_px)
+        survey = survey_driver(frames, self._photo_finder(None, device, options), driver)
+        if survey.people_seen > 1:
+            log.info(
+                f"{driver}: up to {survey.people_seen} people; the largest and most central one "
+                "is followed"
+            )
+        return survey
+
+    @property
+    def _reads_hands(self) -> bool:
+        return self._system is not None and self._system[1].info.reads_hands
+
+    def _photo_finder(
+        self, mask: str | None, device: str, options: AnimateOptions, hands: bool = False
+    ) -> PersonFinder:
+        """Takes every picture for itself, so that one does for all clips."""
+        kind = _kind_of_finder(mask, device, options, hands)
+        if kind not in self._photo_finders:
+            self._photo_finders[kind] = _open_finder("photo", mask, device, options, hands=hands)
+        return self._photo_finders[kind]
+
+
+def _rendered(
+    stream: Iterable[Target], renderer: Renderer, batch: int
+) -> Iterator[tuple[Target, np.ndarray]]:
+    """Each target with its premultiplied person (S, S, 4), rendered `batch` at a time, in order."""
+    iterator = iter(stream)
+    while group := list(islice(iterator, batch)):
+        pictures, mattes = renderer.render([target.body for target in group])
+        for target, picture, matte in zip(group, pictures, mattes, strict=True):
+            yield target, premultiplied(picture, matte)
+
+
+def _open_finder(
+    mode: str, mask: str | None, device: str, options: AnimateOptions, *, hands: bool
+) -> PersonFinder:
+    return open_person_finder(
+        options.pose,
+        mask,
+        mode=mode,
+        hands=hands and options.pose == "mediapipe",
+        yolo_weights=options.yolo_weights,
+        rembg_model=options.rembg_model,
+        device=device,
+        say=log.info,
+    )
+
+
+def _kind_of_finder(mask: str | None, device: str, options: AnimateOptions, hands: bool) -> tuple:
+    return mask, hands, device, options.pose, options.yolo_weights, options.rembg_model
+
+
+def _stamp(path: Path) -> tuple | None:
+    """What is another when the file is another."""
+    try:
+        found = os.stat(path)
+    except OSError:  # whoever opens it says so
+        return None
+    return os.path.realpath(path), found.st_mtime_ns, found.st_size

@@ -1,0 +1,38 @@
+"""What a run of animate reports."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class AnimateSummary:
+    """What a run did."""
+
+    out: Path
+    frames_in: int
+    frames_out: int
+    frames_held: int
+    shortfall_seconds: float
+    corrupt_frames: int
+    audio_codec: str | None
+    people_seen: int
+    seconds: float
+
+    def text(self) -> str:
+        """One line for the user."""
+        parts = [
+            f"{self.out}: {self.frames_out} frames of {self.frames_in}, "
+            f"{'audio kept' if self.audio_codec else 'no audio in the driver'}"
+        ]
+        if self.frames_held:
+            parts.append(f"{self.frames_held} frames without a person held the last pose")
+        if self.shortfall_seconds:
+            parts.append(
+                f"the driver is truncated: its last {self.shortfall_seconds:.2f} s are missing"
+            )
+        if self.corrupt_frames:
+            parts.append(f"{self.corrupt_frames} damaged frames in the driver")
+        return (
+            "; ".join(parts)
+            + f"; {self.seconds:.1f} s, {self.frames_out / self.seconds:.1f} frames a second"
+        )
