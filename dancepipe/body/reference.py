@@ -19,6 +19,7 @@ from dancepipe.records import GREY
 
 SAMPLES = 2  # a side of a pixel
 _SAME_IN_PHOTO, _SAME_HERE = 0.04, 0.05  # torso lengths of depth that make one surface
+_CARVED = 0.047  # torso lengths from the outline, where the photo's own outline carves
 _SKIRT_TOP_DM = 1.0
 # How much colours count while they flow over the surface.
 _SEEN, _OWN_PART, _FROM_MIRROR, _HAIR = 1.0, 0.2, 0.15, 3.0
@@ -141,6 +142,7 @@ class BodyDrawer:
             reference.depth, reference.trust,
             np.float32(_SAME_IN_PHOTO * reference.pose.torso_px),
             np.float32(_SAME_HERE * torso_px),
+            max(2, round(_CARVED * torso_px)),
             picture.colour, picture.alpha, picture.source, picture.kind,
         )  # fmt: skip
         return picture

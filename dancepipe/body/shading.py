@@ -96,7 +96,7 @@ def _over(colour, sharp, deep, x, y, normal, facing, share, read, softer):
 def shade(
     winner, weights, depth, samples, triangles, triangle_part, mirror, part_mirror,
     photo_points, photo_normal, facing, vertex_colour,
-    sharp, deep, mask, photo_part, photo_depth, trust, tolerance, together,
+    sharp, deep, mask, photo_part, photo_depth, trust, tolerance, together, reach,
     colour, alpha, source, kind,
 ):  # fmt: skip
     """Fill colour (H, W, 3) float32, alpha (H, W), source (H, W, 2): the place in the photo, and
@@ -105,7 +105,8 @@ def shade(
     winner, weights, depth: of rasterise_mesh, `samples` a side of a pixel. photo_points (V, 3):
     the mesh in the photo; photo_normal, facing (V,): z of the normals there and here. photo_part,
     photo_depth, trust (h, w): what the photo shows where. tolerance, together: px of depth that
-    make one surface, in the photo and here.
+    make one surface, in the photo and here. reach: px from the outline within which the photo's own
+    outline carves.
     """
     height, width = alpha.shape
     read, softer = np.zeros(3, np.float32), np.zeros(3, np.float32)
@@ -179,7 +180,7 @@ def shade(
                 _bilinear(mask, sx, sy, own_mask)
                 # The photo's own outline carves, but at the outline alone: elsewhere it would
                 # punch holes into what lies behind.
-                if own_mask[0] < 250 and _is_rim(winner, samples, x, y):
+                if own_mask[0] < 250 and _is_rim(winner, samples, x, y, reach):
                     opaque *= own_mask[0] / 255
             alpha[y, x] = opaque
             source[y, x, 0], source[y, x, 1] = sx, sy
@@ -189,14 +190,17 @@ def shade(
 
 
 @njit(cache=True, nogil=True)
-def _is_rim(winner, samples, x, y):
-    """Whether there is nothing within 2 to 3 px, in one of eight directions."""
+def _is_rim(winner, samples, x, y, reach):
+    """Whether there is nothing within `reach` px, in one of eight directions."""
     height, width = winner.shape
-    for direction in range(8):
-        reach = 3 if direction < 4 else 2
-        dx = 1 if direction in (0, 4, 5) else (-1 if direction in (1, 6, 7) else 0)
-        dy = 1 if direction in (2, 4, 6) else (-1 if direction in (3, 5, 7) else 0)
-        a, b = (y + dy * reach) * samples, (x + dx * reach) * samples
-        if a < 0 or b < 0 or a >= height or b >= width or winner[a, b] < 0:
-            return True
+    for ring in range(2):
+        straight = reach if ring == 0 else (reach + 1) // 2
+        slanting = (straight * 7 + 5) // 10
+        for direction in range(8):
+            way = straight if direction < 4 else slanting
+            dx = 1 if direction in (0, 4, 5) else (-1 if direction in (1, 6, 7) else 0)
+            dy = 1 if direction in (2, 4, 6) else (-1 if direction in (3, 5, 7) else 0)
+            a, b = (y + dy * way) * samples, (x + dx * way) * samples
+            if a < 0 or b < 0 or a >= height or b >= width or winner[a, b] < 0:
+                return True
     return False

@@ -1,4 +1,4 @@
-"""Which pixels of the photo show the part that the mesh says, beside the lines where parts overlap."""
+"""Which pixels of the photo show the part that the mesh says, where parts overlap."""
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter, maximum_filter
