@@ -26,6 +26,7 @@ from dancepipe.pose.skeleton import FACE
 from dancepipe.records import Pose
 from dancepipe.systems.focus_retain.dims import PRESETS, EnhancerDims
 from dancepipe.systems.focus_retain.loss_weights import LossWeights
+from dancepipe.training.checkpoint import checkpoints
 from dancepipe.training.inputs import Augmentation
 from dancepipe.training.processes import Processes
 from dancepipe.training.shared_norm import SharedBatchNorm, statistics_kept
@@ -217,6 +218,28 @@ def test_when_one_process_dies_the_other_ends_and_says_why(data, tmp_path, dies)
             "dancepipe: another process of this run has ended or does not answer" in said
             and "Traceback" not in said
         )
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("told", [0, 1])
+def test_when_one_process_is_terminated_all_save_together(data, tmp_path, told):
+    out = tmp_path / "run"
+    processes = two_started(data, out, replace(STAGE_1, stage1_steps=100_000))
+    try:
+        deadline = time.monotonic() + 120
+        while not (out / "log.jsonl").exists() or not (out / "log.jsonl").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        processes[told].send_signal(signal.SIGTERM)
+        said = [process.communicate(timeout=60) for process in processes]
+        codes = [process.returncode for process in processes]
+        assert codes[told] == 143 and codes[1 - told] == 130
+        assert sum("go on with --resume" in out for out, _ in said) == 1, "the first one speaks"
+        assert len(checkpoints(out)) == 1
     finally:
         for process in processes:
             process.kill()

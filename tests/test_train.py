@@ -7,11 +7,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
 import pytest
 import torch
+import warm
 import yaml
 from test_store import write
 
@@ -185,6 +187,74 @@ def test_a_killed_and_resumed_run_equals_a_straight_one_bit_for_bit(
     assert same_weights(out, straight)
     assert logged(out) == logged(straight)
     assert not [path.name for path in out.rglob(".*")]  # what the killed process left is gone
+
+
+SELDOM = replace(QUICK, save_every=1000)
+
+
+def test_a_run_that_is_terminated_before_its_first_checkpoint_loses_nothing(data, tmp_path):
+    options = replace(SELDOM, stage1_steps=12)
+    config = tmp_path / "seldom.yaml"
+    config.write_text(yaml.safe_dump(as_plain(options)))
+    train_to = ["train", "--config", config, "--data", data, "--out"]
+    assert warm.run([*train_to, tmp_path / "straight"], tmp_path / "straight.txt").code == 0
+    out, said = tmp_path / "run", tmp_path / "run.txt"
+    process = warm.start([*train_to, out], said)
+    deadline = time.monotonic() + 120
+    while not (out / "log.jsonl").exists() or not (out / "log.jsonl").read_text():
+        assert process.is_alive() and time.monotonic() < deadline
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGTERM)
+    ended = warm.end(process, said)
+    assert ended.code == 143 and "Traceback" not in ended.said
+    lines = [line for line in ended.said.splitlines() if line.startswith("SIGTERM: ")]
+    assert len(lines) == 1 and "go on with --resume" in lines[0]
+    assert len(checkpoints(out)) >= 1 and not (out / "weights.safetensors").exists()
+    assert warm.run([*train_to, out, "--resume"], tmp_path / "resumed.txt").code == 0
+    assert same_weights(out, tmp_path / "straight")
+    assert logged(out) == logged(tmp_path / "straight")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_step_in_which_a_signal_comes_is_finished_and_saved(data, tmp_path, number):
+    before, said = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)], []
+
+    def say(text: str) -> None:
+        said.append(text)
+        if text.startswith("stage 1, step 3 "):
+            signal.raise_signal(number)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "run", SELDOM, say=say)
+    # what a step says, it says when it is done: the next one is finished
+    assert [path.name for path in checkpoints(tmp_path / "run")] == ["stage1-0000004"]
+    assert "saved after step 4 of 6 of stage 1; go on with --resume" in said[-1]
+    assert before == [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+
+
+def test_a_second_signal_interrupts_at_once(data, tmp_path):
+    def say(text: str) -> None:
+        if text.startswith("stage 1, step 3 "):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "run", SELDOM, say=say)
+    assert checkpoints(tmp_path / "run") == []
+
+
+def test_a_run_in_another_thread_leaves_signals_alone(data, tmp_path):
+    before, ended = signal.getsignal(signal.SIGINT), []
+    options = replace(SELDOM, stage1_steps=1, stage2_steps=0)
+
+    def work() -> None:
+        train(data, tmp_path / "run", options, say=quiet)
+        ended.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(120)
+    assert ended and signal.getsignal(signal.SIGINT) is before
 
 
 def test_stage_2_leaves_the_flow_attention_network_bit_identical(straight):

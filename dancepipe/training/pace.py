@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
+from dancepipe.training.interrupt import deaf_children
+
 TIMES = (
     "samples_per_second",
     "data_wait",
@@ -23,7 +25,8 @@ class Pace:
 
     def waited_for(self, batches: Iterable) -> Iterator:
         """The same batches, with the waiting for them timed."""
-        iterator = iter(batches)
+        with deaf_children():
+            iterator = iter(batches)
         while True:
             asked = time.perf_counter()
             try:

@@ -38,6 +38,7 @@ from dancepipe.training.dims_of import dims_of
 from dancepipe.training.finite import FiniteWatch, check_finite, check_modules
 from dancepipe.training.held_out import FixedPairs
 from dancepipe.training.inputs import Augmentation, step_parts
+from dancepipe.training.interrupt import Interruption, interruption
 from dancepipe.training.options import TrainOptions
 from dancepipe.training.pace import Pace
 from dancepipe.training.processes import Processes, joined_processes, silent
@@ -63,6 +64,8 @@ def train(
 
     resume: go on from the last checkpoint, or begin where there is none yet. dry_run: show what
     would be done and stop. Returns early, with a checkpoint, after options.stop_after seconds.
+    Ctrl-C and SIGTERM finish the step that is being made and save a checkpoint, then they raise
+    KeyboardInterrupt; the second one does so at once.
     Started by torchrun or accelerate launch, the processes share every batch. Raises ConfigError,
     DatasetError, WeightsError, OutputError, TrainingDivergedError, ProcessLostError.
     """
@@ -153,7 +156,7 @@ def _train(
     log = RunLog(out, read_position(last) if last else None, say) if processes.is_first else None
 
     # 4. Run
-    with log or nullcontext():
+    with log or nullcontext(), interruption() as asked:
         start = read_position(last) if last else Position(0 if options.stage0_steps else 1, 0)
         _check_totals(start, options)
         stop_at = time.monotonic() + options.stop_after if options.stop_after else math.inf
@@ -162,7 +165,19 @@ def _train(
             stage0 = Stage0(dims, options, perceptual, processes)
             source = pairs[1].at(dims.coarse_hw, seed=_STAGE0_SEED + options.seed)
             if not _run_stage(
-                0, stage0, source, held_out, last, options, out, log, lock, processes, stop_at, say
+                0,
+                stage0,
+                source,
+                held_out,
+                last,
+                options,
+                out,
+                log,
+                lock,
+                processes,
+                stop_at,
+                asked,
+                say,
             ):
                 return
             initial, last = (
@@ -173,7 +188,19 @@ def _train(
         torch.manual_seed(options.seed)
         stage1 = Stage1(dims, options, perceptual, processes, initial)
         if start.stage == 1 and not _run_stage(
-            1, stage1, pairs[1], held_out, last, options, out, log, lock, processes, stop_at, say
+            1,
+            stage1,
+            pairs[1],
+            held_out,
+            last,
+            options,
+            out,
+            log,
+            lock,
+            processes,
+            stop_at,
+            asked,
+            say,
         ):
             return
         torch.manual_seed(options.seed + 1)
@@ -191,6 +218,7 @@ def _train(
             lock,
             processes,
             stop_at,
+            asked,
             say,
         ):
             return
@@ -260,6 +288,7 @@ def _run_stage(
     lock: Lock | None,
     processes: Processes,
     stop_at,
+    asked: Interruption,
     say,
 ) -> bool:
     """The steps of one stage, from its checkpoint or its start, with log lines, sample grids and
@@ -321,7 +350,8 @@ def _run_stage(
                 and processes.first_says(time.monotonic() >= stop_at)
                 and step < total
             )
-            is_saved = step % options.save_every == 0 or step == total or is_late
+            is_interrupted = processes.any_says(bool(asked))
+            is_saved = step % options.save_every == 0 or step == total or is_late or is_interrupted
             if is_logged or is_sampled or is_saved:
                 watch.settle()
                 processes.first_does(lambda: lock.check())
@@ -344,6 +374,12 @@ def _run_stage(
                 processes.first_does(
                     partial(save_checkpoint, out, here, stage.modules, stage.optimisers, kept)
                 )
+            if is_interrupted:
+                say(
+                    f"{asked.by or 'another process'}: saved after step {step} of {total} of "
+                    f"stage {number}; go on with --resume"
+                )
+                asked.end()
             if is_late:
                 say(
                     f"stopped after {options.stop_after:.0f} s, as asked, at step {step} of "

@@ -1,0 +1,76 @@
+"""Ctrl-C and SIGTERM while networks train: the step that is being made is finished and saved."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+
+
+class Interruption:
+    """Whether somebody asked this process to end. `by` is None until then."""
+
+    def __init__(self) -> None:
+        self.by: str | None = None
+        self._number: int | None = None
+        self._before: dict[int, object] = {}
+
+    def __bool__(self) -> bool:
+        return self.by is not None
+
+    def end(self) -> None:
+        """Ends as the signal would have: by whatever handled it before, and in any case by
+        KeyboardInterrupt."""
+        self._give_back()
+        # The system's own way of SIGTERM would kill the process here and now.
+        if self._number is not None and callable(signal.getsignal(self._number)):
+            number, self._number = self._number, None
+            signal.raise_signal(number)
+        raise KeyboardInterrupt
+
+    def _take(self) -> None:
+        for number in NAMES:
+            self._before[number] = signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: object) -> None:
+        self.by, self._number = NAMES[signal.Signals(number)], number
+        self._give_back()  # a second signal interrupts at once
+
+    def _give_back(self) -> None:
+        while self._before:
+            number, handler = self._before.popitem()
+            # None: of a handler that Python did not install, and cannot put back
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # type: ignore[arg-type]
+
+
+@contextmanager
+def interruption() -> Iterator[Interruption]:
+    """with-block: the first Ctrl-C or SIGTERM is noted, not obeyed; who looks at it ends the work.
+    One that nobody looked at is obeyed when the block ends.
+
+    Only the main thread can be told of signals: in another one nothing is noted.
+    """
+    asked = Interruption()
+    if threading.current_thread() is threading.main_thread():
+        asked._take()
+    try:
+        yield asked
+    finally:
+        asked._give_back()
+    if asked:
+        asked.end()
+
+
+@contextmanager
+def deaf_children() -> Iterator[None]:
+    """with-block: processes that are started in it do not hear Ctrl-C, which a terminal sends to
+    all. They read data for the step that is to be finished."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
