@@ -25,6 +25,7 @@ from dancepipe.errors import (
     TrainingDivergedError,
     WeightsError,
 )
+from dancepipe.processes import Processes
 from dancepipe.systems.focus_retain.dims import PRESETS
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
 from dancepipe.systems.focus_retain.loss_weights import LossWeights
@@ -33,7 +34,6 @@ from dancepipe.systems.weights import read_tensors
 from dancepipe.training.checkpoint import checkpoints
 from dancepipe.training.options import TrainOptions
 from dancepipe.training.pace import TIMES
-from dancepipe.training.processes import Processes
 from dancepipe.training.train import train
 
 QUICK = TrainOptions(
@@ -303,7 +303,7 @@ def test_a_dry_run_shows_and_writes_nothing(data, tmp_path, capsys):
 def test_a_term_that_is_not_finite_stops_by_name_and_keeps_the_last_checkpoint(
     data, tmp_path, monkeypatch
 ):
-    from dancepipe.training import stages
+    from dancepipe.systems.focus_retain import stages
 
     real, calls = stages.stage1_terms, []
 
