@@ -130,7 +130,7 @@ def test_two_processes_give_the_curve_of_one(data, alone, tmp_path, stage, optio
     result = launched(data, out, options)
     assert result.returncode == 0, result.stderr
     assert (
-        result.stdout.count("2 processes\n") == 1 and result.stdout.count("done: ") == 1
+        result.stderr.count("2 processes\n") == 1 and result.stderr.count("done: ") == 1
     )  # one of them speaks
     assert_same_curve(losses(alone / f"stage{stage}"), losses(out))
 

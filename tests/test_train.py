@@ -424,7 +424,7 @@ def test_a_damaged_checkpoint_is_named(data, straight, tmp_path):
 
 def test_resume_begins_where_there_is_nothing_yet(data, straight, tmp_path):
     again = [*command(data, tmp_path / "run"), "--resume"]
-    said = subprocess.run(again, check=True, capture_output=True, text=True, timeout=300).stdout
+    said = subprocess.run(again, check=True, capture_output=True, text=True, timeout=300).stderr
     assert "nothing to resume" in said
     assert same_weights(tmp_path / "run", straight)
     (tmp_path / "foreign").mkdir()
@@ -447,7 +447,7 @@ def test_a_log_that_a_crash_tore_is_read_as_far_as_it_is_whole(data, straight, t
     text = (out / "log.jsonl").read_text()
     (out / "log.jsonl").write_text(text + '{"stage": 2, "step": 4, "sec')
     again = [*command(data, out), "--resume"]
-    said = subprocess.run(again, check=True, capture_output=True, text=True, timeout=300).stdout
+    said = subprocess.run(again, check=True, capture_output=True, text=True, timeout=300).stderr
     assert "log.jsonl: 1 damaged line left out" in said
     assert same_weights(out, straight) and logged(out) == logged(straight)
 

@@ -87,10 +87,10 @@ class Adversary:
         scores = []
         for one_real, one_made, who in zip(real, made, present):
             with autocast(self._processes.device, self._precision):
-                judged = discriminator_loss(self.network, one_real, one_made, who, count)
-            (judged.loss / len(real)).backward()
+                found = discriminator_loss(self.network, one_real, one_made, who, count)
+            (found.loss / len(real)).backward()
             scores.append(
-                {f"{self.name}_real": judged.real_score, f"{self.name}_made": judged.made_score}
+                {f"{self.name}_real": found.real_score, f"{self.name}_made": found.made_score}
             )
         self._processes.average_gradients(self.network.parameters())
         self.optimiser.step()

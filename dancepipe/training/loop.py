@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from dancepipe.data.pairs import PairSource, pair_batches
 from dancepipe.files.lock import Lock
 from dancepipe.processes import Processes
+from dancepipe.progress import counted
 from dancepipe.systems.stage import Stage
 from dancepipe.systems.weights import WeightsInfo
 from dancepipe.training.best import JUDGED_BY, BestWeights
@@ -79,13 +79,13 @@ def run_stage(
         BestWeights(run.out, number, run.log.lowest_before(number, JUDGED_BY)) if run.log else None
     )
     pace, watch = Pace(options.batch, step, total, device), FiniteWatch(number)
-    bar = tqdm(
+    bar = counted(
         pace.waited_for(batches),
         total=total,
         initial=step,
         desc=f"stage {number}",
         unit="step",
-        disable=None if processes.is_first else True,
+        disable=not processes.is_first,
     )
     with fixed or nullcontext(), bar as progress:
         for batch in progress:
@@ -169,7 +169,7 @@ def _look(run: Run, stage: Stage, step: int, fixed: FixedPairs, best: BestWeight
     run.log.write(stage.number, step, figures)
     check_finite(figures, stage.number, step)
     best.offer(figures, WeightsInfo(stage.dims, stage.number, step), stage.renders)
-    tqdm.write(
+    run.say(
         f"stage {stage.number}, step {step} of {stage.steps}: "
         + ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
     )
