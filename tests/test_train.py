@@ -232,6 +232,34 @@ def test_the_step_in_which_a_signal_comes_is_finished_and_saved(data, tmp_path, 
     assert before == [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
 
 
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_to_the_processes_that_read_data_loses_nothing_either(
+    data, tmp_path, number, code
+):
+    """A terminal sends Ctrl-C to all processes of a command, a cluster sends SIGTERM to all."""
+    out, config = tmp_path / "run", tmp_path / "workers.yaml"
+    options = replace(SELDOM, stage1_steps=100_000, sample_every=100_000, workers=2)
+    config.write_text(yaml.safe_dump(as_plain(options)))
+    process = subprocess.Popen(
+        [*command(data, out), "--config", str(config)],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (out / "log.jsonl").exists() or not (out / "log.jsonl").read_text():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        os.killpg(process.pid, number)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == code and "Traceback" not in said
+    assert said.count("go on with --resume") == 1 and len(checkpoints(out)) == 1
+
+
 def test_a_second_signal_interrupts_at_once(data, tmp_path):
     def say(text: str) -> None:
         if text.startswith("stage 1, step 3 "):

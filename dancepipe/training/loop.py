@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 
@@ -21,7 +22,7 @@ from dancepipe.training.checkpoint import Position, load_checkpoint, read_positi
 from dancepipe.training.finite import FiniteWatch, check_finite, check_modules
 from dancepipe.training.held_out import FixedPairs
 from dancepipe.training.inputs import Augmentation, step_parts
-from dancepipe.training.interrupt import Interruption
+from dancepipe.training.interrupt import Interruption, read_until
 from dancepipe.training.options import TrainOptions
 from dancepipe.training.pace import Pace
 from dancepipe.training.run_folder import RunLog
@@ -80,7 +81,7 @@ def run_stage(
     )
     pace, watch = Pace(options.batch, step, total, device), FiniteWatch(number)
     bar = counted(
-        pace.waited_for(batches),
+        pace.waited_for(read_until(run.interruption, batches)),
         total=total,
         initial=step,
         desc=f"stage {number}",
@@ -128,25 +129,41 @@ def run_stage(
             if is_sampled:
                 processes.first_does(partial(_look, run, stage, step, fixed, best))
             if is_saved:
-                here, kept = Position(number, step), options.keep_checkpoints
-                processes.first_does(
-                    partial(save_checkpoint, run.out, here, stage.modules, stage.optimisers, kept)
-                )
+                _save(run, stage, step)
 
             # 6. Go on?
             if is_interrupted:
-                say(
-                    f"{run.interruption.by or 'another process'}: saved after step {step} of "
-                    f"{total} of stage {number}; go on with --resume"
-                )
-                run.interruption.end()
+                _end(run, stage, step)
             if is_late:
                 say(
                     f"stopped after {options.stop_after:.0f} s, as asked, at step {step} of "
                     f"{total} of stage {number}; go on with --resume"
                 )
                 return False
+    if step < total:  # whoever read the data was interrupted too
+        watch.settle()
+        check_modules(stage.modules, number, step)
+        if processes.count > 1:  # the others wait for a step that will not be made
+            run.interruption.end()
+        _save(run, stage, step)
+        _end(run, stage, step)
     return True
+
+
+def _save(run: Run, stage: Stage, step: int) -> None:
+    position, kept = Position(stage.number, step), run.options.keep_checkpoints
+    run.processes.first_does(
+        partial(save_checkpoint, run.out, position, stage.modules, stage.optimisers, kept)
+    )
+
+
+def _end(run: Run, stage: Stage, step: int) -> NoReturn:
+    """Of what is saved, as the signal wants it."""
+    run.say(
+        f"{run.interruption.by or 'another process'}: saved after step {step} of {stage.steps} of "
+        f"stage {stage.number}; go on with --resume"
+    )
+    run.interruption.end()
 
 
 def _fixed_pairs(
