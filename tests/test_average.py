@@ -2,13 +2,13 @@
 
 import torch
 
-from dancepipe.training.average import WeightAverage
+from dancepipe.nn.ema import EMA
 
 
 def test_the_average_is_the_written_out_one():
     torch.manual_seed(0)
     module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
-    average = WeightAverage(module, decay=0.9)
+    average = EMA(module, decay=0.9)
     wanted = module[0].weight.detach().clone()
     for step in range(200):
         with torch.no_grad():
@@ -24,7 +24,7 @@ def test_the_average_is_the_written_out_one():
 
 def test_no_decay_is_the_last_step_and_the_start_is_forgotten():
     module = torch.nn.Linear(2, 2)
-    last, slow = WeightAverage(module, 0.0), WeightAverage(module, 0.9999)
+    last, slow = EMA(module, 0.0), EMA(module, 0.9999)
     start = module.weight.detach().clone()
     with torch.no_grad():
         module.weight.copy_(start + 10)

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 import bench_train as tool
 
 from dancepipe.systems.focus_retain.dims import PRESETS
-from dancepipe.training.stages import Stage1
+from dancepipe.systems.focus_retain.stages import Stage1
 
 
 @pytest.fixture

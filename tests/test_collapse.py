@@ -5,9 +5,9 @@ from dataclasses import replace
 import torch
 from test_train import QUICK, data  # noqa: F401
 
+from dancepipe.systems.focus_retain import collapse
+from dancepipe.systems.focus_retain.collapse import CollapseWatch
 from dancepipe.systems.focus_retain.flow_attention_module import FlowAttentionBlock
-from dancepipe.training import collapse
-from dancepipe.training.collapse import CollapseWatch
 from dancepipe.training.train import train
 
 
@@ -24,11 +24,11 @@ def A_max(peak: float) -> float:
 
 def test_it_is_told_once_for_each_level():
     said = []
-    watch = CollapseWatch((32, 32), said.append)  # 4 x 4 positions at H/8, 8 x 8 at H/4
-    watch.look(50, {"A_8_max": A_max(0), "A_4_max": A_max(3)})
+    watch = CollapseWatch((32, 32))  # 4 x 4 positions at H/8, 8 x 8 at H/4
+    said += watch.look(50, {"A_8_max": A_max(0), "A_4_max": A_max(3)})
     assert said == []
-    watch.look(100, {"A_8_max": A_max(9), "A_4_max": A_max(9)})
-    watch.look(150, {"A_8_max": A_max(9), "A_4_max": A_max(9)})
+    said += watch.look(100, {"A_8_max": A_max(9), "A_4_max": A_max(9)})
+    said += watch.look(150, {"A_8_max": A_max(9), "A_4_max": A_max(9)})
     assert (
         len(said) == 1
         and "at step 100" in said[0]
@@ -36,14 +36,14 @@ def test_it_is_told_once_for_each_level():
         and "100% of its mass on one of 16 positions" in said[0]
         and "--attention gate" in said[0]
     )
-    watch.look(200, {"A_4_max": 64.0})
+    said += watch.look(200, {"A_4_max": 64.0})
     assert len(said) == 2 and "H/4" in said[1] and "64 positions" in said[1]
 
 
 def test_a_network_without_the_module_or_with_a_gate_has_nothing_to_tell():
     said = []
-    CollapseWatch((32, 32), said.append).look(50, {"l1": 0.1, "M_8_mean": 0.0})
-    CollapseWatch((32, 32), said.append).look(50, {"A_8_max": 1.0, "A_4_max": 1.0})
+    said += CollapseWatch((32, 32)).look(50, {"l1": 0.1, "M_8_mean": 0.0})
+    said += CollapseWatch((32, 32)).look(50, {"A_8_max": 1.0, "A_4_max": 1.0})
     assert said == []
 
 

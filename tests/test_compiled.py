@@ -14,7 +14,7 @@ from test_train import quiet
 
 from dancepipe.config import as_plain
 from dancepipe.errors import ConfigError
-from dancepipe.training.compiled import check_compiler, compile_in_place
+from dancepipe.nn.compiled import check_compiler, compile_in_place
 from dancepipe.training.train import train
 
 

@@ -21,10 +21,10 @@ from dancepipe.rendering.options import AnimateOptions
 from dancepipe.systems.focus_retain.flow_attention_module import FlowAttentionModule, FlowMasks
 from dancepipe.systems.focus_retain.loss_weights import LossWeights
 from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.systems.focus_retain.stages import Stage1, Stage2
 from dancepipe.training.dims_of import dims_of
 from dancepipe.training.inputs import network_pair
 from dancepipe.training.options import TrainOptions
-from dancepipe.training.stages import Stage1, Stage2
 from dancepipe.training.train import train
 
 CONFIGS = Path(__file__).parent.parent / "configs" / "ablation"
@@ -132,10 +132,10 @@ def test_gradients_reach_exactly_what_each_phase_trains(data, name):
     stage2.step([pair], 0, with_statistics=False)
     assert not with_gradient(stage1.flow_attention) and not with_gradient(vgg.features)
     assert with_gradient(stage2.enhancer) == {part for part, _ in stage2.enhancer.named_children()}
-    judges = {"D"} if name == "no_face" else {"D", "D_f"}
+    adversaries = {"D"} if name == "no_face" else {"D", "D_f"}
     assert (
         moved(before, stage2.modules)
-        == {"enhancer", "enhancer_average", *judges}
+        == {"enhancer", "enhancer_average", *adversaries}
         == set(stage2.modules) - {"flow_attention"}
     )
 

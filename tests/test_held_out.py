@@ -1,9 +1,8 @@
-"""Held-out people are judged by what evaluate judges them by, the best weights stay, and neither
+"""Held-out people are measured by what evaluate measures, the best weights stay, and neither
 touches the training."""
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,8 +16,9 @@ from dancepipe.building.build import build_dataset
 from dancepipe.data.pairs import PairSource
 from dancepipe.systems.focus_retain.dims import PRESETS
 from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.systems.stage import Shown
 from dancepipe.systems.weights import WeightsInfo, read_tensors, read_weights_info
-from dancepipe.training import train as train_module
+from dancepipe.training import loop as loop_module
 from dancepipe.training.best import BestWeights
 from dancepipe.training.checkpoint import Position
 from dancepipe.training.held_out import FixedPairs
@@ -48,16 +48,7 @@ class Maker:
         self._make = make
 
     def show(self, pair):
-        side = pair.I_t.shape[2] // 4
-        flow, M = (
-            torch.zeros(len(pair.I_t), 2, side, side),
-            torch.zeros(len(pair.I_t), 1, side, side),
-        )
-        return (
-            SimpleNamespace(coarse=self._make(pair), flows=(flow, flow), masks=(M, M)),
-            None,
-            pair.matte_t,
-        )
+        return Shown(self._make(pair), pair.matte_t, {"made": self._make(pair)})
 
 
 def figures_of(people, make, **settings):
@@ -100,7 +91,7 @@ def test_pictures_that_are_no_numbers_give_an_l1_that_is_none(people):
         figures.keys() == {"fixed_pairs_l1"}
         and figures["fixed_pairs_l1"] != figures["fixed_pairs_l1"]
     )
-    assert grid.shape == (4 * 128 + 14, 8 * 128, 3)
+    assert grid.shape == (4 * 128 + 14, 4 * 128, 3), "reference, target, made, matte"
 
 
 def test_the_best_stays_with_its_figures(tmp_path):
@@ -113,7 +104,7 @@ def test_the_best_stays_with_its_figures(tmp_path):
         best.offer(figures, WeightsInfo(dims, 2, step), {"enhancer": network})
 
     offer(1, held_out_pre=9.5)
-    offer(2, held_out_l1=0.1)  # not judged
+    offer(2, held_out_l1=0.1)  # tells nothing
     assert not (tmp_path / "best").exists()
     for step, pre in ((3, 8.0), (4, 8.0), (5, 8.5), (6, 7.5), (7, 7.9)):
         offer(step, held_out_pre=pre, held_out_l1=0.1)
@@ -145,7 +136,7 @@ def test_a_resumed_log_knows_what_was_lowest_before_it(tmp_path):
 
 
 def pretend(monkeypatch, readings: list[float]) -> None:
-    """Judging goes its usual way, but these are the errors that it reads."""
+    """Looking goes its usual way, but these are the errors that it reads."""
     readings = iter(readings)
 
     class Pretended(FixedPairs):
@@ -153,22 +144,22 @@ def pretend(monkeypatch, readings: list[float]) -> None:
             figures, grid = super().look(stage)
             return figures | {"held_out_pre": next(readings)}, grid
 
-    monkeypatch.setattr(train_module, "FixedPairs", Pretended)
+    monkeypatch.setattr(loop_module, "FixedPairs", Pretended)
 
 
-def test_judging_changes_no_weight_and_each_stage_keeps_its_best(data, tmp_path, monkeypatch):
+def test_looking_changes_no_weight_and_each_stage_keeps_its_best(data, tmp_path, monkeypatch):
     often = replace(QUICK, stage1_steps=4, stage2_steps=3, sample_every=1, save_every=100)
     train(data, tmp_path / "plain", replace(often, sample_every=100), say=quiet)
     pretend(monkeypatch, [9.0, 7.0, 6.5, 8.0, 9.0, 8.5, 8.6])
-    train(data, tmp_path / "judged", replace(often, held_out_pre=True), say=quiet)
-    assert same_weights(tmp_path / "plain", tmp_path / "judged")
+    train(data, tmp_path / "looked", replace(often, held_out_pre=True), say=quiet)
+    assert same_weights(tmp_path / "plain", tmp_path / "looked")
     best = [
-        json.loads((tmp_path / "judged" / "best" / f"stage{stage}.json").read_text())["step"]
+        json.loads((tmp_path / "looked" / "best" / f"stage{stage}.json").read_text())["step"]
         for stage in (1, 2)
     ]
     assert best == [3, 2]
     networks = [
-        load_networks(tmp_path / "judged" / "best" / f"stage{stage}.safetensors")
+        load_networks(tmp_path / "looked" / "best" / f"stage{stage}.safetensors")
         for stage in (1, 2)
     ]
     assert [one.enhancer is None for one in networks] == [True, False]

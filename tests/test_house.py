@@ -13,7 +13,7 @@ ROOMS = [
     ("errors", "skeletons", "geometry"),
     ("records",),
     ("device", "files", "progress"),
-    ("config",),
+    ("config", "processes"),  # losses and norms are counted over all processes of a run
     ("media",),
     ("pose",),
     ("person",),

@@ -8,8 +8,8 @@ import torch
 from test_train import QUICK, data, quiet  # noqa: F401
 
 from dancepipe.errors import ConfigError, WeightsError
+from dancepipe.nn.ema import Anchor
 from dancepipe.systems.focus_retain.networks import load_networks
-from dancepipe.training.average import Anchor
 from dancepipe.training.train import train
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from dancepipe.losses.adversarial import discriminator_loss
 from dancepipe.losses.face import face_boxes
 from dancepipe.losses.fine_detail import gradient_loss
 from dancepipe.losses.flow import (
@@ -23,7 +24,6 @@ from dancepipe.systems.focus_retain.losses import (
     Counts,
     LossWeights,
     detail_terms,
-    discriminator_loss,
     matte_loss,
     perceptual_distance,
     stage1_terms,
@@ -277,7 +277,7 @@ def test_the_mean_over_parts_is_the_whole_batch_when_it_is_counted_over_the_whol
         judged = discriminator_loss(
             Scores(), I_t[rows], final[rows], face_boxes(joints[rows], 32).present, faces
         )
-        return made_terms | {"judge": judged.loss, "real": judged.real_score}
+        return made_terms | {"discriminator": judged.loss, "real": judged.real_score}
 
     whole, parts = terms(slice(None), None), [slice(0, 2), slice(2, 4)]
     counts = Counts.spread(Counts.of(mask, joints), 2)
@@ -427,7 +427,7 @@ def test_style_of_one_tap_by_hand():
     assert style_loss([tap.flip(3)], [tap]).item() == 0, "where it lies has no say"
 
 
-def test_feature_matching_compares_the_judges_features():
+def test_feature_matching_compares_the_features_of_the_discriminator():
     made, I_r, I_t, mask = stage1_case()
     term = stage1_terms(made, I_r, I_t, mask, None, Scores(), LossWeights(feature_matching=1))[
         "feature_matching"

@@ -22,13 +22,14 @@ from dancepipe.data.pairs import PairSource, pair_batches
 from dancepipe.data.store import ClipWriter
 from dancepipe.errors import ConfigError
 from dancepipe.nn.discriminator import face_discriminator, renew_spectral_norms
+from dancepipe.nn.shared_norm import SharedBatchNorm, statistics_kept
 from dancepipe.pose.skeleton import FACE
+from dancepipe.processes import Processes
 from dancepipe.records import Pose
 from dancepipe.systems.focus_retain.dims import PRESETS, EnhancerDims
 from dancepipe.systems.focus_retain.loss_weights import LossWeights
+from dancepipe.training.checkpoint import checkpoints
 from dancepipe.training.inputs import Augmentation
-from dancepipe.training.processes import Processes
-from dancepipe.training.shared_norm import SharedBatchNorm, statistics_kept
 from dancepipe.training.train import train
 
 
@@ -129,7 +130,7 @@ def test_two_processes_give_the_curve_of_one(data, alone, tmp_path, stage, optio
     result = launched(data, out, options)
     assert result.returncode == 0, result.stderr
     assert (
-        result.stdout.count("2 processes\n") == 1 and result.stdout.count("done: ") == 1
+        result.stderr.count("2 processes\n") == 1 and result.stderr.count("done: ") == 1
     )  # one of them speaks
     assert_same_curve(losses(alone / f"stage{stage}"), losses(out))
 
@@ -224,6 +225,28 @@ def test_when_one_process_dies_the_other_ends_and_says_why(data, tmp_path, dies)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("told", [0, 1])
+def test_when_one_process_is_terminated_all_save_together(data, tmp_path, told):
+    out = tmp_path / "run"
+    processes = two_started(data, out, replace(STAGE_1, stage1_steps=100_000))
+    try:
+        deadline = time.monotonic() + 120
+        while not (out / "log.jsonl").exists() or not (out / "log.jsonl").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        processes[told].send_signal(signal.SIGTERM)
+        said = [process.communicate(timeout=60) for process in processes]
+        codes = [process.returncode for process in processes]
+        assert codes[told] == 143 and codes[1 - told] == 130
+        assert ["go on with --resume" in out + err for out, err in said] == [True, False]
+        assert len(checkpoints(out)) == 1
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+@pytest.mark.slow
 def test_what_the_first_process_refuses_ends_all(data, tmp_path):
     out = tmp_path / "run"
     out.mkdir()
@@ -301,13 +324,13 @@ def test_the_shared_batch_norm_is_batch_norm(lone_group):
     torch.testing.assert_close(plain(quietly), shared(quietly))
 
 
-def test_a_judge_is_one_function_until_its_norms_are_renewed():
+def test_a_discriminator_is_one_function_until_its_norms_are_renewed():
     torch.manual_seed(0)
-    judge, faces = face_discriminator(), torch.randn(2, 3, 64, 64)
-    renew_spectral_norms(judge)
-    first = judge(faces)
-    assert torch.equal(first, judge(faces))
-    renew_spectral_norms(judge)
-    second = judge(faces)
+    D_f, faces = face_discriminator(), torch.randn(2, 3, 64, 64)
+    renew_spectral_norms(D_f)
+    first = D_f(faces)
+    assert torch.equal(first, D_f(faces))
+    renew_spectral_norms(D_f)
+    second = D_f(faces)
     assert not torch.equal(first, second)
     torch.testing.assert_close(first, second, rtol=0.1, atol=0.1)

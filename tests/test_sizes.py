@@ -25,11 +25,12 @@ from dancepipe.rendering.animate import animate
 from dancepipe.rendering.options import AnimateOptions
 from dancepipe.rendering.reference import Reference
 from dancepipe.rendering.render import Renderer
+from dancepipe.systems.focus_retain.coarse_input import CoarseInput
 from dancepipe.systems.focus_retain.networks import load_networks
 from dancepipe.systems.focus_retain.renderer import FocusRetain
 from dancepipe.systems.focus_retain.sizes import shrunk_pictures
 from dancepipe.systems.weights import read_tensors
-from dancepipe.training.inputs import network_pair, shrunk_pair
+from dancepipe.training.inputs import network_pair
 from dancepipe.training.train import train
 
 LARGE = replace(
@@ -126,12 +127,14 @@ def test_stage_1_weights_give_the_enlarged_picture(run, pairs):
     )
 
 
-def test_a_shrunk_pair_is_the_pair_of_shrunk_pictures(run, pairs):
-    whole = network_pair(pairs, "cpu")
-    small = shrunk_pair(whole, 2)
-    assert shrunk_pair(whole, 1) is whole
-    torch.testing.assert_close(small.I_t, torch.nn.functional.avg_pool2d(whole.I_t, 2))
-    torch.testing.assert_close(small.S_t, heat_maps(shrunk_joints(whole.joints_t, 2), 32, 32))
+def test_what_stage_1_reads_is_the_pair_of_shrunk_pictures(run, pairs):
+    pair = network_pair(pairs, "cpu")
+    network = load_networks(run / "run" / "weights.safetensors").flow_attention
+    whole, small = (CoarseInput.of(pair, network, enlarge) for enlarge in (1, 2))
+    assert whole.I_r is pair.I_r
+    torch.testing.assert_close(small.I_r, torch.nn.functional.avg_pool2d(pair.I_r, 2))
+    torch.testing.assert_close(small.S_t, heat_maps(shrunk_joints(pair.joints_t, 2), 32, 32))
+    torch.testing.assert_close(small.J_t, joint_map(shrunk_joints(pair.joints_t, 2), 32, 32))
     places = torch.arange(32.0)
     for drawn_anew, drawing_shrunk in (
         (small.S_t, shrunk_pictures(whole.S_t, 2)),

@@ -7,11 +7,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
 import pytest
 import torch
+import warm
 import yaml
 from test_store import write
 
@@ -23,6 +25,7 @@ from dancepipe.errors import (
     TrainingDivergedError,
     WeightsError,
 )
+from dancepipe.processes import Processes
 from dancepipe.systems.focus_retain.dims import PRESETS
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
 from dancepipe.systems.focus_retain.loss_weights import LossWeights
@@ -31,7 +34,6 @@ from dancepipe.systems.weights import read_tensors
 from dancepipe.training.checkpoint import checkpoints
 from dancepipe.training.options import TrainOptions
 from dancepipe.training.pace import TIMES
-from dancepipe.training.processes import Processes
 from dancepipe.training.train import train
 
 QUICK = TrainOptions(
@@ -187,6 +189,102 @@ def test_a_killed_and_resumed_run_equals_a_straight_one_bit_for_bit(
     assert not [path.name for path in out.rglob(".*")]  # what the killed process left is gone
 
 
+SELDOM = replace(QUICK, save_every=1000)
+
+
+def test_a_run_that_is_terminated_before_its_first_checkpoint_loses_nothing(data, tmp_path):
+    options = replace(SELDOM, stage1_steps=12)
+    config = tmp_path / "seldom.yaml"
+    config.write_text(yaml.safe_dump(as_plain(options)))
+    train_to = ["train", "--config", config, "--data", data, "--out"]
+    assert warm.run([*train_to, tmp_path / "straight"], tmp_path / "straight.txt").code == 0
+    out, said = tmp_path / "run", tmp_path / "run.txt"
+    process = warm.start([*train_to, out], said)
+    deadline = time.monotonic() + 120
+    while not (out / "log.jsonl").exists() or not (out / "log.jsonl").read_text():
+        assert process.is_alive() and time.monotonic() < deadline
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGTERM)
+    ended = warm.end(process, said)
+    assert ended.code == 143 and "Traceback" not in ended.said
+    lines = [line for line in ended.said.splitlines() if line.startswith("SIGTERM: ")]
+    assert len(lines) == 1 and "go on with --resume" in lines[0]
+    assert len(checkpoints(out)) >= 1 and not (out / "weights.safetensors").exists()
+    assert warm.run([*train_to, out, "--resume"], tmp_path / "resumed.txt").code == 0
+    assert same_weights(out, tmp_path / "straight")
+    assert logged(out) == logged(tmp_path / "straight")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_step_in_which_a_signal_comes_is_finished_and_saved(data, tmp_path, number):
+    before, said = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)], []
+
+    def say(text: str) -> None:
+        said.append(text)
+        if text.startswith("stage 1, step 3 "):
+            signal.raise_signal(number)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "run", SELDOM, say=say)
+    # what a step says, it says when it is done: the next one is finished
+    assert [path.name for path in checkpoints(tmp_path / "run")] == ["stage1-0000004"]
+    assert "saved after step 4 of 6 of stage 1; go on with --resume" in said[-1]
+    assert before == [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_to_the_processes_that_read_data_loses_nothing_either(
+    data, tmp_path, number, code
+):
+    """A terminal sends Ctrl-C to all processes of a command, a cluster sends SIGTERM to all."""
+    out, config = tmp_path / "run", tmp_path / "workers.yaml"
+    options = replace(SELDOM, stage1_steps=100_000, sample_every=100_000, workers=2)
+    config.write_text(yaml.safe_dump(as_plain(options)))
+    process = subprocess.Popen(
+        [*command(data, out), "--config", str(config)],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (out / "log.jsonl").exists() or not (out / "log.jsonl").read_text():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        os.killpg(process.pid, number)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == code and "Traceback" not in said
+    assert said.count("go on with --resume") == 1 and len(checkpoints(out)) == 1
+
+
+def test_a_second_signal_interrupts_at_once(data, tmp_path):
+    def say(text: str) -> None:
+        if text.startswith("stage 1, step 3 "):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "run", SELDOM, say=say)
+    assert checkpoints(tmp_path / "run") == []
+
+
+def test_a_run_in_another_thread_leaves_signals_alone(data, tmp_path):
+    before, ended = signal.getsignal(signal.SIGINT), []
+    options = replace(SELDOM, stage1_steps=1, stage2_steps=0)
+
+    def work() -> None:
+        train(data, tmp_path / "run", options, say=quiet)
+        ended.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(120)
+    assert ended and signal.getsignal(signal.SIGINT) is before
+
+
 def test_stage_2_leaves_the_flow_attention_network_bit_identical(straight):
     first, _ = read_tensors(straight / "stage1.safetensors")
     final, _ = read_tensors(straight / "weights.safetensors")
@@ -233,7 +331,7 @@ def test_a_dry_run_shows_and_writes_nothing(data, tmp_path, capsys):
 def test_a_term_that_is_not_finite_stops_by_name_and_keeps_the_last_checkpoint(
     data, tmp_path, monkeypatch
 ):
-    from dancepipe.training import stages
+    from dancepipe.systems.focus_retain import stages
 
     real, calls = stages.stage1_terms, []
 
@@ -354,7 +452,7 @@ def test_a_damaged_checkpoint_is_named(data, straight, tmp_path):
 
 def test_resume_begins_where_there_is_nothing_yet(data, straight, tmp_path):
     again = [*command(data, tmp_path / "run"), "--resume"]
-    said = subprocess.run(again, check=True, capture_output=True, text=True, timeout=300).stdout
+    said = subprocess.run(again, check=True, capture_output=True, text=True, timeout=300).stderr
     assert "nothing to resume" in said
     assert same_weights(tmp_path / "run", straight)
     (tmp_path / "foreign").mkdir()
@@ -377,7 +475,7 @@ def test_a_log_that_a_crash_tore_is_read_as_far_as_it_is_whole(data, straight, t
     text = (out / "log.jsonl").read_text()
     (out / "log.jsonl").write_text(text + '{"stage": 2, "step": 4, "sec')
     again = [*command(data, out), "--resume"]
-    said = subprocess.run(again, check=True, capture_output=True, text=True, timeout=300).stdout
+    said = subprocess.run(again, check=True, capture_output=True, text=True, timeout=300).stderr
     assert "log.jsonl: 1 damaged line left out" in said
     assert same_weights(out, straight) and logged(out) == logged(straight)
 

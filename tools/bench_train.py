@@ -14,7 +14,7 @@ import statistics
 import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from unittest.mock import patch
 
 import torch
@@ -23,14 +23,13 @@ import torch.nn.functional as F
 from dancepipe.losses.perceptual import open_perceptual
 from dancepipe.nn import blocks
 from dancepipe.nn.local_attention import LocalAttention, literal_local_attention
-from dancepipe.pose.draw import heat_maps, joint_map
-from dancepipe.priors.limbs import limb_prior
+from dancepipe.processes import Processes
+from dancepipe.systems.focus_retain.coarse_input import CoarseInput
 from dancepipe.systems.focus_retain.dims import PRESETS
 from dancepipe.systems.focus_retain.loss_weights import LossWeights
-from dancepipe.training.inputs import NetworkPair
+from dancepipe.systems.focus_retain.stages import Stage1
+from dancepipe.systems.stage import NetworkPair
 from dancepipe.training.options import TrainOptions
-from dancepipe.training.processes import Processes
-from dancepipe.training.stages import Stage1
 
 NAIVE = "naive"
 
@@ -46,12 +45,21 @@ class LiteralAttention(LocalAttention):
 
 
 @contextmanager
-def plain_norm():
-    with patch.object(
-        blocks,
-        "instance_norm",
-        lambda x, weight=None, bias=None: F.instance_norm(x, None, None, weight, bias),
-    ):
+def naive_arithmetic():
+    """PyTorch's instance norm, and maps in NCHW."""
+    drawn = CoarseInput.of
+
+    def in_nchw(*arguments) -> CoarseInput:
+        given = drawn(*arguments)
+        return replace(
+            given,
+            **{name: getattr(given, name).contiguous() for name in ("S_r", "S_t", "J_r", "J_t")},
+        )
+
+    def norm(x, weight=None, bias=None):
+        return F.instance_norm(x, None, None, weight, bias)
+
+    with patch.object(blocks, "instance_norm", norm), patch.object(CoarseInput, "of", in_nchw):
         yield
 
 
@@ -78,10 +86,8 @@ def drawn_pair(batch: int, side_px: int, device: str) -> NetworkPair:
         )
         for _ in range(2)
     )
-    S_r, S_t = (heat_maps(joints, side_px, side_px) for joints in (joints_r, joints_t))
-    J_r, J_t = (joint_map(joints, side_px, side_px) for joints in (joints_r, joints_t))
-    pair = NetworkPair(I_r, S_r, J_r, I_t, S_t, J_t, matte, matte, joints_r, joints_t)
-    return each(pair, lambda value: value.to(device))
+    on_device = [one.to(device) for one in (I_r, I_t, matte, matte, joints_r, joints_t)]
+    return NetworkPair(*on_device, joints_r, joints_t)
 
 
 def each(pair: NetworkPair, change) -> NetworkPair:
@@ -107,32 +113,31 @@ class Way:
     steps: int = 0
 
     def step(self) -> float:
-        with self._norm():
+        with self._arithmetic():
             numbers = self.stage.step([self.pair], self.steps, with_statistics=False)
         self.steps += 1
         return float(numbers["total"])
 
     def encode(self):
         """What a frame reuses of the reference; nothing in the naive way."""
-        pair, network = self._frame(), self.stage.flow_attention.eval()
-        return None if self.is_naive else network.encode_reference(pair.I_r, pair.S_r, pair.J_r)
+        given, network = self.given, self.stage.flow_attention.eval()
+        return None if self.is_naive else network.encode_reference(given.I_r, given.S_r, given.J_r)
 
     def frame(self, known) -> torch.Tensor:
-        pair, network = self._frame(), self.stage.flow_attention
-        prior = (
-            limb_prior(pair.I_r, pair.matte_r, pair.joints_r, pair.joints_t)
-            if network.has_prior
-            else None
-        )
-        with self._norm():
-            known = known or network.encode_reference(pair.I_r, pair.S_r, pair.J_r)
-            return network.render(known, pair.S_t, pair.J_t, prior).coarse
+        given, network = self.given, self.stage.flow_attention
+        with self._arithmetic():
+            known = known or network.encode_reference(given.I_r, given.S_r, given.J_r)
+            return network.render(known, given.S_t, given.J_t, given.prior).coarse
 
-    def _frame(self) -> NetworkPair:
-        return each(self.pair, lambda value: value[:1])
+    @cached_property
+    def given(self) -> CoarseInput:
+        """Of one frame, drawn before anything is measured."""
+        one = each(self.pair, lambda value: value[:1])
+        with self._arithmetic():
+            return CoarseInput.of(one, self.stage.flow_attention)
 
-    def _norm(self):
-        return plain_norm() if self.is_naive else nullcontext()
+    def _arithmetic(self):
+        return naive_arithmetic() if self.is_naive else nullcontext()
 
 
 def seconds(work, device: str) -> float:

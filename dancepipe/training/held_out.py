@@ -15,7 +15,8 @@ from dancepipe.nn.tensors import to_picture
 from dancepipe.person.finder import open_person_finder
 from dancepipe.pose.score import pose_scores
 from dancepipe.records import Pose
-from dancepipe.training.inputs import NetworkPair, network_pair
+from dancepipe.systems.stage import NetworkPair, Stage
+from dancepipe.training.inputs import network_pair
 from dancepipe.training.samples import sample_grid
 
 PAIRS = 16
@@ -42,7 +43,7 @@ class FixedPairs:
             open_person_finder("mediapipe", None, mode="photo", say=say) if reads_poses else None
         )
 
-    def look(self, stage) -> tuple[dict[str, float], np.ndarray]:
+    def look(self, stage: Stage) -> tuple[dict[str, float], np.ndarray]:
         """The figures by the averaged weights, under their names in the log, and the sample grid of
         the first pairs.
 
@@ -54,11 +55,10 @@ class FixedPairs:
         grid = None
         for first in range(0, PAIRS, _SHOWN):
             pair = network_pair(collate(self._pairs[first : first + _SHOWN]), self._device)
-            coarse, final, matte_logits = stage.show(pair)
-            made = coarse.coarse if final is None else final
+            shown = stage.show(pair)
             if grid is None:
-                grid = sample_grid(pair, coarse, final, matte_logits)
-            for name, numbers in self._figures(pair, made).items():
+                grid = sample_grid(pair, shown)
+            for name, numbers in self._figures(pair, shown.picture).items():
                 values.setdefault(name, []).extend(numbers)
         known = {
             name: [number for number in numbers if name == "l1" or np.isfinite(number)]

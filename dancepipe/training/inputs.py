@@ -18,50 +18,10 @@ from dancepipe.data.augment import (
 from dancepipe.data.pairs import PairBatch
 from dancepipe.losses.flow import ExactFlow
 from dancepipe.nn.tensors import mask_to_network, to_network
-from dancepipe.pose.draw import heat_maps, joint_map
-from dancepipe.priors.limbs import shrunk_joints
-from dancepipe.systems.focus_retain.sizes import shrunk_pictures
+from dancepipe.systems.stage import NetworkPair
 from dancepipe.training.options import TrainOptions
 
 _MOVE_OF_TARGET = 1 / 5  # of the reference's
-
-
-@dataclass(frozen=True)
-class NetworkPair:
-    """The paper's names: I pictures in [-1, 1] on grey, S heat maps, J joint maps, r reference,
-    t target."""
-
-    I_r: Tensor  # (B, 3, H, W)
-    S_r: Tensor  # (B, 18, H, W)
-    J_r: Tensor  # (B, 3, H, W)
-    I_t: Tensor
-    S_t: Tensor
-    J_t: Tensor
-    matte_r: Tensor  # (B, 1, H, W) in [0, 1]
-    matte_t: Tensor
-    joints_r: Tensor  # (B, 18, 3) px
-    joints_t: Tensor
-    exact: ExactFlow | None = None  # of data that know it
-
-
-def shrunk_pair(pair: NetworkPair, factor: int) -> NetworkPair:
-    """The same pair for pictures shrunk by factor, drawn anew; without its flow."""
-    if factor == 1:
-        return pair
-    height, width = (side // factor for side in pair.I_t.shape[2:])
-    joints_r, joints_t = shrunk_joints(pair.joints_r, factor), shrunk_joints(pair.joints_t, factor)
-    return NetworkPair(
-        I_r=shrunk_pictures(pair.I_r, factor),
-        S_r=heat_maps(joints_r, height, width),
-        J_r=joint_map(joints_r, height, width),
-        I_t=shrunk_pictures(pair.I_t, factor),
-        S_t=heat_maps(joints_t, height, width),
-        J_t=joint_map(joints_t, height, width),
-        matte_r=shrunk_pictures(pair.matte_r, factor),
-        matte_t=shrunk_pictures(pair.matte_t, factor),
-        joints_r=joints_r,
-        joints_t=joints_t,
-    )
 
 
 @dataclass(frozen=True)
@@ -125,11 +85,10 @@ def step_parts(
 def network_pair(
     batch: PairBatch, device: str, augmentation: Augmentation | None = None
 ) -> NetworkPair:
-    """Move, augment and draw."""
+    """Move and augment."""
     batch = batch.to(device)
     if augmentation:
         batch = mirrored(batch, augmentation.mirror)
-    height, width = batch.target_image.shape[1:3]
     matte_r, matte_t = mask_to_network(batch.reference_mask), mask_to_network(batch.target_mask)
     I_r, I_t = to_network(batch.reference_image), to_network(batch.target_image)
     if augmentation and augmentation.gain is not None:
@@ -148,19 +107,15 @@ def network_pair(
         exact = ExactFlow(
             *moved_flow(exact.flow, exact.visible, augmentation.move_r, augmentation.move_t)
         )
-    J_r, J_t = (joint_map(joints, height, width, device) for joints in (joints_r, joints_t))
-    joints_r, joints_t = (joints.to(device, non_blocking=True) for joints in (joints_r, joints_t))
     return NetworkPair(
         I_r=I_r,
-        S_r=heat_maps(joints_r, height, width),
-        J_r=J_r,
         I_t=I_t,
-        S_t=heat_maps(joints_t, height, width),
-        J_t=J_t,
         matte_r=matte_r,
         matte_t=matte_t,
-        joints_r=joints_r,
-        joints_t=joints_t,
+        joints_r=joints_r.to(device, non_blocking=True),
+        joints_t=joints_t.to(device, non_blocking=True),
+        joints_r_cpu=joints_r,
+        joints_t_cpu=joints_t,
         exact=exact,
     )
 

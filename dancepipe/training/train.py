@@ -1,50 +1,38 @@
-"""The training loop: the flow network alone if asked for, stage 1, then stage 2 with stage 1
-frozen (section 4.3). The locals of run_stage are the state."""
+"""A training from its options to its weights: resolve, show, save, run. The steps are in loop.py,
+what a step is in the system's stages."""
 
 import json
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from dancepipe.config import as_plain
-from dancepipe.data.pairs import PairSource, pair_batches
+from dancepipe.data.pairs import PairSource
 from dancepipe.data.store import clip_files
 from dancepipe.errors import ConfigError, DatasetError
 from dancepipe.files.lock import Lock, lock_folder
 from dancepipe.losses.perceptual import open_perceptual
+from dancepipe.nn.compiled import check_compiler
+from dancepipe.processes import Processes, joined_processes, silent
 from dancepipe.systems.focus_retain.dims import ModelDims
 from dancepipe.systems.focus_retain.enhancer import Enhancer
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
-from dancepipe.systems.focus_retain.networks import Networks, load_networks
+from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.systems.focus_retain.stages import stages
 from dancepipe.systems.shipped import find_weights
+from dancepipe.systems.stage import Stage
 from dancepipe.systems.weights import WeightsInfo, differences, save_weights
-from dancepipe.training.best import JUDGED_BY, BestWeights
-from dancepipe.training.checkpoint import (
-    Position,
-    checkpoints,
-    load_checkpoint,
-    read_position,
-    save_checkpoint,
-)
-from dancepipe.training.collapse import CollapseWatch
-from dancepipe.training.compiled import check_compiler
+from dancepipe.training.checkpoint import Position, checkpoints, read_position
 from dancepipe.training.dims_of import dims_of
-from dancepipe.training.finite import FiniteWatch, check_finite, check_modules
-from dancepipe.training.held_out import FixedPairs
-from dancepipe.training.inputs import Augmentation, step_parts
+from dancepipe.training.interrupt import interruption
+from dancepipe.training.loop import Run, run_stage
 from dancepipe.training.options import TrainOptions
-from dancepipe.training.pace import Pace
-from dancepipe.training.processes import Processes, joined_processes, silent
 from dancepipe.training.run_folder import RunLog, describe_run, open_run_folder
-from dancepipe.training.samples import save_grid
 from dancepipe.training.sources import training_pairs
-from dancepipe.training.stages import Stage0, Stage1, Stage2
 
 _STAGE0_SEED = 2**32  # apart from the seeds of the other stages' pairs
 
@@ -63,6 +51,8 @@ def train(
 
     resume: go on from the last checkpoint, or begin where there is none yet. dry_run: show what
     would be done and stop. Returns early, with a checkpoint, after options.stop_after seconds.
+    Ctrl-C and SIGTERM finish the step that is being made and save a checkpoint, then they raise
+    KeyboardInterrupt; the second one does so at once.
     Started by torchrun or accelerate launch, the processes share every batch. Raises ConfigError,
     DatasetError, WeightsError, OutputError, TrainingDivergedError, ProcessLostError.
     """
@@ -153,53 +143,31 @@ def _train(
     log = RunLog(out, read_position(last) if last else None, say) if processes.is_first else None
 
     # 4. Run
-    with log or nullcontext():
+    with log or nullcontext(), interruption() as asked:
         start = read_position(last) if last else Position(0 if options.stage0_steps else 1, 0)
         _check_totals(start, options)
         stop_at = time.monotonic() + options.stop_after if options.stop_after else math.inf
-        torch.manual_seed(options.seed)
-        if start.stage == 0:
-            stage0 = Stage0(dims, options, perceptual, processes)
-            source = pairs[1].at(dims.coarse_hw, seed=_STAGE0_SEED + options.seed)
-            if not _run_stage(
-                0, stage0, source, held_out, last, options, out, log, lock, processes, stop_at, say
-            ):
-                return
-            initial, last = (
-                Networks(dims, WeightsInfo(dims, 1, 0), stage0.average.module, None),
-                None,
+        run = Run(out, options, processes, log, lock, stop_at, asked, say)
+        for stage in stages(dims, options, perceptual, processes, initial):
+            if stage.number < start.stage:
+                continue
+            source = (
+                pairs[1].at(dims.coarse_hw, seed=_STAGE0_SEED + options.seed)
+                if stage.number == 0
+                else pairs[stage.number]
             )
-            start = Position(1, 0)
-        torch.manual_seed(options.seed)
-        stage1 = Stage1(dims, options, perceptual, processes, initial)
-        if start.stage == 1 and not _run_stage(
-            1, stage1, pairs[1], held_out, last, options, out, log, lock, processes, stop_at, say
-        ):
-            return
-        torch.manual_seed(options.seed + 1)
-        stage2 = Stage2(stage1.average.module, dims, options, perceptual, processes, initial)
-        checkpoint = last if start.stage == 2 else None
-        if not _run_stage(
-            2,
-            stage2,
-            pairs[2],
-            held_out,
-            checkpoint,
-            options,
-            out,
-            log,
-            lock,
-            processes,
-            stop_at,
-            say,
-        ):
-            return
-    weights, networks = out / "weights.safetensors", {"flow_attention": stage2.flow_attention}
-    if options.stage2_steps:
-        networks["enhancer"] = stage2.average.module
-    info = WeightsInfo(dims, len(networks), options.stage2_steps or options.stage1_steps)
-    processes.first_does(lambda: (lock.check(), save_weights(weights, info, networks)))
+            checkpoint = last if stage.number == start.stage else None
+            if not run_stage(run, stage, source, held_out, checkpoint):
+                return
+            if stage.number == 1:
+                _save(run, out / "stage1.safetensors", stage)
+    _save(run, weights := out / "weights.safetensors", stage)
     say(f"done: {weights}" + ("" if options.stage2_steps else " (stage 1 only: stage2_steps is 0)"))
+
+
+def _save(run: Run, weights: Path, stage: Stage) -> None:
+    info, networks = WeightsInfo(stage.dims, stage.number, stage.steps), stage.renders
+    run.processes.first_does(lambda: (run.lock.check(), save_weights(weights, info, networks)))
 
 
 def _sizes(dims: ModelDims, options: TrainOptions) -> list[str]:
@@ -246,139 +214,6 @@ def _check_totals(start: Position, options: TrainOptions) -> None:
                 f"{done[stage]} steps of stage {stage} are done already; stage{stage}_steps "
                 f"cannot become {total}"
             )
-
-
-def _run_stage(
-    number,
-    stage,
-    source,
-    held_out,
-    checkpoint: Path | None,
-    options: TrainOptions,
-    out: Path,
-    log: RunLog | None,
-    lock: Lock | None,
-    processes: Processes,
-    stop_at,
-    say,
-) -> bool:
-    """The steps of one stage, from its checkpoint or its start, with log lines, sample grids and
-    checkpoints; False: out of time."""
-    total = getattr(options, f"stage{number}_steps")
-    step = 0
-    if checkpoint:
-        load_checkpoint(checkpoint, stage.modules, stage.optimisers)
-        step = read_position(checkpoint).step
-        say(f"stage {number}: going on from step {step}")
-    processes.begin_alike(stage.modules.values())
-    device, share = processes.device, processes.share(options.batch)
-    fixed, best = nullcontext(), None
-    if processes.is_first:
-        shown = held_out.at(source.size_hw) if held_out else source
-        reads_poses = (
-            held_out is not None and options.held_out_pre and number > 0
-        )  # stage 0 makes no picture of its own
-        fixed = FixedPairs(
-            shown,
-            are_held_out=held_out is not None,
-            reads_poses=reads_poses,
-            device=device,
-            say=say,
-        )
-        best = BestWeights(out, number, log.lowest_before(number, JUDGED_BY))
-    batches = pair_batches(
-        source,
-        options.batch,
-        step * options.batch,
-        total * options.batch,
-        options.workers,
-        share=share,
-        pinned=device != "cpu",
-    )
-    pace, watch = Pace(options.batch, step, total, device), FiniteWatch(number)
-    collapse = CollapseWatch(stage.dims.coarse_hw, say)
-    bar = tqdm(
-        pace.waited_for(batches),
-        total=total,
-        initial=step,
-        desc=f"stage {number}",
-        unit="step",
-        disable=None if processes.is_first else True,
-    )
-    with fixed, bar as progress:
-        for batch in progress:
-            parts = step_parts(
-                batch, share, Augmentation.drawn(options, number, step), options.accumulate, device
-            )
-            is_logged = (step + 1) % options.log_every == 0 or step + 1 == total
-            numbers = stage.step(parts, step, with_statistics=is_logged)
-            step += 1
-            names, values = list(numbers), processes.mean(torch.stack(list(numbers.values())))
-            watch.look(step, names, values)
-            is_sampled = step % options.sample_every == 0 or step == total
-            is_late = (
-                bool(options.stop_after)
-                and processes.first_says(time.monotonic() >= stop_at)
-                and step < total
-            )
-            is_saved = step % options.save_every == 0 or step == total or is_late
-            if is_logged or is_sampled or is_saved:
-                watch.settle()
-                processes.first_does(lambda: lock.check())
-            if is_logged and processes.is_first:
-                figures = dict(zip(names, values.tolist())) | pace.figures(step)
-                log.write(number, step, figures)
-                collapse.look(step, figures)
-                if progress.disable:  # no terminal
-                    say(pace.line(number, step, figures))
-                progress.set_postfix(
-                    {name: f"{figures[name]:.3f}" for name in ("l1", "total") if name in figures}
-                )
-            if is_sampled or is_saved:
-                check_modules(stage.modules, number, step)
-            if is_sampled:
-                info = WeightsInfo(stage.dims, number, step)
-                processes.first_does(partial(_look, stage, info, fixed, best, total, out, log))
-            if is_saved:
-                here, kept = Position(number, step), options.keep_checkpoints
-                processes.first_does(
-                    partial(save_checkpoint, out, here, stage.modules, stage.optimisers, kept)
-                )
-            if is_late:
-                say(
-                    f"stopped after {options.stop_after:.0f} s, as asked, at step {step} of "
-                    f"{total} of stage {number}; go on with --resume"
-                )
-                return False
-    if number == 1:
-        processes.first_does(
-            lambda: save_weights(
-                out / "stage1.safetensors", WeightsInfo(stage.dims, 1, total), stage.renders
-            )
-        )
-    return True
-
-
-def _look(
-    stage,
-    info: WeightsInfo,
-    fixed: FixedPairs,
-    best: BestWeights,
-    total: int,
-    out: Path,
-    log: RunLog,
-) -> None:
-    """Shows, logs and judges what the averaged weights make."""
-    figures, grid = fixed.look(stage)
-    save_grid(out, info.stage, info.step, grid)
-    log.picture(info.stage, info.step, grid)
-    log.write(info.stage, info.step, figures)
-    check_finite(figures, info.stage, info.step)
-    best.offer(figures, info, stage.renders)
-    tqdm.write(
-        f"stage {info.stage}, step {info.step} of {total}: "
-        + ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
-    )
 
 
 def _held_out_source(data: Path, dims: ModelDims, say) -> PairSource | None:

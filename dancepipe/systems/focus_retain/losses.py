@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dancepipe.losses.adversarial import mean_where
 from dancepipe.losses.face import crop_faces, face_boxes
 from dancepipe.losses.fine_detail import body_windows, gradient_loss, lost_detail_loss
 from dancepipe.losses.flow import (
@@ -151,7 +152,7 @@ def stage2_terms(
     face, face_t = crop_faces(made.final, boxes), crop_faces(I_t, boxes)
     terms = {
         "l1": F.l1_loss(made.final, I_t),
-        "face_l1": _mean_where((face - face_t).abs().mean((1, 2, 3)), boxes.present, faces),
+        "face_l1": mean_where((face - face_t).abs().mean((1, 2, 3)), boxes.present, faces),
     }
     terms |= detail_terms(made.final, made.mixture, I_t, mask, counts) | synthesis_terms(
         made.mixture, I_t, mask, weights, counts
@@ -163,52 +164,16 @@ def stage2_terms(
         terms["perceptual"] = perceptual_distance(taps, taps_t).mean()
         if weights.style:
             terms["style"] = style_loss(taps, taps_t)
-        terms["face_perceptual"] = _mean_where(
+        terms["face_perceptual"] = mean_where(
             perceptual_distance(perceptual(face), face_taps_t), boxes.present, faces
         )
     terms |= adversarial_terms(discriminator, made.final, I_t, weights)
     if face_discriminator is not None:
-        terms["adversarial_face"] = _mean_where(
+        terms["adversarial_face"] = mean_where(
             (face_discriminator(face) - 1).square().mean((1, 2, 3)), boxes.present, faces
         )
     terms["matte"] = matte_loss(made.matte_logits, mask)
     return terms
-
-
-@dataclass(frozen=True)
-class DiscriminatorLoss:
-    """What the discriminator minimises, and its mean scores (detached) for the log."""
-
-    loss: Tensor
-    real_score: Tensor
-    made_score: Tensor
-
-
-def discriminator_loss(
-    discriminator: nn.Module,
-    real: Tensor,
-    made: Tensor,
-    present: Tensor | None = None,
-    count: Tensor | None = None,
-) -> DiscriminatorLoss:
-    """LSGAN: half of (D(real) - 1)^2 + D(made)^2. No gradient reaches `made`.
-
-    present (B,): samples that count, default all. count (): what to divide by when these samples
-    are part of a batch, as in Counts.
-    """
-    real_scores, made_scores = discriminator(real), discriminator(made.detach())
-    present = torch.ones(len(real), device=real.device) if present is None else present
-    loss = 0.5 * ((real_scores - 1).square() + made_scores.square()).mean((1, 2, 3))
-    return DiscriminatorLoss(
-        *(
-            _mean_where(values, present, count)
-            for values in (
-                loss,
-                real_scores.detach().mean((1, 2, 3)),
-                made_scores.detach().mean((1, 2, 3)),
-            )
-        )
-    )
 
 
 def adversarial_terms(
@@ -299,10 +264,3 @@ def matte_loss(matte_logits: Tensor, mask: Tensor) -> Tensor:
     return F.l1_loss(torch.sigmoid(matte_logits), mask) + F.binary_cross_entropy_with_logits(
         matte_logits, mask
     )
-
-
-def _mean_where(values: Tensor, present: Tensor, count: Tensor | None = None) -> Tensor:
-    """Mean of values (B,) over the present samples; 0, with zero gradients, when there is none.
-    count: how many to divide by, default those."""
-    present = present.to(values.dtype)
-    return (values * present).sum() / (present.sum().clamp_min(1) if count is None else count)

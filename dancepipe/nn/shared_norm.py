@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from dancepipe.training.processes import Processes, answering
+from dancepipe.processes import Processes, answering
 
 
 class _Total(torch.autograd.Function):

@@ -1,10 +1,12 @@
 """One run on several processes: torchrun or accelerate launch starts them, and each works on its
 rows of every batch.
 
-Gradients are averaged in one flat tensor when the backward pass is done, rather than by hooks
-inside of it: the networks stay plain modules (their names in checkpoints, their other methods,
-torch.compile), a step in parts needs no special case, and both generators together are 80 MB, a few
-milliseconds between GPUs of one machine.
+Gradients are averaged in one flat tensor when the backward pass is done, rather than by the hooks
+of DistributedDataParallel: those fire only for calls of the module itself (stage 0 calls parts of
+one), and want to be told which backward pass is the last of a batch in parts, and of D's buffers.
+Measured with the 15 million parameters of preset base on two CPU processes of one machine (gloo):
+0.16 s a step, 0.08 s more than DDP, which sends while it computes; a step of 8 pairs at 256 px
+takes a hundred times as long there.
 
 Whatever one process decides alone (is it late? could the file be written?) the others are told, on
 the CPU.
@@ -82,6 +84,15 @@ class Processes:
         answer = torch.tensor(int(yes))
         with answering():
             dist.broadcast(answer, 0)
+        return bool(answer)
+
+    def any_says(self, yes: bool) -> bool:
+        """Whether one of them thinks so, on all of them. Less than a millisecond of one machine."""
+        if self.count == 1:
+            return yes
+        answer = torch.tensor(int(yes))
+        with answering():
+            dist.all_reduce(answer)
         return bool(answer)
 
     def first_does(self, work: Callable[[], None]) -> None:
