@@ -372,6 +372,7 @@ def _write_data(folder: Path) -> list[str]:
     from figure import draw_figure, standing_pose
 
     from dancepipe.data.store import ClipWriter, DatasetRow
+    from dancepipe.records import BodyPose
 
     data = folder / "data"
     for split in ("train", "test"):
@@ -393,7 +394,7 @@ def _write_data(folder: Path) -> list[str]:
                         split,
                         image,
                         mask,
-                        pose,
+                        BodyPose(pose),
                         box,
                         "a.mp4",
                     )

@@ -229,7 +229,7 @@ def _row(
         split=split_of(source.identity, options.test_share),
         image=person.image,
         mask=person.mask,
-        pose=person.pose,
+        body=person.body,
         box_xyxy_px=person.box_xyxy_px,
         source=location,
     )
