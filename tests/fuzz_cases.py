@@ -372,7 +372,14 @@ def _write_data(folder: Path) -> list[str]:
     from figure import draw_figure, standing_pose
 
     from dancepipe.data.store import ClipWriter, DatasetRow
+    from dancepipe.records import BodyPose, Pose
+    from dancepipe.skeletons import BLAZEPOSE_33, HAND_21
 
+    def drawn(skeleton):
+        count = len(skeleton)
+        return Pose(np.full((count, 2), 9.0), np.ones(count), skeleton, np.arange(count))
+
+    points = drawn(BLAZEPOSE_33), (drawn(HAND_21), None)
     data = folder / "data"
     for split in ("train", "test"):
         for person in range(2):
@@ -393,7 +400,7 @@ def _write_data(folder: Path) -> list[str]:
                         split,
                         image,
                         mask,
-                        pose,
+                        BodyPose(pose, *points),
                         box,
                         "a.mp4",
                     )

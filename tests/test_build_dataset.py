@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from dancepipe.data.store import clip_files, read_clip
 from dancepipe.errors import ConfigError, OutputError
 from dancepipe.media.read import VideoReader
 from dancepipe.person.crop import pose_from_box
+from dancepipe.pose.skeleton import R_WRIST
 from dancepipe.records import GREY
 
 SMALL = BuildDatasetOptions(size_px=64, fps=0, min_frames=4, test_share=0.0)
@@ -34,6 +36,10 @@ SMALL = BuildDatasetOptions(size_px=64, fps=0, min_frames=4, test_share=0.0)
 
 def quiet(text: str) -> None:
     pass
+
+
+def read_one(data: Path):
+    return list(read_clip(clip_files(data)[0]))
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -48,6 +54,31 @@ def built(tmp_path_factory):
     said = []
     summary = build_dataset([str(folder / "dance.mp4")], folder / "data", SMALL, say=said.append)
     return folder, summary, said
+
+
+def test_the_landmarks_are_stored_where_the_joints_are_and_hands_only_when_asked_for(
+    built, tmp_path
+):
+    folder, _, _ = built
+    whole = build_dataset(
+        [str(folder / "dance.mp4")], tmp_path / "data", replace(SMALL, hands=True), say=quiet
+    )
+    assert whole.failures == 0
+    for row in read_one(folder / "data"):
+        assert row.body.hands is None
+        wrist = row.body.landmarks.skeleton.index("right_wrist")
+        if row.pose.present[R_WRIST]:
+            np.testing.assert_allclose(
+                row.body.landmarks.points_px[wrist], row.pose.points_px[R_WRIST], atol=1e-3
+            )
+        assert np.ptp(row.body.landmarks.depth_px) > 1
+    assert all(len(row.body.hands) == 2 for row in read_one(tmp_path / "data"))
+
+
+def test_hands_of_a_published_data_set_are_refused(tmp_path):
+    options = BuildDatasetOptions(layout="market1501", hands=True)
+    with pytest.raises(ConfigError, match="market1501 has joints of its own and no hands"):
+        build_dataset([str(tmp_path)], tmp_path / "data", options, say=quiet)
 
 
 def test_every_frame_with_a_person_is_a_row_with_its_time_and_place(built):

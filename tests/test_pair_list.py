@@ -9,7 +9,7 @@ from dancepipe.data.store import ClipWriter, DatasetRow
 from dancepipe.errors import DatasetError
 from dancepipe.evaluation.pair_list import FrameId, HeldOut, drawn_pairs, pose_change, read_pairs
 from dancepipe.pose.skeleton import R_ELBOW, R_WRIST
-from dancepipe.records import Pose
+from dancepipe.records import BodyPose, Pose
 
 SIDE = 64
 
@@ -40,7 +40,7 @@ def write_people(folder, people: int = 3, frames: int = 8, moves=lambda person: 
                         "test",
                         image,
                         mask,
-                        pose,
+                        BodyPose(pose),
                         (0, 0, SIDE, SIDE),
                         "drawn",
                     )

@@ -25,7 +25,7 @@ from dancepipe.nn.discriminator import face_discriminator, renew_spectral_norms
 from dancepipe.nn.shared_norm import SharedBatchNorm, statistics_kept
 from dancepipe.pose.skeleton import FACE
 from dancepipe.processes import Processes
-from dancepipe.records import Pose
+from dancepipe.records import BodyPose, Pose
 from dancepipe.systems.focus_retain.dims import PRESETS, EnhancerDims
 from dancepipe.systems.focus_retain.loss_weights import LossWeights
 from dancepipe.training.checkpoint import checkpoints
@@ -46,7 +46,9 @@ def data(tmp_path_factory):
                 mask[: 4 + 2 * index] = 0
                 confidence = np.ones(18, np.float32)
                 confidence[list(FACE)] = index % 2
-                out.add(replace(row, mask=mask, pose=Pose(row.pose.points_px, confidence)))
+                out.add(
+                    replace(row, mask=mask, body=BodyPose(Pose(row.pose.points_px, confidence)))
+                )
     return folder
 
 

@@ -6,6 +6,7 @@ import resource
 import signal
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -19,18 +20,35 @@ from dancepipe.data.store import (
     read_clip,
 )
 from dancepipe.errors import DatasetError, OutputError
-from dancepipe.records import Pose
+from dancepipe.records import BodyPose, Pose
+from dancepipe.skeletons import BLAZEPOSE_33, HAND_21
+
+
+def drawn_points(rng, skeleton, size_px: int = 32) -> Pose:
+    count = len(skeleton)
+    depth = rng.normal(0, size_px, count)
+    return Pose(rng.uniform(0, size_px, (count, 2)), rng.uniform(0.1, 1, count), skeleton, depth)
 
 
 def drawn_row(
-    index: int, identity: str = "ann", split: str = "train", size_px: int = 32
+    index: int,
+    identity: str = "ann",
+    split: str = "train",
+    size_px: int = 32,
+    landmarks: bool = True,
+    hands: bool = True,
 ) -> DatasetRow:
+    """hands: every third picture lacks the left one."""
     rng = np.random.default_rng(index)
     mask = np.zeros((size_px, size_px), np.uint8)
     mask[4:-4, 8:-8] = 255
     image = np.full((size_px, size_px, 3), 128, np.uint8)
     image[mask > 0] = (40 + index * 5) % 200
     pose = Pose(rng.uniform(0, size_px, (18, 2)), (rng.random(18) > 0.2).astype(np.float32))
+    points = drawn_points(rng, BLAZEPOSE_33, size_px) if landmarks else None
+    both = drawn_points(rng, HAND_21, size_px), drawn_points(rng, HAND_21, size_px)
+    if index % 3 == 0:
+        both = both[0], None
     return DatasetRow(
         identity,
         "clip",
@@ -39,7 +57,7 @@ def drawn_row(
         split,
         image,
         mask,
-        pose,
+        BodyPose(pose, points, both if hands else None),
         (1.5, 2.0, 33.5, 34.0),
         "https://example.org/v",
     )
@@ -61,9 +79,51 @@ def test_rows_come_back_as_they_went_in(tmp_path):
         np.testing.assert_array_equal(row.image, got.image)
         np.testing.assert_array_equal(row.mask, got.mask)
         np.testing.assert_array_equal(row.pose.as_array(), got.pose.as_array())
+        np.testing.assert_array_equal(
+            row.body.landmarks.with_depth(), got.body.landmarks.with_depth()
+        )
+        for hand, other in zip(row.body.hands, got.body.hands, strict=True):
+            assert (hand is None) == (other is None)
+            if hand is not None:
+                np.testing.assert_array_equal(hand.with_depth(), other.with_depth())
         assert (row.identity, row.frame_index, row.time_seconds, row.split, row.box_xyxy_px) == (
             got.identity, got.frame_index, got.time_seconds, got.split, got.box_xyxy_px,
         )  # fmt: skip
+
+
+def test_a_clip_without_landmarks_or_hands_says_so(tmp_path):
+    write(tmp_path / "a.parquet", 3, landmarks=False, hands=False)
+    for row in read_clip(tmp_path / "a.parquet"):
+        assert row.body.landmarks is None and row.body.hands is None
+
+
+def test_files_that_lack_the_columns_are_read(tmp_path):
+    rows = write(tmp_path / "a.parquet", 3)
+    pq.write_table(
+        pq.read_table(tmp_path / "a.parquet").drop(["landmarks", "hands"]), tmp_path / "b.parquet"
+    )
+    for row, got in zip(rows, read_clip(tmp_path / "b.parquet"), strict=True):
+        np.testing.assert_array_equal(row.pose.as_array(), got.pose.as_array())
+        assert got.body.landmarks is None and got.body.hands is None
+
+
+@pytest.mark.parametrize("column", ["landmarks", "hands"])
+@pytest.mark.parametrize(("lie", "words"), [("few", "numbers"), ("sure", "confidences")])
+def test_points_that_cannot_be_are_named(tmp_path, column, lie, words):
+    write(tmp_path / "a.parquet", 2)
+    table = pq.read_table(tmp_path / "a.parquet")
+    values = table.column(column).to_pylist()
+    points = values[1] if column == "landmarks" else values[1][0]
+    if lie == "few":
+        points.pop()
+    else:
+        points[4][3] = 1.5
+    place = table.schema.get_field_index(column)
+    field = table.schema.field(place)
+    table = table.set_column(place, field, pa.array(values, field.type))
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(DatasetError, match=f"a.parquet, row 1: {column}.*{words}"):
+        list(read_clip(tmp_path / "a.parquet"))
 
 
 def test_jpeg_is_close_and_small(tmp_path):
@@ -80,7 +140,12 @@ def test_jpeg_is_close_and_small(tmp_path):
 def test_hugging_face_datasets_reads_the_folder(tmp_path):
     datasets = pytest.importorskip("datasets", reason="needs the package datasets")
     rows = write(tmp_path / "data" / "train" / "a.parquet", 3) + write(
-        tmp_path / "data" / "test" / "b.parquet", 2, identity="bob", split="test"
+        tmp_path / "data" / "test" / "b.parquet",
+        2,
+        identity="bob",
+        split="test",
+        landmarks=False,
+        hands=False,
     )
     loaded = datasets.load_dataset(
         "parquet", data_dir=str(tmp_path / "data"), cache_dir=str(tmp_path / "cache")
@@ -93,6 +158,11 @@ def test_hugging_face_datasets_reads_the_folder(tmp_path):
         and first["mask"].mode == "L"
     )
     np.testing.assert_allclose(np.array(first["keypoints"]), rows[0].pose.as_array())
+    np.testing.assert_allclose(
+        np.array(first["landmarks"]), rows[0].body.landmarks.with_depth(), rtol=1e-6
+    )
+    assert np.shape(first["hands"]) == (2, 21, 4) and not np.any(first["hands"][1])
+    assert loaded["test"][0]["landmarks"] is loaded["test"][0]["hands"] is None
     assert loaded["test"][1]["identity"] == "bob" and first["box_xyxy_px"] == [1.5, 2.0, 33.5, 34.0]
 
 

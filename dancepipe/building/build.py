@@ -54,6 +54,10 @@ def build_dataset(
                 f"layout {options.layout} needs one folder, the one with its CSV files; got "
                 f"{', '.join(sources)}"
             )
+        if options.hands:
+            raise ConfigError(
+                f"layout {options.layout} has joints of its own and no hands: leave hands out"
+            )
         found = read_public(Path(sources[0]), options.layout)
         with _locked(out, options) as lock:
             hold_to_recipe(out, options, apart_from=_NO_PART_OF_THE_RECIPE)
@@ -210,6 +214,7 @@ def _opened_finder(
     return open_person_finder(
         options.pose,
         options.mask,
+        hands=options.hands,
         mode=mode,
         yolo_weights=options.yolo_weights,
         rembg_model=options.rembg_model,
@@ -229,7 +234,7 @@ def _row(
         split=split_of(source.identity, options.test_share),
         image=person.image,
         mask=person.mask,
-        pose=person.pose,
+        body=person.body,
         box_xyxy_px=person.box_xyxy_px,
         source=location,
     )

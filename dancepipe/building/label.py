@@ -12,7 +12,7 @@ from dancepipe.media.image import decode_picture, encode_png
 from dancepipe.media.read import VideoReader
 from dancepipe.person.crop import crop_square, person_box, pose_in_box
 from dancepipe.person.cutout import on_grey
-from dancepipe.records import GREY, PersonFrame, Pose
+from dancepipe.records import GREY, BodyPose, PersonFrame
 
 _ANALYSIS_SIDE_PX = 640  # pose and mask cost no more on larger frames and gain nothing
 _SIDE_WINDOW_SECONDS = 2.0
@@ -24,7 +24,7 @@ class LabelledFrame:
 
     frame_index: int
     time_seconds: Fraction
-    pose: Pose  # in the analysed frame's pixels
+    body: BodyPose  # in the analysed frame's pixels
     mask_png: bytes  # of the analysed frame; compressed, since a whole clip is held
     box_xyxy_px: np.ndarray  # (4,) square
 
@@ -76,7 +76,7 @@ def label_clip(path: Path, finder, *, fps: float, min_joints: int, tick=lambda: 
             box = np.asarray(person_box(person.pose, person.mask), np.float32)
             frames.append(
                 LabelledFrame(
-                    frame.index, frame.time_seconds, person.pose, encode_png(person.mask), box
+                    frame.index, frame.time_seconds, person.body, encode_png(person.mask), box
                 )
             )
         return ClipLabels(
@@ -108,7 +108,7 @@ def steadied(frames: list[LabelledFrame]) -> list[LabelledFrame]:
         centre = (frame.box_xyxy_px[:2] + frame.box_xyxy_px[2:]) / 2
         box = np.concatenate([centre - half, centre + half]).astype(np.float32)
         result.append(
-            LabelledFrame(frame.frame_index, frame.time_seconds, frame.pose, frame.mask_png, box)
+            LabelledFrame(frame.frame_index, frame.time_seconds, frame.body, frame.mask_png, box)
         )
     return result
 
@@ -121,7 +121,7 @@ class CroppedPerson:
     time_seconds: Fraction
     image: np.ndarray  # uint8 RGB (S, S, 3) on grey
     mask: np.ndarray  # uint8 (S, S)
-    pose: Pose  # in the crop
+    body: BodyPose  # in the crop
     box_xyxy_px: tuple[float, float, float, float]  # in the source frame
 
 
@@ -148,7 +148,7 @@ def crop_clip(
                 frame.time_seconds,
                 on_grey(image, cut),
                 cut,
-                pose_in_box(label.pose, small_box, size_px),
+                pose_in_box(label.body, small_box, size_px),
                 tuple(float(value) for value in box),
             )
             if not waiting:

@@ -66,7 +66,7 @@ def label_photos(
                 Fraction(index),
                 cut.image,
                 cut.mask,
-                cut.pose,
+                cut.body,
                 tuple(float(edge) for edge in cut.box_xyxy_px),
             )
         )

@@ -29,6 +29,7 @@ from dancepipe.files.whole_file import write_text
 from dancepipe.media.image import load_photo
 from dancepipe.person.cutout import on_grey
 from dancepipe.person.finder import open_person_finder
+from dancepipe.records import BodyPose
 
 LAYOUTS = {layout.name: layout for layout in (DEEPFASHION, MARKET1501)}
 PAIRS_FILE = "pairs-test.csv"
@@ -172,7 +173,7 @@ def _write_clip(
                         split,
                         kept.image,
                         kept.mask,
-                        kept.pose,
+                        BodyPose(kept.pose),
                         box,
                         one.name,
                     )

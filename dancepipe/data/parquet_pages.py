@@ -19,7 +19,7 @@ MOST_PAGE_BYTES = 64 << 20
 MOST_ROWS_OF_GROUP = 100_000
 MOST_ROWS = 100_000_000
 MOST_COLUMNS = 200
-_MOST_VALUES_A_ROW = 64  # 18 joints of three numbers are 54
+_MOST_VALUES_A_ROW = 192  # two hands of 21 points of four numbers are 168
 # Fields of PageHeader.
 _UNPACKED, _STORED, _DATA_V1, _DICTIONARY, _DATA_V2 = 2, 3, 5, 7, 8
 _POINTS_AT_DICTIONARY = (2, 8)  # Encoding: PLAIN_DICTIONARY, RLE_DICTIONARY

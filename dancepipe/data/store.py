@@ -3,7 +3,8 @@
     OUT/train/NAME.parquet, OUT/test/NAME.parquet
 
 `datasets.load_dataset(OUT)` of Hugging Face reads them as they are: image and mask
-as pictures, keypoints as an 18 x 3 array.
+as pictures, keypoints as an 18 x 3 array, landmarks and hands as lists of numbers, None where
+there are none.
 """
 
 import json
@@ -24,13 +25,18 @@ from dancepipe.errors import BadImageError, DatasetError, OutputError
 from dancepipe.files.plain_text import plain_words, shortened
 from dancepipe.files.whole_file import WholeFile, make_folder
 from dancepipe.media.image import decode_picture, encode_jpeg, encode_png
-from dancepipe.records import Pose
+from dancepipe.records import BodyPose, Pose
+from dancepipe.skeletons import BLAZEPOSE_33, HAND_21
 
 SPLITS = ("train", "test")
 ROWS_PER_GROUP = 16  # one random read decodes one group: small groups keep random access cheap
 
 _BUILT_FROM = b"dancepipe_built_from"
+_POINTS = pa.list_(pa.list_(pa.float32()))
 _PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+# Plain lists: an Array2D of datasets has no null of its own, and gives NaN in place of None.
+_NUMBERS_FEATURE = {"feature": {"dtype": "float32", "_type": "Value"}, "_type": "Sequence"}
+_POINTS_FEATURE = {"feature": _NUMBERS_FEATURE, "_type": "Sequence"}
 _FEATURES = {
     "identity": {"dtype": "string", "_type": "Value"},
     "clip": {"dtype": "string", "_type": "Value"},
@@ -46,6 +52,8 @@ _FEATURES = {
         "_type": "Sequence",
     },
     "source": {"dtype": "string", "_type": "Value"},
+    "landmarks": _POINTS_FEATURE,
+    "hands": {"feature": _POINTS_FEATURE, "_type": "Sequence"},
 }
 SCHEMA = pa.schema(
     [
@@ -58,13 +66,21 @@ SCHEMA = pa.schema(
         ("mask", _PICTURE),  # PNG, uint8 (S, S), 255 = person
         (
             "keypoints",
-            pa.list_(pa.list_(pa.float32())),
+            _POINTS,
         ),  # 18 x (x_px, y_px, confidence) in the picture; OpenPose order
         ("box_xyxy_px", pa.list_(pa.float32(), 4)),  # the crop in the source frame
         ("source", pa.string()),  # URL or file name the frame comes from
+        # 33 x (x_px, y_px, depth_px, visibility) of BLAZEPOSE_33; null of backends without depth
+        ("landmarks", _POINTS),
+        # right and left, 21 x (x_px, y_px, depth_px, presence) of HAND_21; all zeros: that hand is
+        # not seen; null when none were asked for
+        ("hands", pa.list_(_POINTS)),
     ],
     metadata={"huggingface": json.dumps({"info": {"features": _FEATURES}})},
 )
+
+_MAY_BE_ABSENT = ("landmarks", "hands")  # the columns that a clip can do without
+_HANDS_SHAPE = (2, len(HAND_21), 4)
 
 
 @dataclass(frozen=True)
@@ -78,9 +94,14 @@ class DatasetRow:
     split: str
     image: np.ndarray  # uint8 RGB (S, S, 3), the person on neutral grey
     mask: np.ndarray  # uint8 (S, S), 255 = person
-    pose: Pose  # in the picture's pixels
+    body: BodyPose  # in the picture's pixels
     box_xyxy_px: tuple[float, float, float, float]
     source: str
+
+    @property
+    def pose(self) -> Pose:
+        """The 18 joints."""
+        return self.body.joints
 
     def __post_init__(self):
         if self.split not in SPLITS:
@@ -130,6 +151,8 @@ class ClipWriter:
                 "keypoints": row.pose.as_array().tolist(),
                 "box_xyxy_px": [float(value) for value in row.box_xyxy_px],
                 "source": row.source,
+                "landmarks": row.body.landmarks and row.body.landmarks.with_depth().tolist(),
+                "hands": row.body.hands and hands_array(row.body.hands).tolist(),
             }
         )
         self.rows_written += 1
@@ -217,7 +240,9 @@ def open_clip(path: Path) -> pq.ParquetFile:
         raise DatasetError(
             f"cannot read {path}: {plain_words(error)}; delete it and run build-dataset again"
         ) from error
-    missing = [name for name in SCHEMA.names if name not in schema.names]
+    missing = [
+        name for name in SCHEMA.names if name not in schema.names and name not in _MAY_BE_ABSENT
+    ]
     if missing:
         raise DatasetError(
             f"{path} is not a dancepipe clip: it lacks the columns {', '.join(missing)}"
@@ -225,6 +250,8 @@ def open_clip(path: Path) -> pq.ParquetFile:
     for name, fits in _COLUMN_KINDS.items():
         if schema.names.count(name) > 1:
             raise DatasetError(f"{path} has the column {name} twice")
+        if name not in schema.names:
+            continue
         if not fits(kind := schema.field(name).type):
             raise DatasetError(
                 f"{path}: column {name} is {shortened(str(kind))}; need {SCHEMA.field(name).type}"
@@ -274,7 +301,7 @@ def row_from(values: dict, path: Path, row: int) -> DatasetRow:
         time_seconds=_numbers(values, "time_seconds", (), where).item(),
         image=image,
         mask=mask,
-        pose=pose_of(values, path, row),
+        body=body_of(values, path, row),
         box_xyxy_px=tuple(_numbers(values, "box_xyxy_px", (4,), where).tolist()),
     )
 
@@ -313,10 +340,39 @@ def frame_index_of(values: dict, path: Path, row: int) -> int:
 
 def pose_of(values: dict, path: Path, row: int) -> Pose:
     """The joints of a row. DatasetError names file, row and column."""
+    where = f"{path}, row {row}"
     try:
-        return Pose.from_array(_numbers(values, "keypoints", (18, 3), f"{path}, row {row}"))
+        return Pose.from_array(_numbers(values, "keypoints", (18, 3), where))
     except ValueError as error:
-        raise DatasetError(f"{path}, row {row}: keypoints: {error}") from error
+        raise DatasetError(f"{where}: keypoints: {error}") from error
+
+
+def body_of(values: dict, path: Path, row: int) -> BodyPose:
+    """The joints of a row, and the landmarks and hands that it has. DatasetError names file, row
+    and column."""
+    where = f"{path}, row {row}"
+    landmarks, hands = values.get("landmarks"), values.get("hands")
+    if landmarks is not None:
+        numbers = _numbers(values, "landmarks", (len(BLAZEPOSE_33), 4), where)
+        try:
+            landmarks = Pose.from_array(numbers, BLAZEPOSE_33)
+        except ValueError as error:
+            raise DatasetError(f"{where}: landmarks: {error}") from error
+    if hands is not None:
+        numbers = _numbers(values, "hands", _HANDS_SHAPE, where)
+        try:
+            right, left = (Pose.from_array(one, HAND_21) if one.any() else None for one in numbers)
+        except ValueError as error:
+            raise DatasetError(f"{where}: hands: {error}") from error
+        hands = right, left
+    return BodyPose(pose_of(values, path, row), landmarks, hands)
+
+
+def hands_array(hands: tuple[Pose | None, Pose | None]) -> np.ndarray:
+    """float32 (2, 21, 4): right and left, x_px, y_px, depth_px, presence; zeros for a hand that is
+    not seen."""
+    unseen = np.zeros(_HANDS_SHAPE[1:], np.float32)
+    return np.stack([unseen if hand is None else hand.with_depth() for hand in hands])
 
 
 def read_clip(path: Path) -> Iterator[DatasetRow]:
@@ -395,6 +451,15 @@ def _is_list(kind: pa.DataType) -> bool:
     )
 
 
+def _is_points(kind: pa.DataType) -> bool:
+    """Lists of lists of numbers."""
+    return _is_list(kind) and _is_numbers(kind.value_type)
+
+
+def _is_numbers(kind: pa.DataType) -> bool:
+    return _is_list(kind) and pa.types.is_floating(kind.value_type)
+
+
 def _is_picture(kind: pa.DataType) -> bool:
     if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
         return False
@@ -411,11 +476,11 @@ _COLUMN_KINDS = {
     "split": _is_text,
     "image": _is_picture,
     "mask": _is_picture,
-    "keypoints": lambda kind: (
-        _is_list(kind)
-        and _is_list(kind.value_type)
-        and pa.types.is_floating(kind.value_type.value_type)
-    ),
-    "box_xyxy_px": lambda kind: _is_list(kind) and pa.types.is_floating(kind.value_type),
+    "keypoints": _is_points,
+    "box_xyxy_px": _is_numbers,
     "source": _is_text,
+    "landmarks": lambda kind: pa.types.is_null(kind) or _is_points(kind),
+    "hands": lambda kind: (
+        pa.types.is_null(kind) or (_is_list(kind) and _is_points(kind.value_type))
+    ),
 }

@@ -14,6 +14,7 @@ from dancepipe.data.store import ClipWriter, DatasetRow
 from dancepipe.files.lock import Lock, lock_folder
 from dancepipe.files.whole_file import WholeFile, make_folder
 from dancepipe.filming.options import RenderDancersOptions
+from dancepipe.records import BodyPose
 
 _NO_PART_OF_THE_RECIPE = (
     "identities",
@@ -151,7 +152,7 @@ def _render_identity(task: tuple[Path, RenderDancersOptions, Path, int]) -> int:
                     split,
                     frame.image,
                     frame.mask,
-                    frame.pose,
+                    BodyPose(frame.pose),
                     (0.0, 0.0, side, side),
                     f"rendered:{frame.identity}",
                 )
