@@ -9,7 +9,7 @@ BIN := .venv/bin
 help:
 	@echo "make demo   install into .venv and animate samples/reference.png with samples/driver.mp4 (result: demo/out.mp4)"
 	@echo "make check  install into .venv with all extras; formatting and lint (ruff)"
-	@echo "make types  the same, and types (basedpyright, basic), which takes some minutes"
+	@echo "make types  types (basedpyright, basic): not clean yet, so not part of check"
 	@echo "make test   install into .venv with all extras and run the tests"
 	@echo "make clean  remove .venv, demo/ and what builds leave"
 
@@ -33,7 +33,7 @@ check: .venv/installed-dev
 	$(BIN)/python -m ruff check .
 
 types: .venv/installed-dev
-	$(BIN)/basedpyright
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 test: .venv/installed-dev
 	$(BIN)/python -m dancepipe models
