@@ -1,6 +1,6 @@
-# Two commands on a fresh machine: `make demo` and `make test`. Each makes .venv when needed; both are safe to run twice.
+# Two commands on a fresh machine: `make demo` and `make test`; a third one, `make check`, for who changes the code. Each makes .venv when needed; all are safe to run twice.
 .DEFAULT_GOAL := help
-.PHONY: help demo test clean
+.PHONY: help demo check types test clean
 
 PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3.14 python3.10 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$p && break; done)
@@ -8,8 +8,10 @@ BIN := .venv/bin
 
 help:
 	@echo "make demo   install into .venv and animate samples/reference.png with samples/driver.mp4 (result: demo/out.mp4)"
+	@echo "make check  install into .venv with all extras; formatting and lint (ruff)"
+	@echo "make types  types (basedpyright, basic): not clean yet, so not part of check"
 	@echo "make test   install into .venv with all extras and run the tests"
-	@echo "make clean  remove .venv and demo/"
+	@echo "make clean  remove .venv, demo/ and what builds leave"
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "dancepipe needs Python 3.10 to 3.14 (found none); name one with: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }
@@ -26,9 +28,16 @@ $(BIN)/python:
 demo: .venv/installed-core
 	$(BIN)/python tools/demo.py
 
+check: .venv/installed-dev
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+
+types: .venv/installed-dev
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+
 test: .venv/installed-dev
 	$(BIN)/python -m dancepipe models
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo build dist

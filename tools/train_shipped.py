@@ -8,7 +8,7 @@ machines that are there for a short time only (rendering is not cut short, but g
 stopped). --processes trains by torchrun, one process for each core or GPU. --stream is for a GPU:
 the CPU's cores render new people while it trains, and only held-out ones are rendered in advance.
 --enhancer goes on to stage 2, which does not ship: it makes these pictures softer and no better
-(docs/ablation.md).
+(docs/history/ablation.md).
 
 The state is the folder: a data set of rendered people, and a run folder for each part with
 checkpoints whose files stay below 14 MiB. --real scores the result on the test split of a data set
