@@ -76,7 +76,7 @@ class Session:
         self._networks: Networks | None = None
         self._photo_finders: dict[tuple, PersonFinder] = {}
         self._reference: tuple[tuple, Reference] | None = None
-        self._renderer: tuple[tuple, Renderer] | None = None
+        self._renderer: tuple[Reference, tuple, Renderer] | None = None
         self._is_closed = False
 
     def __enter__(self) -> "Session":
@@ -205,10 +205,11 @@ class Session:
         return self._reference[1]
 
     def _encoded(self, reference: Reference, device: str, precision: str) -> Renderer:
-        key = (id(reference), device, precision)  # the reference is kept, so no other has its id
-        if self._renderer is None or self._renderer[0] != key:
-            self._renderer = key, Renderer(self._loaded(), reference, device, precision)
-        return self._renderer[1]
+        kept = self._renderer
+        if kept is None or kept[0] is not reference or kept[1] != (device, precision):
+            renderer = Renderer(self._loaded(), reference, device, precision)
+            self._renderer = kept = reference, (device, precision), renderer
+        return kept[2]
 
     def _survey(
         self, driver: Path, side_px: int | None, device: str, options: AnimateOptions
