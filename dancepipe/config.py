@@ -31,7 +31,7 @@ def option(
     choices: tuple | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
-):
+) -> typing.Any:
     """A dataclass field with its default, its one comment, and what values fit."""
     metadata = {"help": help, "choices": choices, "minimum": minimum, "maximum": maximum}
     if dataclasses.is_dataclass(default):
@@ -88,7 +88,7 @@ def _plain(value):
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
-def _checked(field: dataclasses.Field, hint, value, where: str):
+def _checked(field: dataclasses.Field, hint, value: typing.Any, where: str):
     kind, may_be_none = option_type(hint)
     if dataclasses.is_dataclass(kind):
         if not isinstance(value, Mapping):

@@ -238,7 +238,7 @@ def test_saved_and_loaded_it_draws_the_same(case, weights, tmp_path):
 def test_every_system_is_found_by_its_name_and_no_other():
     assert [system_of(name).name for name in SYSTEMS] == list(SYSTEMS)
     for unknown in ("focus", "", "copy\n", None):
-        with pytest.raises(ConfigError, match="unknown system .*; known are focus_retain, copy"):
+        with pytest.raises(ConfigError, match="unknown system .*; known are focus_retain, body"):
             system_of(unknown)
     with pytest.raises(ConfigError, match="the system focus_retain needs weights"):
         open_unlearnt("focus_retain", "cpu")

@@ -209,7 +209,10 @@ def with_record(path, **changes) -> None:
         ({"stage": 0}, "stage 0, need 1 or 2"),
         ({"stage": 7}, "stage 7, need 1 or 2"),
         ({"stage": True}, "stage True"),
-        ({"system": "focus"}, "unknown system 'focus'; known are focus_retain, copy, limb_warp"),
+        (
+            {"system": "focus"},
+            "unknown system 'focus'; known are focus_retain, body, limb_warp, copy",
+        ),
         ({"system": ["copy"]}, r"unknown system \['copy'\]"),
         ({"system": "copy"}, "system copy, which learns nothing"),
         ({"stage": "RAWNaNWAR"}, "NaN is no number"),

@@ -44,7 +44,8 @@ def show(text: str, summary, *, as_json: bool) -> None:
     """The result of a command on stdout: the text, or the summary (a record or a mapping) as one
     JSON object."""
     if as_json:
-        values = dataclasses.asdict(summary) if dataclasses.is_dataclass(summary) else summary
+        is_record = dataclasses.is_dataclass(summary) and not isinstance(summary, type)
+        values = dataclasses.asdict(summary) if is_record else summary
         text = json.dumps(values, default=_plain)
     print(text, flush=True)
 

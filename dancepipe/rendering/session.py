@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from dancepipe.rendering.overlap import in_thread
 from dancepipe.rendering.reference import Reference, read_reference
 from dancepipe.rendering.render import Renderer
 from dancepipe.rendering.result import check_encoder, open_result, result_size
+from dancepipe.rendering.side_by_side import Found, found_side_by_side
 from dancepipe.rendering.summary import AnimateSummary
 from dancepipe.systems.open import open_named
 from dancepipe.systems.shipped import DEFAULT, find_weights
@@ -77,7 +79,7 @@ class Session:
         self._system: tuple[tuple, System, int] | None = None
         self._photo_finders: dict[tuple, PersonFinder] = {}
         self._reference: tuple[tuple, Reference] | None = None
-        self._renderer: tuple[tuple, Renderer] | None = None
+        self._renderer: tuple[Reference, System, Renderer] | None = None
         self._is_closed = False
 
     def __enter__(self) -> "Session":
@@ -127,44 +129,41 @@ class Session:
         reference = self._read(ref, size_px, device, options)
         renderer = self._encoded(system, reference)
 
-        # 3. A sparse look over the whole driver, and the plan that follows from it.
+        # 3. The frames: decoding, pose, rendering and encoding overlap; memory stays flat.
         shows_driver = options.background == "driver"
         decoded_side_px = None if shows_driver else _ANALYSIS_SIDE_PX
-        survey = self._survey(driver, decoded_side_px, device, options)
-        plan = MotionPlan(survey, reference, size_px, with_retargeting=options.retarget)
-        smooth_radius = smoothing_radius(info.frame_rate or 30) if options.smooth else 0
-        batch = options.batch or (8 if device.startswith("cuda") else 1)
-
-        # 4. The frames: decoding, pose, rendering and encoding overlap; memory stays flat.
         size_wh = result_size(info.size_wh, options.max_side_px)
         background = open_background(options.background, reference, size_wh)
         mask = options.mask if shows_driver else None
+        batch = options.batch or (8 if device.startswith("cuda") else 1)
         held = 0
         with (
             VideoReader(driver, max_side_px=decoded_side_px) as video,
             _open_finder("video", mask, device, options, hands=self._reads_hands) as finder,
-            open_result(options, out, size_wh, info) as result,
-            counted(total=info.declared_frames, desc="frames", unit="frame") as count,
             # Closed from the last to the first, so that each thread is gone before what it reads
             # from is closed.
             closing(in_thread(video, _QUEUE_FRAMES, "decode")) as frames,
             closing(in_thread(find_people(frames, finder), _QUEUE_FRAMES, "pose")) as people,
-            closing(
-                in_thread(
-                    _rendered(targets(people, plan, survey, smooth_radius), renderer, batch),
-                    _QUEUE_FRAMES,
-                    "render",
-                )
-            ) as rendered,
         ):
-            for target, person in rendered:
-                picture = background(target)
-                scale = size_wh[0] / target.frame.image.shape[1]
-                box = tuple((edge + 0.5) * scale - 0.5 for edge in target.box_xyxy_px)
-                paste(picture, person, box)
-                result.write(picture, target.frame.time_seconds)
-                held += target.is_held
-                count.update()
+            # While the first frames are looked at: a sparse look over the whole driver, and the
+            # plan that follows from it.
+            survey = self._survey(driver, decoded_side_px, device, options)
+            plan = MotionPlan(survey, reference, size_px, with_retargeting=options.retarget)
+            smooth_radius = smoothing_radius(float(info.frame_rate or 30)) if options.smooth else 0
+            made = _rendered(targets(people, plan, survey, smooth_radius), renderer, batch)
+            with (
+                open_result(options, out, size_wh, info) as result,
+                counted(total=info.declared_frames, desc="frames", unit="frame") as count,
+                closing(in_thread(made, _QUEUE_FRAMES, "render")) as rendered,
+            ):
+                for target, person in rendered:
+                    picture = background(target)
+                    scale = size_wh[0] / target.frame.image.shape[1]
+                    x0, y0, x1, y1 = ((edge + 0.5) * scale - 0.5 for edge in target.box_xyxy_px)
+                    paste(picture, person, (x0, y0, x1, y1))
+                    result.write(picture, target.frame.time_seconds)
+                    held += target.is_held
+                    count.update()
 
         return AnimateSummary(
             out=out,
@@ -205,15 +204,15 @@ class Session:
         """The reference of the photo; read again only when the file or its finder is another."""
         key = (_stamp(ref), _kind_of_finder(options.mask, device, options, self._reads_hands))
         if self._reference is None or self._reference[0] != key:
-            finder = self._photo_finder(options.mask, device, options, self._reads_hands)
+            finder = self._photo_finder(options.mask, device, options, hands=self._reads_hands)
             self._reference = key, read_reference(ref, finder, size_px, say=log.info)
         return self._reference[1]
 
     def _encoded(self, system: System, reference: Reference) -> Renderer:
-        key = (id(system), id(reference))  # both are kept, so no other has their ids
-        if self._renderer is None or self._renderer[0] != key:
-            self._renderer = key, Renderer(system, reference)
-        return self._renderer[1]
+        kept = self._renderer
+        if kept is None or kept[0] is not reference or kept[1] is not system:
+            self._renderer = kept = reference, system, Renderer(system, reference)
+        return kept[2]
 
     def _survey(
         self, driver: Path, side_px: int | None, device: str, options: AnimateOptions
@@ -223,7 +222,13 @@ class Session:
         else:
             from dancepipe.media.read import read_spread_frames
         frames = read_spread_frames(driver, SURVEY_FRAMES, max_side_px=side_px)
-        survey = survey_driver(frames, self._photo_finder(None, device, options), driver)
+        # In the time of one clip this is most of what a viewer waits for before its first frame.
+        finders = [
+            self._photo_finder(None, device, options, number=number)
+            for number in range(2 if options.pose == "mediapipe" else 1)  # the others have threads
+        ]
+        people = found_side_by_side([frame.image for frame in frames], finders)
+        survey = survey_driver(frames, cast(PersonFinder, Found(people)), driver)
         if survey.people_seen > 1:
             log.info(
                 f"{driver}: up to {survey.people_seen} people; the largest and most central one "
@@ -236,10 +241,17 @@ class Session:
         return self._system is not None and self._system[1].info.reads_hands
 
     def _photo_finder(
-        self, mask: str | None, device: str, options: AnimateOptions, hands: bool = False
+        self,
+        mask: str | None,
+        device: str,
+        options: AnimateOptions,
+        *,
+        hands: bool = False,
+        number: int = 0,
     ) -> PersonFinder:
-        """Takes every picture for itself, so that one does for all clips."""
-        kind = _kind_of_finder(mask, device, options, hands)
+        """Takes every picture for itself, so that one does for all clips. number: of those that
+        work side by side."""
+        kind = (number, *_kind_of_finder(mask, device, options, hands))
         if kind not in self._photo_finders:
             self._photo_finders[kind] = _open_finder("photo", mask, device, options, hands=hands)
         return self._photo_finders[kind]
