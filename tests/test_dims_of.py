@@ -170,7 +170,6 @@ def test_weights_of_a_variant_are_loaded_scored_and_animated(data, name, tmp_pat
         tmp_path / "out.mp4",
         weights,
         AnimateOptions(device="cpu"),
-        say=quiet,
     )
     assert (tmp_path / "out.mp4").stat().st_size > 0
 

@@ -168,7 +168,6 @@ def test_a_whole_run_can_be_scored_and_animated(run, tmp_path):
         tmp_path / "out.mp4",
         weights,
         AnimateOptions(device="cpu"),
-        say=quiet,
     )
     assert probe_video(tmp_path / "out.mp4").size_wh == (224, 320)
 

@@ -132,7 +132,6 @@ def main() -> None:
                 folder / "whole.mp4",
                 weights,
                 AnimateOptions(device=parsed.device),
-                say=lambda text: None,
             )
 
         stages = {
