@@ -291,7 +291,7 @@ def test_another_browser_needs_the_personal_link(tmp_path, port):
                 said = browser.run("return document.getElementById('name-error').textContent")
                 assert "personal link" in said and "another name" in said
                 assert browser.run("return document.getElementById('name').value") == name
-                assert browser.run("return [me, localStorage.length]") == [None, 0]
+                browser.wait("me === null && localStorage.length === 0")
             browser.console()  # of the refused requests
 
             browser.open(link)
