@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -187,7 +188,12 @@ def started(data, out, options, rank: int, port: int) -> subprocess.Popen:
         str(out),
     ]
     return subprocess.Popen(
-        command, env=os.environ | place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env=os.environ | place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -245,6 +251,54 @@ def test_when_one_process_is_terminated_all_save_together(data, tmp_path, told):
     finally:
         for process in processes:
             process.kill()
+            process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "told, codes", [((0, 1), [143, 143]), ((0,), [143, 130]), ((1,), [130, 143])]
+)
+def test_a_signal_while_data_is_waited_for_saves_too(data, tmp_path, told, codes):
+    """A cluster sends SIGTERM to all processes of a job, those that read data too."""
+    out, log = tmp_path / "run", tmp_path / "run" / "log.jsonl"
+    options = replace(STAGE_1, stage1_steps=100_000, sample_every=100_000, workers=1)
+    processes = two_started(data, out, replace(options, save_every=100_000))
+
+    def lines() -> int:
+        assert all(process.poll() is None for process in processes)
+        return len(log.read_text().splitlines()) if log.exists() else 0
+
+    def to_all_of(process: subprocess.Popen, number: int) -> None:
+        os.killpg(process.pid, number)
+
+    try:
+        deadline = time.monotonic() + 120
+        while not lines():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        # Who reads stands still, who learns goes on until there is nothing left to learn from.
+        for process in processes:
+            to_all_of(process, signal.SIGSTOP)
+        for process in processes:
+            process.send_signal(signal.SIGCONT)
+        made = -1
+        while made != lines():
+            assert time.monotonic() < deadline
+            made = lines()
+            time.sleep(2)
+        for rank in told:
+            to_all_of(processes[rank], signal.SIGTERM)
+        for process in processes:
+            to_all_of(process, signal.SIGCONT)
+        said = [process.communicate(timeout=60) for process in processes]
+        assert [process.returncode for process in processes] == codes, said
+        assert ["go on with --resume" in out + err for out, err in said] == [True, False]
+        assert "Traceback" not in "".join(err for _, err in said)
+        assert len(checkpoints(out)) == 1
+    finally:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                to_all_of(process, signal.SIGKILL)
             process.communicate()
 
 

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
@@ -42,7 +42,8 @@ class Interruption:
         if hasattr(signal, "SIGCHLD"):
             # torch raises wherever we are when a process that reads data ends; the same signal may
             # have gone to all of them.
-            self._of_children = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            # Not SIG_DFL: Python writes a traceback when that meets a signal under way.
+            self._of_children = signal.signal(signal.SIGCHLD, _ignore)
 
     def _give_back(self) -> None:
         while self._before:
@@ -74,9 +75,14 @@ def interruption() -> Iterator[Interruption]:
         asked.end()
 
 
-def read_until(asked: Interruption, batches: Iterable[T]) -> Iterator[T]:
-    """The same batches. They end early, and no error is raised, when the processes that read them
-    were ended by the signal that was noted."""
+def _ignore(number: int, frame: object) -> None:
+    """Handles a signal by going on."""
+
+
+def read_until(asked: Interruption, batches: Iterable[T]) -> Generator[T | None, None, None]:
+    """The same batches. In place of an error the last one is None, when the processes that read
+    them were ended by the signal that was noted. Close it, and they are gone: while they are
+    there, torch may raise their end wherever this process is."""
     with _deaf_children():
         iterator = iter(batches)
     while True:
@@ -84,9 +90,10 @@ def read_until(asked: Interruption, batches: Iterable[T]) -> Iterator[T]:
             batch = next(iterator)
         except StopIteration:
             return
-        except RuntimeError:  # torch: one of them has ended
+        except (RuntimeError, OSError, EOFError):  # one has ended: torch's word, or its pipe's
             if not asked:
                 raise
+            yield None
             return
         yield batch
 

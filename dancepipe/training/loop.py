@@ -3,7 +3,7 @@ the state."""
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -79,17 +79,22 @@ def run_stage(
     best = (
         BestWeights(run.out, number, run.log.lowest_before(number, JUDGED_BY)) if run.log else None
     )
+    reading = read_until(run.interruption, batches)
     pace, watch = Pace(options.batch, step, total, device), FiniteWatch(number)
     bar = counted(
-        pace.waited_for(read_until(run.interruption, batches)),
+        pace.waited_for(reading),
         total=total,
         initial=step,
         desc=f"stage {number}",
         unit="step",
         disable=not processes.is_first,
     )
-    with fixed or nullcontext(), bar as progress:
+    with closing(reading), fixed or nullcontext(), bar as progress:
         for batch in progress:
+            # A step needs every process's rows: they make it together, or end together.
+            if processes.any_says(batch is None):
+                break
+
             # 3. The step
             parts = step_parts(
                 batch, share, Augmentation.drawn(options, number, step), options.accumulate, device
@@ -140,11 +145,9 @@ def run_stage(
                     f"{total} of stage {number}; go on with --resume"
                 )
                 return False
-    if step < total:  # whoever read the data was interrupted too
+    if step < total:  # those who read the data were ended too, of one process at least
         watch.settle()
         check_modules(stage.modules, number, step)
-        if processes.count > 1:  # the others wait for a step that will not be made
-            run.interruption.end()
         _save(run, stage, step)
         _end(run, stage, step)
     return True
