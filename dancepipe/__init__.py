@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dancepipe.building.options import BuildDatasetOptions
+    from dancepipe.doors import build_dataset, evaluate, find_people, train
     from dancepipe.errors import DancepipeError
     from dancepipe.evaluation.options import EvaluateOptions
-    from dancepipe.library import build_dataset, evaluate, find_people, train
     from dancepipe.rendering.animate import animate
     from dancepipe.rendering.options import AnimateOptions
     from dancepipe.rendering.session import Session
@@ -45,10 +45,10 @@ _HOMES = {
     "Session": "dancepipe.rendering.session",
     "TrainOptions": "dancepipe.training.options",
     "animate": "dancepipe.rendering.animate",
-    "build_dataset": "dancepipe.library",
-    "evaluate": "dancepipe.library",
-    "find_people": "dancepipe.library",
-    "train": "dancepipe.library",
+    "build_dataset": "dancepipe.doors",
+    "evaluate": "dancepipe.doors",
+    "find_people": "dancepipe.doors",
+    "train": "dancepipe.doors",
 }
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

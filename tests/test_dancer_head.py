@@ -9,11 +9,11 @@ from dancer_pack import dancer_pack  # noqa: F401
 
 pytest.importorskip("numba")
 
+from dancepipe.body.raster import vertex_normals
 from dancepipe.synthetic.assets import load_assets
 from dancepipe.synthetic.body import fit_proxy
 from dancepipe.synthetic.face import eyebrows_part
 from dancepipe.synthetic.hair import HairTraits, hair_part
-from dancepipe.synthetic.raster import vertex_normals
 
 HAIR = HairTraits("long01", np.full(3, 0.1, np.float32), curl=0.3, fringe_dm=0.2, mirrored=False)
 

@@ -25,7 +25,7 @@ ROOMS = [
     ("synthetic",),
     ("systems",),
     ("building", "training", "rendering", "evaluation", "study", "filming"),
-    ("doctor", "library"),
+    ("doctor", "doors"),
     ("cli",),
     ("__main__",),
 ]

@@ -5,6 +5,7 @@ import pytest
 
 pytest.importorskip("numba")
 
+from dancepipe.body.raster import vertex_normals
 from dancepipe.synthetic.raster import (
     SOLID,
     STRANDS,
@@ -13,7 +14,6 @@ from dancepipe.synthetic.raster import (
     rasterise,
     rasterise_depth,
     skin_vertices,
-    vertex_normals,
 )
 
 SIDE = 24

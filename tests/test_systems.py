@@ -9,6 +9,7 @@ import pytest
 import torch
 from figure import draw_figure, standing_pose
 from PIL import Image
+from test_retarget import whole
 
 from dancepipe.errors import ConfigError, WeightsError
 from dancepipe.pose.batch import PoseBatch
@@ -26,7 +27,7 @@ from dancepipe.systems.weights import WeightsInfo, save_weights
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(__file__).parent / "data"
 HEIGHT, WIDTH = 96, 64
-UNLEARNT = ("copy", "limb_warp")
+UNLEARNT = ("copy", "limb_warp", "body")
 TINY = {  # name: prior, attention module (False: GFLA's), enlarge, stage
     "focus_retain, stage 1": ("limbs", True, 1, 1),
     "focus_retain, both stages": ("limbs", True, 1, 2),
@@ -77,11 +78,11 @@ def system(request, weights):
 
 
 def person(shirt=(170, 40, 45), height_px=80.0):
-    """(image, mask, pose) of a drawn person on grey."""
+    """(image, mask, body) of a drawn person on grey."""
     pose = standing_pose((WIDTH / 2, 8), height_px)
     image = draw_figure(pose, (WIDTH, HEIGHT), background=(GREY,) * 3, shirt=shirt)
     mask = (np.abs(image.astype(int) - GREY).sum(2) > 12).astype(np.uint8) * 255
-    return torch.from_numpy(image.copy()), torch.from_numpy(mask), pose
+    return torch.from_numpy(image.copy()), torch.from_numpy(mask), whole(pose)
 
 
 def references():
@@ -96,10 +97,12 @@ def first_of(people):
 
 def targets(count: int = 3) -> PoseBatch:
     """Poses around the standing one."""
-    joints = PoseBatch.of([person()[2]] * count).joints.clone()
+    poses = PoseBatch.of([person()[2]] * count)
+    joints, landmarks = poses.joints.clone(), poses.landmarks.clone()
     generator = torch.Generator().manual_seed(0)
     joints[..., :2] += 3 * torch.randn(count, 18, 2, generator=generator)
-    return PoseBatch(joints)
+    landmarks[..., :3] += 3 * torch.randn(count, 33, 3, generator=generator)
+    return PoseBatch(joints, landmarks, poses.hands)
 
 
 def values(drawn) -> torch.Tensor:
@@ -159,6 +162,7 @@ def test_what_it_is_given_stays_as_it_was(system):
         assert torch.equal(got, wanted)
     assert torch.equal(people[2].joints, references()[2].joints)
     assert torch.equal(poses.joints, targets(2).joints)
+    assert torch.equal(poses.landmarks, targets(2).landmarks)
 
 
 @pytest.mark.parametrize(
@@ -233,6 +237,12 @@ def test_saved_and_loaded_it_draws_the_same(case, weights, tmp_path):
         )
     )
     assert torch.equal(first, again)
+
+
+def test_a_body_without_depth_is_refused():
+    images, masks, poses = references()
+    with pytest.raises(ConfigError, match="needs landmarks with depth.*mediapipe"):
+        open_unlearnt("body", "cpu").encode(images, masks, PoseBatch(poses.joints))
 
 
 def test_every_system_is_found_by_its_name_and_no_other():

@@ -85,9 +85,8 @@ def main() -> None:
             frames = list(video)
         with open_person_finder(mode="photo", mask="mediapipe") as finder:
             reference = read_reference(parsed.ref, finder, size_px)
-            survey = survey_driver(
-                read_spread_frames(parsed.driver, 24, SIDE_PX), finder, parsed.driver
-            )
+            spread = read_spread_frames(parsed.driver, 24, SIDE_PX)
+            survey = survey_driver([finder.find(frame.image) for frame in spread], parsed.driver)
         plan = MotionPlan(survey, reference, size_px, with_retargeting=True)
         renderer = Renderer(system, reference)
         poses = [

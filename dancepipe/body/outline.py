@@ -6,7 +6,7 @@ from scipy.sparse.linalg import spsolve
 
 from dancepipe.body.mesh import PARTS, BodyMesh, Part
 from dancepipe.body.posing import BonePose
-from dancepipe.body.raster import draw_mesh, screen_normals, skin
+from dancepipe.body.raster import draw_mesh, screen_normals, skin, vertex_normals
 
 # How far clothes stand off, at most; torso lengths. More lets wrong landmarks inflate legs.
 _MOST_OUT = {
@@ -63,9 +63,9 @@ class OutlineFitter:
 
     def _round(self, rest, pose, mask, triangles, triangle_part, before) -> np.ndarray:
         mesh, torso = self._mesh, pose.torso_px
-        points, normals = np.empty_like(rest), np.empty_like(rest)
+        points = np.empty_like(rest)
         skin(rest, mesh.skin_bone, mesh.skin_weight, pose.A, pose.b, points)
-        screen_normals(points, triangles, normals)
+        normals = screen_normals(points, triangles)
         _, winner, _ = draw_mesh(points, triangles, mask.shape)
         is_mesh = winner >= 0
         part = np.where(is_mesh, triangle_part[np.maximum(winner, 0)], -1)
@@ -130,10 +130,9 @@ def _read(values: np.ndarray, places_xy: np.ndarray) -> np.ndarray:
 
 def rest_normals(mesh: BodyMesh) -> np.ndarray:
     """float32 (V, 3): unit normals at rest, outward."""
-    flipped = np.ascontiguousarray(mesh.points_dm * np.float32([1, -1, 1]))
-    normals = np.empty_like(flipped)
-    screen_normals(flipped, mesh.triangles, normals)
-    return normals * np.float32([1, -1, 1])
+    normals = np.empty_like(mesh.points_dm)
+    vertex_normals(mesh.points_dm, mesh.triangles, normals)
+    return normals
 
 
 def neighbours(mesh: BodyMesh) -> sparse.csr_matrix:

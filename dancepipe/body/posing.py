@@ -81,7 +81,7 @@ class Poser:
         head_scale: float | None = None,
         hands: np.ndarray | None = None,
     ) -> BonePose:
-        """landmarks (33, 5): x_px, y_px, depth_px (larger = farther), visibility, presence.
+        """landmarks (33, 4): x_px, y_px, depth_px (larger = farther), visibility.
 
         torso_px: the body unit, from the middle of the hips to that of the shoulders when nothing
         is foreshortened. head_scale: the photo's, for its targets; None: as the landmarks say.

@@ -29,24 +29,30 @@ def skin(rest, skin_bone, skin_weight, A, b, out):
 
 
 @njit(cache=True, nogil=True)
-def screen_normals(points, triangles, normals):
-    """Area-weighted unit normals (V, 3) of screen points (y down); z > 0 faces the viewer."""
+def vertex_normals(points, triangles, normals):
+    """Area-weighted unit normals (V, 3) of a mesh with counter-clockwise triangles."""
     normals[:] = 0
-    for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ux, uy = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1]
-        uz = points[b, 2] - points[a, 2]
-        vx, vy = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1]
-        vz = points[c, 2] - points[a, 2]
-        nx, ny, nz = -(uy * vz - uz * vy), -(uz * vx - ux * vz), -(ux * vy - uy * vx)
+    for i in range(triangles.shape[0]):
+        a, b, c = triangles[i, 0], triangles[i, 1], triangles[i, 2]
+        ux, uy, uz = (
+            points[b, 0] - points[a, 0],
+            points[b, 1] - points[a, 1],
+            points[b, 2] - points[a, 2],
+        )
+        vx, vy, vz = (
+            points[c, 0] - points[a, 0],
+            points[c, 1] - points[a, 1],
+            points[c, 2] - points[a, 2],
+        )
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
         for j in (a, b, c):
             normals[j, 0] += nx
             normals[j, 1] += ny
             normals[j, 2] += nz
     for i in range(normals.shape[0]):
-        size = math.sqrt(normals[i, 0] ** 2 + normals[i, 1] ** 2 + normals[i, 2] ** 2) + 1e-9
+        length = math.sqrt(normals[i, 0] ** 2 + normals[i, 1] ** 2 + normals[i, 2] ** 2) + 1e-12
         for k in range(3):
-            normals[i, k] /= size
+            normals[i, k] /= length
 
 
 @njit(cache=True, nogil=True)
@@ -102,3 +108,11 @@ def draw_mesh(
     weights = np.zeros((height, width, 2), np.float32)
     rasterise_mesh(points, triangles, np.float32(samples), depth, winner, weights)
     return depth, winner, weights
+
+
+def screen_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """float32 (V, 3): unit normals of screen points (y down, which turns triangles round); z > 0
+    faces the viewer."""
+    normals = np.empty_like(points)
+    vertex_normals(points, triangles, normals)
+    return np.negative(normals, out=normals)

@@ -6,7 +6,6 @@ from functools import lru_cache
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from dancepipe.body.hem import find_hem
 from dancepipe.body.mesh import PART_MIRROR, PARTS, BodyMesh, Part, load_mesh
 from dancepipe.body.outline import OutlineFitter, neighbours
 from dancepipe.body.photo_colours import PhotoColours, photo_colours
@@ -20,7 +19,6 @@ from dancepipe.records import GREY
 SAMPLES = 2  # a side of a pixel
 _SAME_IN_PHOTO, _SAME_HERE = 0.04, 0.05  # torso lengths of depth that make one surface
 _CARVED = 0.047  # torso lengths from the outline, where the photo's own outline carves
-_SKIRT_TOP_DM = 1.0
 # How much colours count while they flow over the surface.
 _SEEN, _OWN_PART, _FROM_MIRROR, _HAIR = 1.0, 0.2, 0.15, 3.0
 
@@ -31,9 +29,6 @@ class BodyReference:
 
     pose: BonePose  # in the photo
     rest_dm: np.ndarray  # float32 (V, 3): with its girth and clothes
-    triangles: np.ndarray  # int64 (T, 3): of the layers that are worn
-    triangle_part: np.ndarray  # int64 (T,)
-    hem_dm: float | None
     points_px: np.ndarray  # float32 (V, 3): in the photo
     normal: np.ndarray  # float32 (V,): z of the normal there, > 0 faces the viewer
     colours: PhotoColours
@@ -65,6 +60,9 @@ class BodyDrawer:
     def __init__(self, mesh: BodyMesh):
         self.mesh = mesh
         self.poser = Poser(mesh)
+        body = mesh.layer_of_triangles("body")
+        self._triangles = np.ascontiguousarray(mesh.triangles[body])
+        self._triangle_part = np.ascontiguousarray(mesh.triangle_part[body])
         eyes = mesh.landmarks_dm[2]
         points = mesh.points_dm
         head = mesh.part == PARTS.index(Part.HEAD)
@@ -95,12 +93,11 @@ class BodyDrawer:
         inside_head = mesh.landmarks_dm[0] + [0, 0.3, -0.8]
         middle = pose.A[head] @ inside_head + pose.b[head]
         colours = photo_colours(image, mask, middle[:2] * [1, -1], torso_px)
-        hem = find_hem(mesh, pose, landmarks, mask)
-        triangles, triangle_part = self._worn(hem)
+        triangles, triangle_part = self._triangles, self._triangle_part
         rest = self._outline.fit(pose, mask, triangles, triangle_part)
-        points, normals = np.empty_like(rest), np.empty_like(rest)
+        points = np.empty_like(rest)
         skin(rest, mesh.skin_bone, mesh.skin_weight, pose.A, pose.b, points)
-        screen_normals(points, triangles, normals)
+        normals = screen_normals(points, triangles)
         depth, winner, _ = draw_mesh(points, triangles, mask.shape)
         part = np.where(winner >= 0, triangle_part[np.maximum(winner, 0)], -1)
         trust, shadow = trusted(part, depth, colours.sharp, mask, torso_px)
@@ -109,7 +106,7 @@ class BodyDrawer:
             points, normal, depth, part, trust, shadow, mask, colours, pose
         )
         return BodyReference(
-            pose, rest, triangles, triangle_part, hem, points, normal, colours,
+            pose, rest, points, normal, colours,
             np.ascontiguousarray(mask[..., None], np.float32), part.astype(np.int64), depth, trust,
             vertex_colour,
         )  # fmt: skip
@@ -125,17 +122,17 @@ class BodyDrawer:
         """The person in the pose of the landmarks, in a picture of that size."""
         mesh = self.mesh
         pose = self.poser.pose(landmarks, torso_px, reference.pose.head_scale, hands)
-        rest, triangles = reference.rest_dm, reference.triangles
-        points, normals = np.empty_like(rest), np.empty_like(rest)
+        rest, triangles = reference.rest_dm, self._triangles
+        points = np.empty_like(rest)
         skin(rest, mesh.skin_bone, mesh.skin_weight, pose.A, pose.b, points)
-        screen_normals(points, triangles, normals)
+        normals = screen_normals(points, triangles)
         depth, winner, weights = draw_mesh(points, triangles, size_hw, SAMPLES)
         picture = BodyPicture(
             np.zeros((*size_hw, 3), np.float32), np.zeros(size_hw, np.float32),
             np.zeros((*size_hw, 2), np.float32), np.zeros(size_hw, np.uint8),
         )  # fmt: skip
         shade(
-            winner, weights, depth, SAMPLES, triangles, reference.triangle_part, mesh.mirror,
+            winner, weights, depth, SAMPLES, triangles, self._triangle_part, mesh.mirror,
             PART_MIRROR, reference.points_px, reference.normal,
             np.ascontiguousarray(normals[:, 2]), reference.vertex_colour,
             reference.colours.sharp, reference.colours.deep, reference.mask, reference.part,
@@ -146,18 +143,6 @@ class BodyDrawer:
             picture.colour, picture.alpha, picture.source, picture.kind,
         )  # fmt: skip
         return picture
-
-    def _worn(self, hem_dm: float | None) -> tuple[np.ndarray, np.ndarray]:
-        mesh = self.mesh
-        body = mesh.layer_of_triangles("body")
-        triangles, part = mesh.triangles[body], mesh.triangle_part[body]
-        if hem_dm is not None:
-            skirt = mesh.layer_of_triangles("skirt")
-            heights = mesh.points_dm[mesh.triangles[skirt]][:, :, 1]
-            kept = (heights.max(1) > hem_dm) & (heights.min(1) < _SKIRT_TOP_DM)
-            triangles = np.concatenate([triangles, mesh.triangles[skirt][kept]])
-            part = np.concatenate([part, mesh.triangle_part[skirt][kept]])
-        return np.ascontiguousarray(triangles), np.ascontiguousarray(part)
 
     def _surface(
         self, points, normal, depth, part, trust, shadow, mask, colours, pose

@@ -6,8 +6,11 @@ import math
 import numpy as np
 from numba import njit
 
+from dancepipe.body.mesh import PARTS, Part
+
 SEEN, MIRRORED, DIFFUSED = 1, 2, 3  # kinds of pixels; 0 is none
-_HEAD = 0  # its number among the parts
+_HEAD = PARTS.index(Part.HEAD)
+_FIRST_HAND, _LAST_HAND = PARTS.index(Part.HAND_RIGHT), PARTS.index(Part.HAND_LEFT)
 
 
 @njit(cache=True, nogil=True)
@@ -176,7 +179,9 @@ def shade(
             for c in range(3):
                 colour[y, x, c] = made[c]
             opaque = np.float32(covered) / (samples * samples)
-            if share > 0.5 and normal > 0.1 and 0 <= sx < width and 0 <= sy < height:
+            is_hand = _FIRST_HAND <= part <= _LAST_HAND  # of whose fingers the mask knows nothing
+            is_read = share > 0.4 and normal > -0.3 and not is_hand
+            if is_read and 0 <= sx < width and 0 <= sy < height:
                 _bilinear(mask, sx, sy, own_mask)
                 # The photo's own outline carves, but at the outline alone: elsewhere it would
                 # punch holes into what lies behind.

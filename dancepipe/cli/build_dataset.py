@@ -5,7 +5,7 @@ from pathlib import Path
 from dancepipe.building.options import BuildDatasetOptions
 from dancepipe.cli.options import add_json, add_options, parsed_options
 from dancepipe.cli.screen import show
-from dancepipe.library import build_dataset
+from dancepipe.doors import build_dataset
 
 NAME = "build-dataset"
 HELP = "dance videos, or photos -> person-split, pose-labelled Parquet data set"

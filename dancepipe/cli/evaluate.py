@@ -5,8 +5,8 @@ from pathlib import Path
 
 from dancepipe.cli.options import add_json, add_options, parsed_options
 from dancepipe.cli.screen import show
+from dancepipe.doors import evaluate
 from dancepipe.evaluation.options import EvaluateOptions
-from dancepipe.library import evaluate
 
 NAME = "evaluate"
 HELP = "the paper's metrics, baselines beside, with intervals and a report"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dancepipe.cli.options import add_json, add_options, parsed_options
 from dancepipe.cli.screen import show
-from dancepipe.library import train
+from dancepipe.doors import train
 from dancepipe.training.options import TrainOptions
 
 NAME = "train"

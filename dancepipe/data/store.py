@@ -34,7 +34,7 @@ ROWS_PER_GROUP = 16  # one random read decodes one group: small groups keep rand
 _BUILT_FROM = b"dancepipe_built_from"
 _POINTS = pa.list_(pa.list_(pa.float32()))
 _PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-# Plain lists: an Array2D of datasets has no null of its own, and gives NaN in place of None.
+# Plain lists: a row without them is None in datasets, too.
 _NUMBERS_FEATURE = {"feature": {"dtype": "float32", "_type": "Value"}, "_type": "Sequence"}
 _POINTS_FEATURE = {"feature": _NUMBERS_FEATURE, "_type": "Sequence"}
 _FEATURES = {

@@ -1,7 +1,7 @@
 """The driver's motion as the reference's body would make it: survey, smoothing, gaps,
 retargeting, and where to render."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,13 +34,13 @@ class Survey:
         return [body.joints for body in self.bodies]
 
 
-def survey_driver(frames: list[Frame], finder: PersonFinder, driver: Path) -> Survey:
-    """frames: spread over the driver. finder: in photo mode. Raises NoPersonError when none of
-    them shows a person."""
-    people = [person for frame in frames if (person := finder.find(frame.image)) is not None]
+def survey_driver(looked_at: Sequence[PersonFrame | None], driver: Path) -> Survey:
+    """looked_at: whom a finder in photo mode found in frames spread over the driver. Raises
+    NoPersonError when none of them shows a person."""
+    people = [person for person in looked_at if person is not None]
     if not people:
         raise NoPersonError(
-            f"no person found in {len(frames)} frames spread over {driver}; give a video that "
+            f"no person found in {len(looked_at)} frames spread over {driver}; give a video that "
             "shows one person whole"
         )
     poses = [person.pose for person in people]
@@ -53,7 +53,7 @@ def survey_driver(frames: list[Frame], finder: PersonFinder, driver: Path) -> Su
         bodies=[person.body for person in people],
         proportions=measure_proportions(poses),
         people_seen=max(person.people_seen for person in people),
-        frames_looked_at=len(frames),
+        frames_looked_at=len(looked_at),
         frames_with_person=len(people),
     )
 

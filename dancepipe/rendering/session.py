@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -37,7 +36,7 @@ from dancepipe.rendering.overlap import in_thread
 from dancepipe.rendering.reference import Reference, read_reference
 from dancepipe.rendering.render import Renderer
 from dancepipe.rendering.result import check_encoder, open_result, result_size
-from dancepipe.rendering.side_by_side import Found, found_side_by_side
+from dancepipe.rendering.side_by_side import found_side_by_side
 from dancepipe.rendering.summary import AnimateSummary
 from dancepipe.systems.open import open_named
 from dancepipe.systems.shipped import DEFAULT, find_weights
@@ -228,7 +227,7 @@ class Session:
             for number in range(2 if options.pose == "mediapipe" else 1)  # the others have threads
         ]
         people = found_side_by_side([frame.image for frame in frames], finders)
-        survey = survey_driver(frames, cast(PersonFinder, Found(people)), driver)
+        survey = survey_driver(people, driver)
         if survey.people_seen > 1:
             log.info(
                 f"{driver}: up to {survey.people_seen} people; the largest and most central one "

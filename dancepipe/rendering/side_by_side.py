@@ -22,13 +22,3 @@ def found_side_by_side(
         for place, part in enumerate(pool.map(find_each, range(len(finders)))):
             found[place :: len(finders)] = part
     return found
-
-
-class Found:
-    """What was found already, as a finder that finds it: find() for each picture in order."""
-
-    def __init__(self, people: Sequence[PersonFrame | None]):
-        self._people = iter(people)
-
-    def find(self, image: np.ndarray) -> PersonFrame | None:
-        return next(self._people)

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dancepipe.synthetic.raster import project_parallel, rasterise_depth, vertex_normals
+from dancepipe.body.raster import vertex_normals
+from dancepipe.synthetic.raster import project_parallel, rasterise_depth
 from dancepipe.synthetic.shade import LOOK_COLUMNS
 from dancepipe.synthetic.texture import Texture, build_atlas
 

@@ -58,33 +58,6 @@ def skin_vertices(rest, skin_bone, skin_weight, rotation, shift, bend, drift, sw
 
 
 @njit(cache=True, nogil=True)
-def vertex_normals(points, triangles, normals):
-    """Area-weighted unit normals (V, 3) of a mesh with counter-clockwise triangles."""
-    normals[:] = 0
-    for i in range(triangles.shape[0]):
-        a, b, c = triangles[i, 0], triangles[i, 1], triangles[i, 2]
-        ux, uy, uz = (
-            points[b, 0] - points[a, 0],
-            points[b, 1] - points[a, 1],
-            points[b, 2] - points[a, 2],
-        )
-        vx, vy, vz = (
-            points[c, 0] - points[a, 0],
-            points[c, 1] - points[a, 1],
-            points[c, 2] - points[a, 2],
-        )
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        for j in (a, b, c):
-            normals[j, 0] += nx
-            normals[j, 1] += ny
-            normals[j, 2] += nz
-    for i in range(normals.shape[0]):
-        length = math.sqrt(normals[i, 0] ** 2 + normals[i, 1] ** 2 + normals[i, 2] ** 2) + 1e-12
-        for k in range(3):
-            normals[i, k] /= length
-
-
-@njit(cache=True, nogil=True)
 def project_perspective(points, pull, axes, eye, focal, center_x, center_y, distortion, projected):
     """Project (V, 3) points: x, y in samples and inverse depth. `axes` rows are right, up, back;
     `pull` (V,) moves depth nearer.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dancepipe.body.raster import vertex_normals
 from dancepipe.synthetic.camera import Camera, Light
 from dancepipe.synthetic.figure import Figure, view_axes
 from dancepipe.synthetic.posture import PosedBones
@@ -13,7 +14,6 @@ from dancepipe.synthetic.raster import (
     rasterise,
     rasterise_depth,
     skin_vertices,
-    vertex_normals,
 )
 from dancepipe.synthetic.shade import resolve_samples, shade_samples
 

@@ -6,9 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from dancepipe.body.raster import vertex_normals
 from dancepipe.synthetic.assets import DancerAssets
 from dancepipe.synthetic.fabrics import CHEST_V, TILE_DM
-from dancepipe.synthetic.raster import vertex_normals
 
 
 @dataclass(frozen=True)

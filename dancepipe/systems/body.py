@@ -3,7 +3,10 @@
 It reads landmarks with depth; without them there is nothing to pose.
 """
 
+import logging
+import threading
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -23,6 +26,9 @@ from dancepipe.systems.system import (
     check_targets,
 )
 
+log = logging.getLogger(__name__)
+
+_PATIENCE_SECONDS = 3.0  # what takes longer is said
 # Bones whose lengths, target against reference, say how much larger the target is.
 _BONES = np.array(
     [(11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26), (26, 28), (11, 12),
@@ -40,6 +46,9 @@ class BodySystem:
     """A System (system.py). It works on the CPU, whatever the device."""
 
     info = SystemInfo("body", None, reads_hands=True)
+
+    def __init__(self):
+        _make_ready()
 
     def encode(self, images: Tensor, masks: Tensor, poses: PoseBatch) -> list[_Person]:
         check_references(images, masks, poses)
@@ -67,6 +76,28 @@ class BodySystem:
             pictures.append(drawn.on_grey())
             mattes.append((drawn.alpha * 255 + 0.5).astype(np.uint8))
         return Drawn(torch.from_numpy(np.stack(pictures)), torch.from_numpy(np.stack(mattes)))
+
+
+@cache
+def _make_ready() -> None:
+    """Fit and draw a body at rest, so that the kernels are compiled or read from numba's cache."""
+    notice = threading.Timer(
+        _PATIENCE_SECONDS,
+        log.info,
+        ["the body's kernels are compiled, once on this machine: half a minute and more"],
+    )
+    notice.daemon = True
+    notice.start()
+    try:
+        drawer = shared_drawer()
+        places = drawer.mesh.landmarks_dm * [1, -1, -1] + [12, 9, 0]  # px of a picture of 24 x 24
+        landmarks = np.concatenate([places, np.ones((len(places), 1))], 1).astype(np.float32)
+        picture, mask = np.zeros((24, 24, 3), np.uint8), np.full((24, 24), 255, np.uint8)
+        hands = np.zeros((2, 21, 4), np.float32)
+        person = drawer.fit(picture, mask, landmarks, drawer.poser.torso_dm, hands)
+        drawer.draw(person, landmarks, drawer.poser.torso_dm, (24, 24), hands)
+    finally:
+        notice.cancel()
 
 
 def _depth_of(poses: PoseBatch) -> tuple[np.ndarray, list[np.ndarray | None]]:

@@ -71,7 +71,8 @@ def build_dataset(
     `out`.
 
     >>> import dancepipe
-    >>> summary = dancepipe.build_dataset("dance.mp4", "data", size_px=64, min_frames=4)
+    >>> options = {"size_px": 64, "min_frames": 4, "test_share": 0}
+    >>> summary = dancepipe.build_dataset("dance.mp4", "data", **options)
     >>> summary.clips_written
     1
 
