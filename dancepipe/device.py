@@ -1,11 +1,13 @@
 """Which device a run uses, decided once and said aloud."""
 
-from collections.abc import Callable
+import logging
 
 from dancepipe.errors import ConfigError
 
+log = logging.getLogger(__name__)
 
-def pick_device(name: str, *, say: Callable[[str], None] = print) -> str:
+
+def pick_device(name: str) -> str:
     """'auto' -> cuda when there is one, else cpu; any other name must exist. Raises ConfigError."""
     import torch
 
@@ -25,9 +27,9 @@ def pick_device(name: str, *, say: Callable[[str], None] = print) -> str:
             raise ConfigError(
                 f"device '{name}' was asked for, but there are {torch.cuda.device_count()} GPUs"
             )
-        say(f"device: {name} ({torch.cuda.get_device_name(device)})")
+        log.info(f"device: {name} ({torch.cuda.get_device_name(device)})")
     elif device.type == "cpu":
-        say(f"device: cpu ({torch.get_num_threads()} threads)")
+        log.info(f"device: cpu ({torch.get_num_threads()} threads)")
     else:
         raise ConfigError(f"device '{name}' is not supported; use auto, cpu, cuda or cuda:N")
     return name

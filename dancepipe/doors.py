@@ -4,7 +4,6 @@ Options are keyword arguments or a record; files and folders are paths or texts;
 a callback, everything else to the logger "dancepipe".
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from dancepipe.building.summary import BuildSummary
     from dancepipe.evaluation.scores import Scores
     from dancepipe.records import PersonFrame
-
-log = logging.getLogger(__name__)
 
 File = Path | str
 
@@ -87,7 +84,7 @@ def build_dataset(
 
     sources = [sources] if isinstance(sources, (str, Path)) else sources
     with told(progress):
-        return build([str(source) for source in sources], Path(out), options, say=log.info)
+        return build([str(source) for source in sources], Path(out), options)
 
 
 def train(
@@ -115,7 +112,7 @@ def train(
     from dancepipe.training.train import train as run
 
     with told(progress):
-        return run(Path(data), Path(out), options, resume=resume, dry_run=dry_run, say=log.info)
+        return run(Path(data), Path(out), options, resume=resume, dry_run=dry_run)
 
 
 def evaluate(
@@ -155,7 +152,6 @@ def evaluate(
         return score(
             weights=_path(weights), data=_path(data), real=_path(real), fake=folders,
             driver=_path(driver), result=_path(result), out=_path(out), options=options,
-            say=log.info,
         )  # fmt: skip
 
 

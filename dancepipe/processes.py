@@ -13,6 +13,7 @@ the CPU.
 """
 
 import atexit
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ import torch.distributed as dist
 
 from dancepipe.device import pick_device
 from dancepipe.errors import ConfigError, DancepipeError, ProcessLostError
+
+log = logging.getLogger(__name__)
 
 PATIENCE = timedelta(minutes=10)  # a process that does not answer for so long is taken for dead
 _LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # what every launcher sets
@@ -126,7 +129,7 @@ def answering():
 
 
 @contextmanager
-def joined_processes(device: str, say: Callable[[str], None] = print) -> Iterator[Processes]:
+def joined_processes(device: str) -> Iterator[Processes]:
     """The processes that the launcher started, on the device asked for; without a launcher, this
     one alone.
 
@@ -134,17 +137,22 @@ def joined_processes(device: str, say: Callable[[str], None] = print) -> Iterato
     ProcessLostError when the others do not show up.
     """
     if not all(os.environ.get(name) for name in _LAUNCHED) or os.environ["WORLD_SIZE"] == "1":
-        yield Processes(0, 1, pick_device(device, say=say))
+        yield Processes(0, 1, pick_device(device))
         return
+    with _speaking(os.environ["RANK"] == "0"):
+        yield from _launched(device)
+
+
+def _launched(device: str) -> Iterator[Processes]:
     rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    device = pick_device(device, say=say if rank == 0 else silent)
+    device = pick_device(device)
     if device != "cpu":
         if ":" in device:
             raise ConfigError(
                 f"{count} processes cannot share device '{device}'; use --device cuda, and each "
                 "takes a GPU of its own"
             )
-        device = pick_device(f"cuda:{os.environ.get('LOCAL_RANK', rank)}", say=silent)
+        device = pick_device(f"cuda:{os.environ.get('LOCAL_RANK', rank)}")
         torch.cuda.set_device(device)
     # once, and kept for the next run of this process: a second meeting could find the first one's
     # addresses
@@ -155,8 +163,7 @@ def joined_processes(device: str, say: Callable[[str], None] = print) -> Iterato
             )  # what is decided on the CPU goes by gloo
             dist.init_process_group(backend, rank=rank, world_size=count, timeout=PATIENCE)
         atexit.register(dist.destroy_process_group)
-    if rank == 0:
-        say(f"{count} processes")
+    log.info(f"{count} processes")
     try:
         yield Processes(rank, count, device)
     except BaseException:
@@ -166,5 +173,14 @@ def joined_processes(device: str, say: Callable[[str], None] = print) -> Iterato
         raise
 
 
-def silent(text: str) -> None:
-    """`say` of the processes that do not speak."""
+@contextmanager
+def _speaking(speaks: bool) -> Iterator[None]:
+    """with-block: all processes would say the same; one speaks."""
+    package = logging.getLogger("dancepipe")
+    before = package.level
+    if not speaks:
+        package.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        package.setLevel(before)

@@ -191,7 +191,7 @@ def _copy_sound(path: Path) -> None:
         result = path.with_name(f"result{suffix}")
         picture = np.zeros((32, 32, 3), np.uint8)
         base = Fraction(1, 10)
-        with VideoWriter(result, (32, 32), base, audio_from=path, say=quiet, **codec) as out:
+        with VideoWriter(result, (32, 32), base, audio_from=path, **codec) as out:
             for index in range(3):
                 out.write(picture, index * base)
 
@@ -234,7 +234,7 @@ def _read_list(path: Path) -> None:
     from dancepipe.building.build import clip_path
     from dancepipe.building.sources import read_sources, split_of
 
-    found, _ = read_sources([str(path / "list.txt")], say=quiet)
+    found, _ = read_sources([str(path / "list.txt")])
     for source in found:
         split_of(source.identity, 0.5)
         clip_path(path, source, 0.5)
@@ -327,8 +327,8 @@ def _write_run(folder: Path) -> list[str]:
 
     run = folder / "run"
     description = {"data": "data", "facts": {"fingerprint": "a"}, "options": {"batch": 2}}
-    open_run_folder(run, _run_options(), description, resume=False, say=quiet)
-    log = RunLog(run, None, quiet)
+    open_run_folder(run, _run_options(), description, resume=False)
+    log = RunLog(run, None)
     with log:
         for step in range(3):
             log.write(1, step, {"l1": 0.5, "total": 1.0, "fixed_pairs_pre": 3.0})
@@ -355,11 +355,11 @@ def _read_run(path: Path) -> None:
     from dancepipe.training.run_folder import RunLog, open_run_folder
 
     description = {"data": "data", "facts": {"fingerprint": "a"}}
-    open_run_folder(path, _run_options(), description, resume=True, say=quiet)
+    open_run_folder(path, _run_options(), description, resume=True)
     last = checkpoints(path)[-1]
     position = read_position(last)
     load_checkpoint(last, *_trained())
-    with RunLog(path, position, quiet) as log:
+    with RunLog(path, position) as log:
         log.lowest_before(1, "fixed_pairs_pre")
         log.write(1, 3, {"l1": 0.5})
 
@@ -443,7 +443,7 @@ def _write_notes(folder: Path) -> list[str]:
 
     notes = folder / "notes"
     hold_to_recipe(notes, BuildDatasetOptions(), apart_from=("device",))
-    with Ledger(notes / "failures.jsonl", set(), quiet) as ledger:
+    with Ledger(notes / "failures.jsonl", set()) as ledger:
         ledger.add("a.mp4", "fetch", "no such file")
         ledger.add("https://127.0.0.1/b", "label", "nobody seen")
     return ["notes"]
@@ -454,7 +454,7 @@ def _read_notes(path: Path) -> None:
     from dancepipe.building.options import BuildDatasetOptions
     from dancepipe.data.recipe import hold_to_recipe
 
-    with Ledger(path / "failures.jsonl", {"a.mp4"}, quiet) as ledger:
+    with Ledger(path / "failures.jsonl", {"a.mp4"}) as ledger:
         ledger.add("a.mp4", "fetch", "still not")
     hold_to_recipe(path, BuildDatasetOptions(), apart_from=("device",))
 
@@ -462,7 +462,7 @@ def _read_notes(path: Path) -> None:
 def _write_features(folder: Path) -> list[str]:
     from dancepipe.evaluation.cache import FeatureCache, picture_digests
 
-    cache = FeatureCache(folder / "features", "a network", quiet)
+    cache = FeatureCache(folder / "features", "a network")
     pictures = np.arange(4 * 12, dtype=np.uint8).reshape(4, 2, 2, 3)
     cache.rows(picture_digests(pictures), lambda absent: np.zeros((len(absent), 8), np.float32))
     cache.save()
@@ -472,7 +472,7 @@ def _write_features(folder: Path) -> list[str]:
 def _read_features(path: Path) -> None:
     from dancepipe.evaluation.cache import FeatureCache, picture_digests
 
-    cache = FeatureCache(path, "a network", quiet)
+    cache = FeatureCache(path, "a network")
     pictures = np.arange(5 * 12, dtype=np.uint8).reshape(5, 2, 2, 3)
     rows = cache.rows(
         picture_digests(pictures), lambda absent: np.ones((len(absent), 8), np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from test_pair_list import write_people
-from test_train import QUICK, quiet, same_weights
+from test_train import QUICK, same_weights
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
@@ -41,7 +41,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def done(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("ablation") / "out"
-    return out, tool.ablation(data, out, BASE, scoring=SCORING, say=quiet)
+    return out, tool.ablation(data, out, BASE, scoring=SCORING)
 
 
 def row(text: str, title: str) -> str:
@@ -96,7 +96,7 @@ def test_a_shared_stage_1_gives_the_weights_of_a_run_of_its_own(done, data, tmp_
     arms = {arm.name: arm for arm in tool.ARMS}
     for name in ("no_face", "prior_no_enhancer"):
         assert arms[name].after
-        train(data, tmp_path / name, tool.arm_options(arms[name], BASE), say=quiet)
+        train(data, tmp_path / name, tool.arm_options(arms[name], BASE))
         assert same_weights(tmp_path / name, out / name)
     assert not same_weights(out / "no_face", out / "full")
 
@@ -108,17 +108,15 @@ def test_a_second_call_does_nothing_and_another_plan_is_refused(done, data):
         for path in out.rglob("*")
         if path.suffix in (".safetensors", ".json", ".jsonl")
     }
-    assert tool.ablation(data, out, BASE, scoring=SCORING, say=quiet) == text
+    assert tool.ablation(data, out, BASE, scoring=SCORING) == text
     assert files == {path: path.stat().st_mtime_ns for path in files}
     with pytest.raises(ConfigError, match="holds an ablation with other options; give the same"):
-        tool.ablation(data, out, replace(BASE, seed=1), scoring=SCORING, say=quiet)
+        tool.ablation(data, out, replace(BASE, seed=1), scoring=SCORING)
 
 
 def test_a_stopped_arm_goes_on(data, tmp_path, monkeypatch):
     arms = tool.ARMS[:1]
-    straight = tool.ablation(
-        data, tmp_path / "straight", BASE, arms=arms, scoring=SCORING, say=quiet
-    )
+    straight = tool.ablation(data, tmp_path / "straight", BASE, arms=arms, scoring=SCORING)
 
     class Killed(Exception):
         pass
@@ -135,10 +133,10 @@ def test_a_stopped_arm_goes_on(data, tmp_path, monkeypatch):
         ),
     )
     with pytest.raises(Killed):  # stopped after a step: there are no weights to score yet
-        tool.ablation(data, tmp_path / "stopped", BASE, arms=arms, scoring=SCORING, say=quiet)
+        tool.ablation(data, tmp_path / "stopped", BASE, arms=arms, scoring=SCORING)
     monkeypatch.undo()
     assert not (tmp_path / "stopped" / "full" / "weights.safetensors").exists()
-    again = tool.ablation(data, tmp_path / "stopped", BASE, arms=arms, scoring=SCORING, say=quiet)
+    again = tool.ablation(data, tmp_path / "stopped", BASE, arms=arms, scoring=SCORING)
     assert same_weights(tmp_path / "stopped" / "full", tmp_path / "straight" / "full")
     assert row(again, "Full") == row(straight, "Full")
 
@@ -147,7 +145,7 @@ def test_seconds_scale_the_steps_of_all_arms_alike(data, tmp_path, monkeypatch):
     monkeypatch.setattr(
         tool,
         "_pace",
-        lambda data, out, options, trained, say: {
+        lambda data, out, options, trained: {
             stage: 0.5 * stage for stage, count in trained.items() if count
         },
     )
@@ -156,7 +154,7 @@ def test_seconds_scale_the_steps_of_all_arms_alike(data, tmp_path, monkeypatch):
         arm.name: tool.arm_options(arm, replace(BASE, stage1_steps=200, stage2_steps=100))
         for arm in arms
     }
-    steps = tool._steps(data, tmp_path, arms, options, 80.0, quiet)
+    steps = tool._steps(data, tmp_path, arms, options, 80.0)
     # Named: full 200 x .5 + 100 x 1, no_face 100 x 1 (stage 1 is shared), gfla 200 x .5: 400 s, of
     # which 80 are a fifth.
     both = {"stage1_steps": 40, "stage2_steps": 20}
@@ -164,7 +162,7 @@ def test_seconds_scale_the_steps_of_all_arms_alike(data, tmp_path, monkeypatch):
 
 
 def test_the_pace_is_measured_by_training(data, tmp_path):
-    pace = tool._pace(data, tmp_path / "pace", BASE, {1: 3, 2: 2}, quiet)
+    pace = tool._pace(data, tmp_path / "pace", BASE, {1: 3, 2: 2})
     assert (
         set(pace) == {1, 2}
         and all(0.001 < seconds < 60 for seconds in pace.values())
@@ -194,4 +192,4 @@ def test_bad_arms_are_named(data, tmp_path, capsys):
     assert tool.main(["--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "x")]) == 2
     assert "no data set at" in capsys.readouterr().err and not (tmp_path / "x").exists()
     with pytest.raises(ConfigError, match="leave --init out"):
-        tool.ablation(data, tmp_path / "x", replace(BASE, init="live-256"), say=quiet)
+        tool.ablation(data, tmp_path / "x", replace(BASE, init="live-256"))

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn import write_test_sound, write_test_video
+from hearing import hearing
 from people import write_dance
 
 from dancepipe.building.build import build_dataset, clip_path
@@ -34,10 +35,6 @@ from dancepipe.records import GREY
 SMALL = BuildDatasetOptions(size_px=64, fps=0, min_frames=4, test_share=0.0)
 
 
-def quiet(text: str) -> None:
-    pass
-
-
 def read_one(data: Path):
     return list(read_clip(clip_files(data)[0]))
 
@@ -52,7 +49,8 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("built")
     write_dance(folder / "dance.mp4", frames=14, empty=(5,))
     said = []
-    summary = build_dataset([str(folder / "dance.mp4")], folder / "data", SMALL, say=said.append)
+    with hearing(said.append):
+        summary = build_dataset([str(folder / "dance.mp4")], folder / "data", SMALL)
     return folder, summary, said
 
 
@@ -61,7 +59,7 @@ def test_the_landmarks_are_stored_where_the_joints_are_and_hands_only_when_asked
 ):
     folder, _, _ = built
     whole = build_dataset(
-        [str(folder / "dance.mp4")], tmp_path / "data", replace(SMALL, hands=True), say=quiet
+        [str(folder / "dance.mp4")], tmp_path / "data", replace(SMALL, hands=True)
     )
     assert whole.failures == 0
     for row in read_one(folder / "data"):
@@ -78,7 +76,7 @@ def test_the_landmarks_are_stored_where_the_joints_are_and_hands_only_when_asked
 def test_hands_of_a_published_data_set_are_refused(tmp_path):
     options = BuildDatasetOptions(layout="market1501", hands=True)
     with pytest.raises(ConfigError, match="market1501 has joints of its own and no hands"):
-        build_dataset([str(tmp_path)], tmp_path / "data", options, say=quiet)
+        build_dataset([str(tmp_path)], tmp_path / "data", options)
 
 
 def test_every_frame_with_a_person_is_a_row_with_its_time_and_place(built):
@@ -129,7 +127,7 @@ def test_a_second_run_writes_nothing(built):
     folder, _, _ = built
     path = clip_files(folder / "data")[0]
     before = path.stat().st_mtime_ns
-    summary = build_dataset([str(folder / "dance.mp4")], folder / "data", SMALL, say=quiet)
+    summary = build_dataset([str(folder / "dance.mp4")], folder / "data", SMALL)
     assert (summary.clips_written, summary.clips_already_there) == (
         0,
         1,
@@ -142,13 +140,12 @@ def test_fewer_pictures_a_second(built, tmp_path):
         [str(folder / "dance.mp4")],
         tmp_path / "data",
         BuildDatasetOptions(size_px=64, fps=10, min_frames=2, test_share=0.0),
-        say=quiet,
     )
     kept = [row.frame_index for row in read_clip(clip_files(tmp_path / "data")[0])]
     assert kept == [0, 3, 6, 9, 12]
 
 
-def test_failures_are_written_down_with_stage_and_reason_and_the_run_goes_on(tmp_path):
+def test_failures_are_written_down_with_stage_and_reason_and_the_run_goes_on(tmp_path, said):
     write_dance(tmp_path / "good.mp4", frames=8)
     write_test_video(tmp_path / "nobody.mp4", frames=8)
     write_test_sound(tmp_path / "sound.mp4")
@@ -157,8 +154,8 @@ def test_failures_are_written_down_with_stage_and_reason_and_the_run_goes_on(tmp
     (tmp_path / "list.txt").write_text(
         "# dances\nnobody.mp4\nsound.mp4\ntext.mp4\nempty.mp4\nmissing.mp4\nfile:///etc/passwd\ngood.mp4\n"
     )
-    said = []
-    summary = build_dataset([str(tmp_path / "list.txt")], tmp_path / "data", SMALL, say=said.append)
+    said.clear()
+    summary = build_dataset([str(tmp_path / "list.txt")], tmp_path / "data", SMALL)
     assert (summary.sources, summary.clips_written, summary.failures) == (7, 1, 6)
     ledger = {
         line["source"].rsplit("/", 1)[-1]: line
@@ -175,16 +172,16 @@ def test_failures_are_written_down_with_stage_and_reason_and_the_run_goes_on(tmp
     assert "0 of 8 frames (8 without a person" in ledger["nobody.mp4"]["reason"]
     assert "file:// is not fetched" in ledger["passwd"]["reason"]
     assert len(clip_files(tmp_path / "data")) == 1 and not list(tmp_path.rglob("*.part"))
-    again = build_dataset([str(tmp_path / "list.txt")], tmp_path / "data", SMALL, say=quiet)
+    again = build_dataset([str(tmp_path / "list.txt")], tmp_path / "data", SMALL)
     assert (again.clips_already_there, again.failures) == (1, 6)
 
 
-def test_a_truncated_clip_is_used_and_said(tmp_path):
+def test_a_truncated_clip_is_used_and_said(tmp_path, said):
     write_dance(tmp_path / "whole.mp4", frames=60, container_options={"movflags": "faststart"})
     data = (tmp_path / "whole.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(data[: int(len(data) * 0.6)])
-    said = []
-    summary = build_dataset([str(tmp_path / "cut.mp4")], tmp_path / "data", SMALL, say=said.append)
+    said.clear()
+    summary = build_dataset([str(tmp_path / "cut.mp4")], tmp_path / "data", SMALL)
     assert summary.clips_written == 1 and any("truncated, the last" in line for line in said)
 
 
@@ -195,9 +192,7 @@ def test_a_clip_from_the_web(tmp_path):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         url = f"http://127.0.0.1:{server.server_port}/dance.mp4"
-        summary = build_dataset(
-            [url, url.replace("dance", "gone")], tmp_path / "data", SMALL, say=quiet
-        )
+        summary = build_dataset([url, url.replace("dance", "gone")], tmp_path / "data", SMALL)
     finally:
         server.shutdown()
         server.server_close()
@@ -211,7 +206,7 @@ def test_named_people_share_an_identity_and_a_split(tmp_path):
     (tmp_path / "list.txt").write_text(
         "a.mp4\tann  # a comment\nb.mp4\tann\nc.mp4\na.mp4\tann\nb.mp4\tbob\n"
     )
-    sources, failures = read_sources([str(tmp_path / "list.txt")], say=quiet)
+    sources, failures = read_sources([str(tmp_path / "list.txt")])
     assert [source.identity for source in sources][:2] == ["ann", "ann"] and sources[
         2
     ].identity == sources[2].key
@@ -241,24 +236,23 @@ def test_shards_cover_everything_once():
 
 def test_refusals(tmp_path):
     (tmp_path / "empty.txt").write_text("# nothing\n")
-    summary = build_dataset([str(tmp_path / "empty.txt")], tmp_path / "data", SMALL, say=quiet)
+    summary = build_dataset([str(tmp_path / "empty.txt")], tmp_path / "data", SMALL)
     assert summary.failures == summary.sources == 1
     (tmp_path / "folder").mkdir()
-    summary = build_dataset([str(tmp_path / "folder")], tmp_path / "data", SMALL, say=quiet)
+    summary = build_dataset([str(tmp_path / "folder")], tmp_path / "data", SMALL)
     assert summary.failures == summary.sources == 1
     with pytest.raises(ConfigError, match="shard_index 3 must be below num_shards 2"):
         build_dataset(
             ["x.mp4"],
             tmp_path / "data",
             BuildDatasetOptions(num_shards=2, shard_index=3),
-            say=quiet,
         )
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="choose a folder"):
-        build_dataset(["x.mp4"], tmp_path / "file", SMALL, say=quiet)
+        build_dataset(["x.mp4"], tmp_path / "file", SMALL)
 
 
-def test_one_data_set_has_one_recipe_and_a_person_one_split(built, tmp_path):
+def test_one_data_set_has_one_recipe_and_a_person_one_split(built, tmp_path, said):
     folder, _, _ = built
     shutil.copytree(folder / "data", tmp_path / "data")
     with pytest.raises(ConfigError, match="was built with other options: size_px was 64, now 32"):
@@ -266,20 +260,18 @@ def test_one_data_set_has_one_recipe_and_a_person_one_split(built, tmp_path):
             [str(folder / "dance.mp4")],
             tmp_path / "data",
             BuildDatasetOptions(**{**vars(SMALL), "size_px": 32}),
-            say=quiet,
         )
     with pytest.raises(ConfigError, match="test_share was 0.0, now 1.0"):
         build_dataset(
             [str(folder / "dance.mp4")],
             tmp_path / "data",
             BuildDatasetOptions(**{**vars(SMALL), "test_share": 1.0}),
-            say=quiet,
         )
     clip = clip_files(tmp_path / "data")[0]
     (tmp_path / "data" / "test").mkdir()
     clip.rename(tmp_path / "data" / "test" / clip.name)
-    said = []
-    build_dataset([str(folder / "dance.mp4")], tmp_path / "data", SMALL, say=said.append)
+    said.clear()
+    build_dataset([str(folder / "dance.mp4")], tmp_path / "data", SMALL)
     assert [path.parent.name for path in clip_files(tmp_path / "data")] == ["train"] and any(
         "now in the train split" in line for line in said
     )
@@ -288,19 +280,19 @@ def test_one_data_set_has_one_recipe_and_a_person_one_split(built, tmp_path):
 def test_old_failures_stay(tmp_path):
     write_dance(tmp_path / "dance.mp4", frames=8)
     write_test_video(tmp_path / "nobody.mp4", frames=6)
-    build_dataset([str(tmp_path / "nobody.mp4")], tmp_path / "data", SMALL, say=quiet)
-    build_dataset([str(tmp_path / "dance.mp4")], tmp_path / "data", SMALL, say=quiet)
+    build_dataset([str(tmp_path / "nobody.mp4")], tmp_path / "data", SMALL)
+    build_dataset([str(tmp_path / "dance.mp4")], tmp_path / "data", SMALL)
     assert "nobody.mp4" in (tmp_path / "data" / "failures.jsonl").read_text()
 
 
-def test_a_torn_list_of_failures_is_read_as_far_as_it_is_whole(tmp_path):
+def test_a_torn_list_of_failures_is_read_as_far_as_it_is_whole(tmp_path, said):
     write_test_video(tmp_path / "nobody.mp4", frames=6)
     (tmp_path / "data").mkdir()
     older = {"source": "older.mp4", "stage": "fetch", "reason": "gone"}
     lines = [json.dumps(older), "null", "[]", '{"source": 3}', "\xff", '{"source": "to']
     (tmp_path / "data" / "failures.jsonl").write_text("\n".join(lines), encoding="latin-1")
-    said = []
-    build_dataset([str(tmp_path / "nobody.mp4")], tmp_path / "data", SMALL, say=said.append)
+    said.clear()
+    build_dataset([str(tmp_path / "nobody.mp4")], tmp_path / "data", SMALL)
     assert any("5 damaged lines left out" in line for line in said)
     found = map(json.loads, (tmp_path / "data" / "failures.jsonl").read_text().splitlines())
     assert [Path(line["source"]).name for line in found] == ["older.mp4", "nobody.mp4"]
@@ -316,11 +308,11 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_has_changed_is_built_again_and_what_has_not_is_not(built, tmp_path, change):
+def test_what_has_changed_is_built_again_and_what_has_not_is_not(built, tmp_path, change, said):
     new_content, seconds = CHANGES[change]
     video = tmp_path / "dance.mp4"
     video.write_bytes((built[0] / "dance.mp4").read_bytes())
-    build_dataset([str(video)], tmp_path / "data", SMALL, say=quiet)
+    build_dataset([str(video)], tmp_path / "data", SMALL)
     before = video.stat()
     if new_content:
         data = bytearray(video.read_bytes())
@@ -328,19 +320,19 @@ def test_what_has_changed_is_built_again_and_what_has_not_is_not(built, tmp_path
         video.write_bytes(data)
     date = (before.st_atime_ns, before.st_mtime_ns + int(seconds * 1e9))
     os.utime(video, ns=date)
-    said = []
+    said.clear()
     for written in (int(new_content), 0):  # and never a third time
-        summary = build_dataset([str(video)], tmp_path / "data", SMALL, say=said.append)
+        summary = build_dataset([str(video)], tmp_path / "data", SMALL)
         assert (summary.clips_written, summary.clips_already_there) == (written, 1 - written)
     assert sum("has changed" in line for line in said) == int(new_content)
 
 
-def test_a_damaged_clip_is_built_again(built, tmp_path):
+def test_a_damaged_clip_is_built_again(built, tmp_path, said):
     shutil.copytree(built[0] / "data", tmp_path / "data")
     (clip,) = clip_files(tmp_path / "data")
     clip.write_bytes(clip.read_bytes()[:-100])
-    said = []
-    build_dataset([str(built[0] / "dance.mp4")], tmp_path / "data", SMALL, say=said.append)
+    said.clear()
+    build_dataset([str(built[0] / "dance.mp4")], tmp_path / "data", SMALL)
     assert any("it is built again" in line for line in said) and list(read_clip(clip))
 
 
@@ -356,8 +348,9 @@ def test_a_folder_that_is_removed_in_the_middle_is_an_error(tmp_path, what):
             shutil.rmtree(tmp_path / what)
 
     with pytest.raises(OutputError, match="removed"):
-        build_dataset(sources, tmp_path / "data", SMALL, say=remove)
-    again = build_dataset(sources, tmp_path / "data", SMALL, say=quiet)
+        with hearing(remove):
+            build_dataset(sources, tmp_path / "data", SMALL)
+    again = build_dataset(sources, tmp_path / "data", SMALL)
     assert (
         len(clip_files(tmp_path / "data")) == again.clips_written + again.clips_already_there == 2
     )
@@ -396,7 +389,7 @@ def test_many_failures_cost_little(tmp_path):
     """4,000 files that are no videos: what writing them down adds, without looking at them."""
     ledger_seconds = []
     started = time.process_time()
-    with Ledger(tmp_path / "failures.jsonl", set(), quiet) as ledger:
+    with Ledger(tmp_path / "failures.jsonl", set()) as ledger:
         for number in range(4000):
             ledger.add(f"https://example.org/{number}.mp4", "fetch", "cannot fetch: gone")
     ledger_seconds.append(time.process_time() - started)

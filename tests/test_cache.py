@@ -40,21 +40,21 @@ def test_shape_is_part_of_a_picture():
     assert picture_digests(PICTURES[:1]) != picture_digests(PICTURES[:1].reshape(1, 6, 5, 3))
 
 
-def test_a_damaged_file_is_said_and_made_anew(tmp_path):
+def test_a_damaged_file_is_said_and_made_anew(tmp_path, said):
     cache = FeatureCache(tmp_path, "network")
     rows_with_log(cache, PICTURES, [])
     cache.save()
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:100])
-    said, log = [], []
-    rows_with_log(FeatureCache(tmp_path, "network", said.append), PICTURES, log)
+    log = []
+    rows_with_log(FeatureCache(tmp_path, "network"), PICTURES, log)
     assert "made anew" in said[0] and log == [[0, 1, 2, 3]]
 
 
-def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path):
+def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path, said):
     (tmp_path / "file").write_text("")
-    said = []
-    cache = FeatureCache(tmp_path / "file" / "cache", "network", said.append)
+    said.clear()
+    cache = FeatureCache(tmp_path / "file" / "cache", "network")
     rows_with_log(cache, PICTURES, [])
     cache.save()
     assert "cannot be kept" in said[-1]

@@ -47,10 +47,8 @@ def test_a_network_without_the_module_or_with_a_gate_has_nothing_to_tell():
     assert said == []
 
 
-def test_training_tells(data, tmp_path, monkeypatch):
+def test_training_tells(data, tmp_path, monkeypatch, said):
     monkeypatch.setattr(collapse, "NEARLY_ALL", 0.0)
-    said = []
-    train(
-        data, tmp_path / "run", replace(QUICK, attention="spatial", stage2_steps=0), say=said.append
-    )
+    said.clear()
+    train(data, tmp_path / "run", replace(QUICK, attention="spatial", stage2_steps=0))
     assert sum("it has collapsed" in line for line in said) == 2, "once for each level"

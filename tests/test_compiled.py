@@ -10,7 +10,6 @@ import pytest
 import torch
 import yaml
 from test_processes import EVERY_TERM, assert_same_curve, data, losses  # noqa: F401
-from test_train import quiet
 
 from dancepipe.config import as_plain
 from dancepipe.errors import ConfigError
@@ -36,8 +35,8 @@ def test_compiled_steps_are_plain_steps(data, tmp_path):
     if not can_compile():
         pytest.skip("no C++ compiler here")
     options = replace(EVERY_TERM, stage1_steps=2, stage2_steps=2, save_every=1)
-    train(data, tmp_path / "plain", options, say=quiet)
-    train(data, tmp_path / "compiled", replace(options, compile=True), say=quiet)
+    train(data, tmp_path / "plain", options)
+    train(data, tmp_path / "compiled", replace(options, compile=True))
     assert_same_curve(losses(tmp_path / "plain"), losses(tmp_path / "compiled"))
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from people import SAMPLES, write_dance
 from test_pair_list import write_people
-from test_train import ALONE, QUICK, quiet
+from test_train import ALONE, QUICK
 
 from dancepipe.config import as_plain, merged, options_from, read_yaml
 from dancepipe.data.pairs import PairSource, collate
@@ -143,7 +143,7 @@ def test_gradients_reach_exactly_what_each_phase_trains(data, name):
 @pytest.mark.parametrize("name", ["no_attention", "gfla"])
 def test_weights_of_a_variant_are_loaded_scored_and_animated(data, name, tmp_path):
     options = replace(arm(name), stage1_steps=1, stage2_steps=min(arm(name).stage2_steps, 1))
-    train(data, tmp_path / "run", options, say=quiet)
+    train(data, tmp_path / "run", options)
     weights = tmp_path / "run" / "weights.safetensors"
     networks = load_networks(weights)
     assert networks.dims == dims_of(options) and isinstance(
@@ -175,7 +175,7 @@ def test_weights_of_a_variant_are_loaded_scored_and_animated(data, name, tmp_pat
 
 
 def test_other_networks_of_the_same_preset_are_named(data, tmp_path):
-    train(data, tmp_path / "run", replace(arm("full"), stage1_steps=0, stage2_steps=0), say=quiet)
+    train(data, tmp_path / "run", replace(arm("full"), stage1_steps=0, stage2_steps=0))
     with pytest.raises(
         ConfigError,
         match="other networks: flow_attention .*choose the same attention, attention_module, "
@@ -185,7 +185,6 @@ def test_other_networks_of_the_same_preset_are_named(data, tmp_path):
             data,
             tmp_path / "other",
             replace(arm("no_attention"), init=str(tmp_path / "run" / "weights.safetensors")),
-            say=quiet,
         )
 
 

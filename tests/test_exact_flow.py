@@ -9,7 +9,7 @@ import pytest
 import torch
 from dancer_pack import dancer_pack  # noqa: F401
 from test_store import write
-from test_train import ALONE, QUICK, quiet
+from test_train import ALONE, QUICK
 
 from dancepipe.data.augment import mirrored
 from dancepipe.data.exact_flow import read_flow, resized_flow
@@ -135,7 +135,7 @@ def rendered(dancer_pack, tmp_path_factory):
         truth=True,
         lossless=True,
     )
-    render_dancers(out, options, say=quiet)
+    render_dancers(out, options)
     return out
 
 
@@ -184,7 +184,7 @@ def test_training_against_the_exact_flow(rendered, tmp_path):
     ]
     assert errors[-1] < 0.5 * errors[0]
 
-    train(rendered, tmp_path / "run", options, say=quiet)
+    train(rendered, tmp_path / "run", options)
     records = [
         json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()
     ]

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 from drawn import read_index, write_test_photo, write_test_video
+from hearing import hearing
 
 from dancepipe.errors import FetchError
 from dancepipe.media.fetch import expand_sources, fetch, source_key
@@ -151,7 +152,7 @@ def leftovers(folder):
 
 def quietly(source, folder, **options):
     options.setdefault("retries", 1)
-    return fetch(source, folder, timeout_seconds=5, say=lambda _: None, **options)
+    return fetch(source, folder, timeout_seconds=5, **options)
 
 
 def test_a_file_is_fetched_under_its_key_and_only_once(tmp_path, site, clip):
@@ -304,7 +305,8 @@ def test_no_failure_tells_the_secrets_of_an_address(tmp_path, site, answer):
     address = site.address.replace("//", f"//ann:{PASSWORD}@") + WITH_SECRETS
     said = []
     with pytest.raises(FetchError) as caught:
-        fetch(address, tmp_path, retries=0, say=said.append)
+        with hearing(said.append):
+            fetch(address, tmp_path, retries=0)
     error = caught.value
     told = [str(error), repr(error), error.source, error.reason, *said]
     told += [path.name + path.read_bytes().decode("latin-1") for path in tmp_path.iterdir()]
@@ -315,7 +317,8 @@ def test_no_failure_tells_the_secrets_of_an_address(tmp_path, site, answer):
 def test_what_was_fetched_is_told_without_secrets(tmp_path, site, clip):
     site.bodies[WITH_SECRETS.partition("?")[0]] = ("video/mp4", clip)
     said = []
-    fetch(site.address.replace("//", "//ann:hunter2@") + WITH_SECRETS, tmp_path, say=said.append)
+    with hearing(said.append):
+        fetch(site.address.replace("//", "//ann:hunter2@") + WITH_SECRETS, tmp_path)
     assert len(said) == 1 and site.address in said[0]
     assert not [secret for secret in SECRETS if secret in said[0]]
 
@@ -484,9 +487,8 @@ def test_sources_expand_in_order_without_repeats(tmp_path):
         "\r\nhttp://h/x.mp4#t=3\r\n".encode()
     )
     said = []
-    found = expand_sources(
-        [str(folder / "c.webm"), str(tmp_path / "list.txt"), "https://h/y"], say=said.append
-    )
+    with hearing(said.append):
+        found = expand_sources([str(folder / "c.webm"), str(tmp_path / "list.txt"), "https://h/y"])
     assert found == [
         str(folder / "c.webm"),
         "http://h/x.mp4#t=3",

@@ -26,7 +26,6 @@ def open_yolo(mode, mask):
         "mediapipe" if mask else None,
         mode=mode,
         yolo_weights=tiny_pose_file(),
-        say=lambda text: None,
     )
     finder._pose_finder._model.predict = seeing([POSE])
     return finder

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from test_store import write
-from test_train import ALONE, QUICK, quiet
+from test_train import ALONE, QUICK
 
 from dancepipe.data.pairs import PairSource, pair_batches
 from dancepipe.errors import TrainingDivergedError
@@ -80,7 +80,7 @@ def test_a_poisoned_term_stops_its_stage_and_the_last_checkpoint_stays(
         log_every=log_every,
     )
     with pytest.raises(TrainingDivergedError, match=f"{term} is nan.* in step 3 of stage {stage}"):
-        train(data, tmp_path / "run", options, say=quiet)
+        train(data, tmp_path / "run", options)
     assert len(steps) == made
     assert [path.name for path in checkpoints(tmp_path / "run")] == [f"stage{stage}-0000002"]
     assert not (tmp_path / "run" / "weights.safetensors").exists()
@@ -92,7 +92,7 @@ def test_what_broke_in_the_step_that_is_saved_is_not_saved(data, tmp_path, monke
     poison(monkeypatch, 1, "l1", 4)
     options = replace(QUICK, stage1_steps=8, save_every=2, sample_every=100, log_every=100)
     with pytest.raises(TrainingDivergedError, match="l1 is nan.* in step 4 of stage 1"):
-        train(data, tmp_path / "run", options, say=quiet)
+        train(data, tmp_path / "run", options)
     assert [path.name for path in checkpoints(tmp_path / "run")] == ["stage1-0000002"]
 
 

@@ -9,7 +9,7 @@ import torch
 from people import dancer_frames
 from PIL import Image
 from test_build_dataset import SMALL
-from test_train import QUICK, data, quiet, same_weights  # noqa: F401
+from test_train import QUICK, data, same_weights  # noqa: F401
 from torch import nn
 
 from dancepipe.building.build import build_dataset
@@ -36,7 +36,6 @@ def people(tmp_path_factory):
         [str(folder / "photos")],
         folder / "data",
         replace(SMALL, size_px=128, test_share=1.0),
-        say=quiet,
     )
     return PairSource(folder / "data", "test", (128, 128), seed=0)
 
@@ -52,9 +51,7 @@ class Maker:
 
 
 def figures_of(people, make, **settings):
-    with FixedPairs(
-        people, are_held_out=True, reads_poses=True, device="cpu", say=quiet, **settings
-    ) as pairs:
+    with FixedPairs(people, are_held_out=True, reads_poses=True, device="cpu", **settings) as pairs:
         return pairs.look(Maker(make))[0]
 
 
@@ -83,9 +80,7 @@ def test_the_truth_is_read_right_and_grey_is_nobody(people):
 
 
 def test_pictures_that_are_no_numbers_give_an_l1_that_is_none(people):
-    with FixedPairs(
-        people, are_held_out=False, reads_poses=False, device="cpu", say=quiet
-    ) as pairs:
+    with FixedPairs(people, are_held_out=False, reads_poses=False, device="cpu") as pairs:
         figures, grid = pairs.look(Maker(lambda pair: pair.I_t * float("nan")))
     assert (
         figures.keys() == {"fixed_pairs_l1"}
@@ -149,9 +144,9 @@ def pretend(monkeypatch, readings: list[float]) -> None:
 
 def test_looking_changes_no_weight_and_each_stage_keeps_its_best(data, tmp_path, monkeypatch):
     often = replace(QUICK, stage1_steps=4, stage2_steps=3, sample_every=1, save_every=100)
-    train(data, tmp_path / "plain", replace(often, sample_every=100), say=quiet)
+    train(data, tmp_path / "plain", replace(often, sample_every=100))
     pretend(monkeypatch, [9.0, 7.0, 6.5, 8.0, 9.0, 8.5, 8.6])
-    train(data, tmp_path / "looked", replace(often, held_out_pre=True), say=quiet)
+    train(data, tmp_path / "looked", replace(often, held_out_pre=True))
     assert same_weights(tmp_path / "plain", tmp_path / "looked")
     best = [
         json.loads((tmp_path / "looked" / "best" / f"stage{stage}.json").read_text())["step"]
@@ -171,10 +166,10 @@ def test_a_resumed_run_remembers_what_was_best(data, tmp_path, monkeypatch):
         replace(QUICK, stage1_steps=3, stage2_steps=0, sample_every=1, save_every=1),
     )
     pretend(monkeypatch, [9.0, 7.0, 8.0])
-    train(data, out, options, say=quiet)
+    train(data, out, options)
     kept = (out / "best" / "stage1.safetensors").read_bytes()
     pretend(monkeypatch, [7.5, 7.2, 6.0])
-    train(data, out, replace(options, stage1_steps=5), resume=True, say=quiet)
+    train(data, out, replace(options, stage1_steps=5), resume=True)
     assert (out / "best" / "stage1.safetensors").read_bytes() == kept
-    train(data, out, replace(options, stage1_steps=6), resume=True, say=quiet)
+    train(data, out, replace(options, stage1_steps=6), resume=True)
     assert json.loads((out / "best" / "stage1.json").read_text())["step"] == 6

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_train import QUICK, data, quiet  # noqa: F401
+from test_train import QUICK, data  # noqa: F401
 
 from dancepipe.errors import ConfigError, WeightsError
 from dancepipe.nn.ema import Anchor
@@ -16,7 +16,7 @@ from dancepipe.training.train import train
 @pytest.fixture(scope="module")
 def weights(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("first") / "run"
-    train(data, out, QUICK, say=quiet)
+    train(data, out, QUICK)
     return out / "weights.safetensors"
 
 
@@ -31,15 +31,13 @@ def distance(left, right) -> float:
     )
 
 
-def test_no_steps_give_the_same_weights_at_another_size(data, weights, tmp_path):
-    said = []
+def test_no_steps_give_the_same_weights_at_another_size(data, weights, tmp_path, said):
     train(
         data,
         tmp_path / "run",
         replace(
             QUICK, init=str(weights), height_px=48, width_px=48, stage1_steps=0, stage2_steps=0
         ),
-        say=said.append,
     )
     made, before = load_networks(tmp_path / "run" / "stage1.safetensors"), load_networks(weights)
     assert distance(made.flow_attention, before.flow_attention) == 0 and made.dims.size_hw == (
@@ -54,7 +52,7 @@ def test_both_stages_go_on_from_the_weights_and_stay_holds_them_back(data, weigh
     moved = {}
     for stay in (0.0, 0.2):
         out = tmp_path / f"stay{stay}"
-        train(data, out, replace(QUICK, init=str(weights), stay=stay, average=0.0), say=quiet)
+        train(data, out, replace(QUICK, init=str(weights), stay=stay, average=0.0))
         made = load_networks(out / "weights.safetensors")
         moved[stay] = [
             distance(getattr(made, name), getattr(before, name))
@@ -71,10 +69,9 @@ def test_what_is_left_open_is_as_in_the_weights(data, weights, tmp_path):
         data,
         tmp_path / "gate",
         replace(options, attention="gate", keep=False, prior="none"),
-        say=quiet,
     )
     init = str(tmp_path / "gate" / "weights.safetensors")
-    train(data, tmp_path / "on", replace(options, init=init), say=quiet)
+    train(data, tmp_path / "on", replace(options, init=init))
     dims = load_networks(tmp_path / "on" / "weights.safetensors").dims
     assert (dims.flow_attention.attention, dims.flow_attention.prior, dims.enhancer.keep) == (
         "gate",
@@ -82,7 +79,7 @@ def test_what_is_left_open_is_as_in_the_weights(data, weights, tmp_path):
         False,
     )
     with pytest.raises(ConfigError, match="other networks: .*attention"):
-        train(data, tmp_path / "other", replace(options, init=init, attention="spatial"), say=quiet)
+        train(data, tmp_path / "other", replace(options, init=init, attention="spatial"))
 
 
 def test_an_anchor_goes_back_by_its_share():
@@ -99,14 +96,13 @@ def test_refusals(data, weights, tmp_path):
     with pytest.raises(
         ConfigError, match="networks of preset tiny, not live; choose --preset tiny"
     ):
-        train(data, tmp_path / "run", replace(QUICK, preset="live", init=str(weights)), say=quiet)
+        train(data, tmp_path / "run", replace(QUICK, preset="live", init=str(weights)))
     with pytest.raises(WeightsError, match="nowhere"):
         train(
             data,
             tmp_path / "run",
             replace(QUICK, init=str(tmp_path / "nowhere.safetensors")),
-            say=quiet,
         )
     with pytest.raises(ConfigError, match="nothing to stay near; give --init"):
-        train(data, tmp_path / "run", replace(QUICK, stay=0.1), say=quiet)
+        train(data, tmp_path / "run", replace(QUICK, stay=0.1))
     assert not (tmp_path / "run").exists()

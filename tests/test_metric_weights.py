@@ -7,6 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torch
+from hearing import hearing
 
 from dancepipe.errors import WeightsError, WeightsMissingError
 from dancepipe.evaluation import metric_weights
@@ -51,7 +52,8 @@ def test_absent_weights_are_missing_and_nothing_is_fetched(tmp_path, published):
 
 def test_fetched_on_request_and_found_again(tmp_path, published):
     said = []
-    path = find_metric_weights("alex", tmp_path / "weights", fetch=True, say=said.append)
+    with hearing(said.append):
+        path = find_metric_weights("alex", tmp_path / "weights", fetch=True)
     assert path.read_bytes() == published.read_bytes() and "net.pth" in said[0]
     assert find_metric_weights("alex", tmp_path / "weights") == path
     assert read_state(path)["features.0.weight"].shape == (2,)
@@ -66,7 +68,7 @@ def test_other_weights_are_refused(tmp_path, published):
 def test_a_damaged_download_leaves_nothing(tmp_path, published):
     published.write_bytes(published.read_bytes()[:-5])
     with pytest.raises(WeightsError, match="cannot fetch .*--metric-weights"):
-        find_metric_weights("alex", tmp_path / "weights", fetch=True, say=lambda words: None)
+        find_metric_weights("alex", tmp_path / "weights", fetch=True)
     assert list((tmp_path / "weights").iterdir()) == []
 
 

@@ -44,7 +44,6 @@ def reader(tmp_path, gives_masks=False, **options) -> PeopleReader:
         "cpu",
         gives_masks=gives_masks,
         cache=tmp_path / "cache",
-        say=lambda words: None,
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 import torchvision
+from hearing import hearing
 
 from dancepipe.errors import ConfigError, WeightsError
 from dancepipe.losses.perceptual import _with_weights, download_vgg19, open_perceptual, random_vgg19
@@ -61,7 +62,8 @@ def test_a_local_file_gives_torchvisions_features(tmp_path, torchvision_features
 def test_random_is_announced_and_repeatable_and_disturbs_nothing():
     said = []
     before = torch.get_rng_state()
-    network = open_perceptual("random", say=said.append)
+    with hearing(said.append):
+        network = open_perceptual("random")
     assert len(said) == 1 and "random" in said[0]
     assert torch.equal(torch.get_rng_state(), before)
     first, again = (model.state_dict() for model in (network, random_vgg19()))

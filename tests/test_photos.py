@@ -5,9 +5,10 @@ import os
 
 import numpy as np
 import pytest
+from hearing import hearing
 from people import dancer_frames
 from PIL import Image
-from test_build_dataset import SMALL, quiet
+from test_build_dataset import SMALL
 
 from dancepipe.building.build import build_dataset
 from dancepipe.building.sources import read_sources
@@ -33,7 +34,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def built(folder):
     said = []
-    summary = build_dataset([str(folder)], folder.parent / "data", SMALL, say=said.append)
+    with hearing(said.append):
+        summary = build_dataset([str(folder)], folder.parent / "data", SMALL)
     return folder.parent / "data", summary, said
 
 
@@ -67,28 +69,27 @@ def test_training_finds_pairs_in_them(built):
     assert not np.array_equal(source[0]["reference_joints"], source[0]["target_joints"])
 
 
-def test_a_new_photo_builds_it_again_and_nothing_new_does_not(folder, built, tmp_path):
+def test_a_new_photo_builds_it_again_and_nothing_new_does_not(folder, built, tmp_path, said):
     data, _, _ = built
-    assert build_dataset([str(folder)], data, SMALL, say=quiet).clips_already_there == 1
+    assert build_dataset([str(folder)], data, SMALL).clips_already_there == 1
     later = clip_files(data)[0].stat().st_mtime + 10
     os.utime(folder / "4.png", (later, later))
-    assert build_dataset([str(folder)], data, SMALL, say=quiet).clips_already_there == 1
+    assert build_dataset([str(folder)], data, SMALL).clips_already_there == 1
     with Image.open(folder / "4.png") as photo:
         photo.crop((1, 0, photo.width, photo.height)).save(folder / "4.png")
-    said = []
-    assert build_dataset([str(folder)], data, SMALL, say=said.append).clips_written == 1
+    said.clear()
+    assert build_dataset([str(folder)], data, SMALL).clips_written == 1
     assert any("has changed since its clip was built" in line for line in said)
 
 
-def test_one_photo_is_not_enough_and_a_photo_alone_is_no_source(tmp_path):
+def test_one_photo_is_not_enough_and_a_photo_alone_is_no_source(tmp_path, said):
     (tmp_path / "one").mkdir()
     Image.fromarray(dancer_frames()[0]).save(tmp_path / "one" / "a.png")
-    said = []
+    said.clear()
     summary = build_dataset(
         [str(tmp_path / "one"), str(tmp_path / "one" / "a.png")],
         tmp_path / "data",
         SMALL,
-        say=said.append,
     )
     assert summary.failures == summary.sources == 2
     assert any(
@@ -104,7 +105,7 @@ def test_one_photo_is_not_enough_and_a_photo_alone_is_no_source(tmp_path):
 def test_a_folder_of_videos_stays_a_folder_of_videos(tmp_path):
     for name in ("a.mp4", "b.mp4", "cover.jpg"):
         (tmp_path / name).write_bytes(b"x")
-    sources, _ = read_sources([str(tmp_path)], say=quiet)
+    sources, _ = read_sources([str(tmp_path)])
     assert [os.path.basename(source.location) for source in sources] == [
         "a.mp4",
         "b.mp4",
@@ -116,7 +117,6 @@ def test_when_all_people_fell_into_the_test_split_it_is_said(folder, tmp_path):
         [str(folder)],
         tmp_path / "data",
         type(SMALL)(**{**vars(SMALL), "test_share": 1.0}),
-        say=quiet,
     )
     with pytest.raises(
         DatasetError,

@@ -15,7 +15,7 @@ import pytest
 import torch
 import yaml
 from test_store import drawn_row
-from test_train import QUICK, logged, quiet
+from test_train import QUICK, logged
 from torch import nn
 
 from dancepipe.config import as_plain
@@ -122,7 +122,7 @@ def alone(data, tmp_path_factory):
     """Both stages on one process."""
     folder = tmp_path_factory.mktemp("alone")
     for stage, options in ((1, STAGE_1), (2, STAGE_2)):
-        train(data, folder / f"stage{stage}", options, say=quiet)
+        train(data, folder / f"stage{stage}", options)
     return folder
 
 
@@ -147,7 +147,7 @@ def test_a_batch_in_parts_gives_the_curve_of_the_whole(data, tmp_path, monkeypat
         replace(PRESETS["tiny"], enhancer=EnhancerDims(8, 16, norm="instance", keep=True)),
     )
     for parts in (1, 4):
-        train(data, tmp_path / str(parts), replace(options, accumulate=parts), say=quiet)
+        train(data, tmp_path / str(parts), replace(options, accumulate=parts))
     assert_same_curve(losses(tmp_path / "1"), losses(tmp_path / "4"), TOLERANCE_OF_PARTS)
 
 
@@ -156,7 +156,7 @@ def test_a_run_of_two_processes_in_parts_goes_on_with_one(data, alone, tmp_path)
     out = tmp_path / "run"
     result = launched(data, out, replace(STAGE_1, stage1_steps=2, accumulate=2))
     assert result.returncode == 0, result.stderr
-    train(data, out, STAGE_1, resume=True, say=quiet)
+    train(data, out, STAGE_1, resume=True)
     assert_same_curve(
         {key: value for key, value in losses(alone / "stage1").items() if key[2] != "held_out_l1"},
         {key: value for key, value in losses(out).items() if key[2] != "held_out_l1"},
@@ -321,7 +321,7 @@ def test_a_batch_that_cannot_be_shared_is_refused(data, tmp_path):
         ConfigError,
         match="batch 4 cannot be shared by 1 processes in 3 parts each; make it a multiple of 3",
     ):
-        train(data, tmp_path / "run", replace(STAGE_1, accumulate=3), say=quiet)
+        train(data, tmp_path / "run", replace(STAGE_1, accumulate=3))
 
 
 def test_shares_make_up_the_batch_in_pairs_and_in_augmentation(data):

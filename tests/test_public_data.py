@@ -10,7 +10,7 @@ import pytest
 from figure import draw_figure, standing_pose
 from PIL import Image
 from test_pair_list import posed
-from test_train import QUICK, quiet
+from test_train import QUICK
 
 from dancepipe.building.build import build_dataset
 from dancepipe.building.options import BuildDatasetOptions
@@ -97,9 +97,8 @@ def rows_of(out, split):
     return [row for path in clip_files(out, split) for row in read_clip(path)]
 
 
-def test_market_arrives_as_published(market, tmp_path):
-    said = []
-    summary = build_dataset([str(market)], tmp_path / "out", MARKET, say=said.append)
+def test_market_arrives_as_published(market, tmp_path, said):
+    summary = build_dataset([str(market)], tmp_path / "out", MARKET)
     train_rows, test_rows = rows_of(tmp_path / "out", "train"), rows_of(tmp_path / "out", "test")
     assert {row.identity for row in train_rows} == {"0002", "0007"} and len(train_rows) == 8, (
         "no distractors"
@@ -134,20 +133,20 @@ def test_market_arrives_as_published(market, tmp_path):
 
 
 def test_a_second_run_does_nothing_and_other_options_are_refused(market, tmp_path):
-    build_dataset([str(market)], tmp_path / "out", MARKET, say=quiet)
-    again = build_dataset([str(market)], tmp_path / "out", MARKET, say=quiet)
+    build_dataset([str(market)], tmp_path / "out", MARKET)
+    again = build_dataset([str(market)], tmp_path / "out", MARKET)
     assert (again.clips_written, again.clips_already_there) == (0, 2)
     with pytest.raises(ConfigError, match="mask was full, now mediapipe"):
-        build_dataset([str(market)], tmp_path / "out", replace(MARKET, mask="mediapipe"), say=quiet)
+        build_dataset([str(market)], tmp_path / "out", replace(MARKET, mask="mediapipe"))
 
 
-def test_market_trains_and_is_scored_on_the_published_pairs(market, tmp_path):
-    build_dataset([str(market)], tmp_path / "out", MARKET, say=quiet)
+def test_market_trains_and_is_scored_on_the_published_pairs(market, tmp_path, said):
+    build_dataset([str(market)], tmp_path / "out", MARKET)
     options = replace(
         QUICK, preset="market", height_px=128, width_px=64, stage1_steps=1, stage2_steps=0, batch=1
     )
-    said = []
-    train(tmp_path / "out", tmp_path / "run", options, say=said.append)
+    said.clear()
+    train(tmp_path / "out", tmp_path / "run", options)
     assert any("not square" in line for line in said)
     scoring = replace(SCORING, pairs=str(tmp_path / "out" / "pairs-test.csv"))
     scores = evaluate(
@@ -169,7 +168,7 @@ def test_person_masks_put_people_on_grey_and_pictures_without_anybody_are_listed
     nobody = {"0003_c1s1_000000_01.jpg": (np.full((128, 64, 3), 90, np.uint8), street(1, 0)[1])}
     write_published(tmp_path / "market", "train", "market", names | nobody)
     summary = build_dataset(
-        [str(tmp_path / "market")], tmp_path / "out", replace(MARKET, mask="mediapipe"), say=quiet
+        [str(tmp_path / "market")], tmp_path / "out", replace(MARKET, mask="mediapipe")
     )
     rows = rows_of(tmp_path / "out", "train")
     assert summary.failures == 1 and [row.identity for row in rows] == ["0002", "0002"]
@@ -213,7 +212,7 @@ def test_deepfashion_stands_in_the_middle_of_a_square(tmp_path, size_wh, prefix,
         "fashionWOMENTees_Tanksid0000597603_1front.jpg": (image, wide),
     }
     write_published(tmp_path / "fashion", "test", prefix, names)
-    build_dataset([str(tmp_path / "fashion")], tmp_path / "out", FASHION, say=quiet)
+    build_dataset([str(tmp_path / "fashion")], tmp_path / "out", FASHION)
     row = next(row for row in rows_of(tmp_path / "out", "test") if "additional" in row.source)
     assert row.identity == "WOMENTees_Tanksid0000597603" and row.image.shape == (256, 256, 3)
     assert (
@@ -254,7 +253,7 @@ def test_pairs_of_the_training_split_choose_its_pictures(tmp_path):
         names,
         [("0002_c1s1_000000_01.jpg", "0002_c1s1_000003_01.jpg")],
     )
-    build_dataset([str(tmp_path / "market")], tmp_path / "out", MARKET, say=quiet)
+    build_dataset([str(tmp_path / "market")], tmp_path / "out", MARKET)
     assert PairSource(tmp_path / "out", "train", (128, 64), seed=0).frames == 2
 
 
@@ -262,15 +261,15 @@ def test_refusals(market, tmp_path):
     with pytest.raises(
         DatasetError, match="no deepfashion in .*fasion-resize-annotation-train.csv"
     ):
-        build_dataset([str(market)], tmp_path / "a", FASHION, say=quiet)
+        build_dataset([str(market)], tmp_path / "a", FASHION)
     with pytest.raises(ConfigError, match="layout market1501 needs one folder.*got nowhere"):
-        build_dataset(["nowhere"], tmp_path / "a", MARKET, say=quiet)
+        build_dataset(["nowhere"], tmp_path / "a", MARKET)
     with pytest.raises(ConfigError, match="mask full keeps whole pictures"):
-        build_dataset([str(market)], tmp_path / "a", BuildDatasetOptions(mask="full"), say=quiet)
+        build_dataset([str(market)], tmp_path / "a", BuildDatasetOptions(mask="full"))
     pairs = (market / "market-pairs-test.csv").read_text()
     (market / "market-pairs-test.csv").write_text("reference,target\n")
     with pytest.raises(DatasetError, match="no list of pairs: need the header from,to"):
-        build_dataset([str(market)], tmp_path / "a", MARKET, say=quiet)
+        build_dataset([str(market)], tmp_path / "a", MARKET)
     (market / "market-pairs-test.csv").write_text(pairs)
     (market / "train" / "0007_c1s1_000002_01.jpg").unlink()
     with pytest.raises(
@@ -278,8 +277,8 @@ def test_refusals(market, tmp_path):
         match="1 of 8 pictures of .*market-annotation-train.csv are not in .*first "
         "0007_c1s1_000002",
     ):
-        build_dataset([str(market)], tmp_path / "a", MARKET, say=quiet)
+        build_dataset([str(market)], tmp_path / "a", MARKET)
     path = market / "market-annotation-train.csv"
     path.write_text(path.read_text().replace("[", "", 1))
     with pytest.raises(DatasetError, match="line 2: need name:.18 y.:.18 x."):
-        build_dataset([str(market)], tmp_path / "a", MARKET, say=quiet)
+        build_dataset([str(market)], tmp_path / "a", MARKET)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from dancer_pack import dancer_pack  # noqa: F401
+from hearing import hearing
 
 pytest.importorskip("numba")
 
@@ -39,7 +40,8 @@ def written(dancer_pack, tmp_path_factory):
         truth=True,
     )
     lines = []
-    return folder, options, render_dancers(folder, options, say=lines.append), lines
+    with hearing(lines.append):
+        return folder, options, render_dancers(folder, options), lines
 
 
 def test_the_number_of_workers_changes_no_byte(written, dancer_pack, tmp_path):
@@ -53,7 +55,7 @@ def test_the_number_of_workers_changes_no_byte(written, dancer_pack, tmp_path):
         workers=2,
         test_share=0.0,
     )
-    render_dancers(tmp_path, options, say=lambda line: None)
+    render_dancers(tmp_path, options)
     assert digests(tmp_path) == digests(folder) and len(digests(folder)) == 3
 
 
@@ -73,11 +75,9 @@ def test_nor_does_it_where_the_finder_gives_labels(written, dancer_pack, tmp_pat
     )
     folders = [tmp_path / str(workers) for workers in (1, 2)]
     for workers, folder in zip((1, 2), folders):
-        render_dancers(folder, replace(options, workers=workers), say=lambda line: None)
+        render_dancers(folder, replace(options, workers=workers))
     assert digests(folders[0]) == digests(folders[1])
-    render_dancers(
-        tmp_path / "without", replace(options, detected_share=0.0), say=lambda line: None
-    )
+    render_dancers(tmp_path / "without", replace(options, detected_share=0.0))
     assert all(
         digests(folders[0])[name] != value for name, value in digests(tmp_path / "without").items()
     )
@@ -87,10 +87,10 @@ def test_a_second_run_writes_nothing_and_a_lost_file_comes_back(written):
     folder, options, summary, _ = written
     assert (summary.identities_written, summary.frames_written) == (3, 12)
     before = digests(folder)
-    again = render_dancers(folder, options, say=lambda line: None)
+    again = render_dancers(folder, options)
     assert (again.identities_written, again.identities_already_there) == (0, 3)
     next(folder.rglob("*.parquet")).unlink()
-    assert render_dancers(folder, options, say=lambda line: None).identities_written == 1
+    assert render_dancers(folder, options).identities_written == 1
     assert digests(folder) == before
 
 
@@ -104,11 +104,9 @@ def test_other_options_do_not_mix_into_a_data_set(written, dancer_pack):
         ({"degraded": True}, "degraded was False, now True"),
     ):
         with pytest.raises(ConfigError, match=words):
-            render_dancers(folder, replace(options, **changed), say=lambda line: None)
+            render_dancers(folder, replace(options, **changed))
     assert digests(folder) == before
-    again = render_dancers(
-        folder, replace(options, identities=2, truth=False, workers=2), say=lambda line: None
-    )
+    again = render_dancers(folder, replace(options, identities=2, truth=False, workers=2))
     assert again.identities_written == 0
 
 
@@ -163,7 +161,7 @@ def test_an_error_in_a_worker_process_ends_the_run_with_its_message(dancer_pack,
         fabrics=str(photos),
     )
     with pytest.raises(BadImageError, match="not_a_photo.jpg") as raised:
-        render_dancers(tmp_path / "out", options, say=lambda line: None)
+        render_dancers(tmp_path / "out", options)
     assert raised.value.path == photos / "not_a_photo.jpg"
 
 

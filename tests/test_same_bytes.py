@@ -64,7 +64,7 @@ def pictures(size_wh: tuple[int, int], count: int) -> list[np.ndarray]:
 
 def digest(path, size_wh=(180, 320), writer=VideoWriter, count=40, **options) -> str:
     """SHA-256 of the file that the writer makes of `pictures`."""
-    options = {"overwrite": True, "say": lambda text: None, **options}
+    options = {"overwrite": True, **options}
     with writer(path, size_wh, ODD_RATE, **options) as out:
         for index, picture in enumerate(pictures(size_wh, count)):
             out.write(picture, index * 1001 * ODD_RATE)
@@ -153,7 +153,7 @@ def test_the_same_command_makes_the_same_file(tmp_path, tiny_weights, litter, th
 @cache
 def reference(size_px: int):
     with open_person_finder(mode="photo", mask="mediapipe") as finder:
-        return read_reference(SAMPLES / "reference.png", finder, size_px, say=lambda text: None)
+        return read_reference(SAMPLES / "reference.png", finder, size_px)
 
 
 def rendered(weights, count: int, batch: int = 1) -> np.ndarray:

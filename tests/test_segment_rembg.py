@@ -12,10 +12,6 @@ from dancepipe.records import BodyPose, PersonFrame, Pose
 POSE = standing_pose((160, 60), 250)
 
 
-def quiet(text):
-    pass
-
-
 def bright_is_person(side_px) -> bytes:
     """A network of two operations: sigmoid(mean over colours). Bright is person."""
     mean = onnx_node("ReduceMean", "input.1", "m", axes=(1,))
@@ -38,7 +34,7 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def segmenter(home):
     put(home, "u2net_human_seg", bright_is_person(320))
-    return RembgSegmenter(say=quiet)
+    return RembgSegmenter()
 
 
 def put(home, model, data):
@@ -89,7 +85,7 @@ def test_the_mask_does_not_crawl_while_the_person_moves_a_little(segmenter):
 
 def test_logits_are_turned_into_probabilities(home):
     put(home, "birefnet-portrait", bright_is_person(1024))
-    segmenter = RembgSegmenter("birefnet-portrait", say=quiet)
+    segmenter = RembgSegmenter("birefnet-portrait")
     mask = segmenter.segment(np.zeros((400, 320, 3), np.uint8), PersonFrame(BodyPose(POSE), None))
     once = 1 / (1 + np.exp(2.0361))
     assert mask[200, 160] == pytest.approx(255 / (1 + np.exp(-once)), abs=2)
@@ -98,7 +94,7 @@ def test_logits_are_turned_into_probabilities(home):
 @pytest.mark.parametrize("name", ["bria-rmbg", "atlascloud", "withoutbg", "u2net_custom", ""])
 def test_paid_remote_and_unknown_models_are_refused(name):
     with pytest.raises(ConfigError, match="choose from u2net_human_seg"):
-        RembgSegmenter(name, say=quiet)
+        RembgSegmenter(name)
 
 
 def test_every_allowed_model_is_a_local_one_of_rembg(home):
@@ -112,13 +108,13 @@ def test_every_allowed_model_is_a_local_one_of_rembg(home):
 def test_damaged_and_other_networks_are_refused(home):
     put(home, "u2netp", b"no network at all")
     with pytest.raises(WeightsError, match="cannot read the mask network .*delete the file"):
-        RembgSegmenter("u2netp", say=quiet)
+        RembgSegmenter("u2netp")
     put(home, "u2net", bright_is_person(64))
     with pytest.raises(WeightsError, match="reads .*64.*delete the file"):
-        RembgSegmenter("u2net", say=quiet)
+        RembgSegmenter("u2net")
 
 
-def test_a_failing_download_names_the_file_and_the_way_out(home, monkeypatch):
+def test_a_failing_download_names_the_file_and_the_way_out(home, monkeypatch, said):
     import pooch
     import requests
 
@@ -126,21 +122,21 @@ def test_a_failing_download_names_the_file_and_the_way_out(home, monkeypatch):
         raise requests.exceptions.ConnectionError("no route")
 
     monkeypatch.setattr(pooch, "retrieve", offline)
-    told = []
+    said.clear()
     with pytest.raises(WeightsError, match="put silueta.onnx into .*or use the mask of mediapipe"):
-        RembgSegmenter("silueta", say=told.append)
-    assert any("downloading silueta.onnx" in line for line in told)
+        RembgSegmenter("silueta")
+    assert any("downloading silueta.onnx" in line for line in said)
 
 
-def test_a_device_without_cuda_is_told(home):
+def test_a_device_without_cuda_is_told(home, said):
     import onnxruntime
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime has CUDA")
     put(home, "u2net_human_seg", bright_is_person(320))
-    told = []
-    RembgSegmenter(device="cuda", say=told.append)
-    assert any("runs on the CPU" in line for line in told)
+    said.clear()
+    RembgSegmenter(device="cuda")
+    assert any("runs on the CPU" in line for line in said)
 
 
 @pytest.mark.parametrize(
@@ -172,4 +168,4 @@ def test_without_the_package_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "rembg", None)
     monkeypatch.setitem(__import__("sys").modules, "rembg.sessions", None)
     with pytest.raises(MissingExtraError, match=r"dancepipe\[rembg\]"):
-        RembgSegmenter(say=quiet)
+        RembgSegmenter()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from people import SAMPLES, write_dance
 from test_pair_list import write_people
-from test_train import QUICK, quiet
+from test_train import QUICK
 
 from dancepipe.data.pairs import PairSource, collate
 from dancepipe.evaluation.evaluate import evaluate
@@ -43,7 +43,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("large")
     write_people(folder / "data")  # 64 x 64
     (folder / "data" / "train").symlink_to(folder / "data" / "test")
-    train(folder / "data", folder / "run", LARGE, say=quiet)
+    train(folder / "data", folder / "run", LARGE)
     return folder
 
 
@@ -172,15 +172,14 @@ def test_a_whole_run_can_be_scored_and_animated(run, tmp_path):
     assert probe_video(tmp_path / "out.mp4").size_wh == (224, 320)
 
 
-def test_stage_1_of_a_smaller_run_serves(run, tmp_path):
+def test_stage_1_of_a_smaller_run_serves(run, tmp_path, said):
     small = replace(LARGE, height_px=32, width_px=32, enlarge=1, stage2_steps=0)
-    train(run / "data", tmp_path / "small", small, say=quiet)
-    said = []
+    train(run / "data", tmp_path / "small", small)
+    said.clear()
     train(
         run / "data",
         tmp_path / "large",
         replace(LARGE, init=str(tmp_path / "small" / "weights.safetensors"), stage1_steps=0),
-        say=said.append,
     )
     first, final = (
         read_tensors(tmp_path / name / "weights.safetensors")[0] for name in ("small", "large")

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 from dancer_pack import dancer_pack  # noqa: F401
+from hearing import hearing
 from test_store import write
-from test_train import QUICK, quiet, same_weights
+from test_train import QUICK, same_weights
 
 pytest.importorskip("numba")
 
@@ -39,7 +40,6 @@ def rendered(dancer_pack, tmp_path_factory):
             workers=1,
             assets=str(dancer_pack),
         ),
-        quiet,
     )
     return folder
 
@@ -53,7 +53,8 @@ def streaming(dancer_pack):
 
 def test_a_run_without_pictures_of_its_own_trains_and_resumes(rendered, streaming, tmp_path):
     said = []
-    train(rendered, tmp_path / "straight", streaming, say=said.append)
+    with hearing(said.append):
+        train(rendered, tmp_path / "straight", streaming)
     assert "data: people who are rendered as they are needed; held out: 1 people" in said
     first = json.loads((tmp_path / "straight" / "log.jsonl").read_text().splitlines()[0])
     assert first["flow_exact"] > 0, "pairs know their flow"
@@ -61,10 +62,9 @@ def test_a_run_without_pictures_of_its_own_trains_and_resumes(rendered, streamin
         rendered,
         tmp_path / "resumed",
         replace(streaming, stage1_steps=2, stage2_steps=0),
-        say=quiet,
     )
     (tmp_path / "resumed" / "weights.safetensors").unlink()
-    train(rendered, tmp_path / "resumed", replace(streaming, workers=2), resume=True, say=quiet)
+    train(rendered, tmp_path / "resumed", replace(streaming, workers=2), resume=True)
     assert same_weights(tmp_path / "straight", tmp_path / "resumed")
 
 
@@ -107,12 +107,12 @@ def test_people_who_are_gone_are_forgotten(rendered, dancer_pack):
 def test_what_cannot_be_rendered_is_said(rendered, streaming, tmp_path):
     write(tmp_path / "train" / "a.parquet", 4, identity="ann")
     with pytest.raises(DatasetError, match="not the recipe of rendered people"):
-        train(tmp_path, tmp_path / "out", streaming, say=quiet)
+        train(tmp_path, tmp_path / "out", streaming)
     recipe = json.loads((rendered / "dataset.json").read_text())
     (tmp_path / "dataset.json").write_text(json.dumps(recipe | {"fabrics": str(tmp_path / "gone")}))
     with pytest.raises(DatasetError, match="folder of fabrics .*gone, which is not there"):
-        train(tmp_path, tmp_path / "out", streaming, say=quiet)
+        train(tmp_path, tmp_path / "out", streaming)
     with pytest.raises(ConfigError, match="nothing is to be rendered; give --stream"):
-        train(rendered, tmp_path / "out", replace(streaming, stream=False), say=quiet)
+        train(rendered, tmp_path / "out", replace(streaming, stream=False))
     with pytest.raises(ConfigError, match="rendered people are square, not 48 x 32"):
-        train(rendered, tmp_path / "out", replace(streaming, width_px=48), say=quiet)
+        train(rendered, tmp_path / "out", replace(streaming, width_px=48))

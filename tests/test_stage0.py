@@ -12,7 +12,7 @@ import pytest
 import torch
 import yaml
 from test_dims_of import state
-from test_train import ALONE, QUICK, data, logged, quiet, same_weights  # noqa: F401
+from test_train import ALONE, QUICK, data, logged, same_weights  # noqa: F401
 
 from dancepipe.config import as_plain
 from dancepipe.data.pairs import PairSource, collate
@@ -119,7 +119,7 @@ def test_stage_1_goes_on_from_the_flow_of_stage_0(data, straight, tmp_path):
         stages == [0] * 4 + [1] * 2 + [2] and (straight / "samples" / "stage0-0000004.png").exists()
     )
     without = replace(WITH_STAGE_0, stage0_steps=0)
-    train(data, tmp_path / "run", without, say=quiet)
+    train(data, tmp_path / "run", without)
     assert not same_weights(straight, tmp_path / "run")
     of_stage_1 = {name: value for (stage, _, name), value in logged(straight).items() if stage == 1}
     assert of_stage_1.keys() == {
@@ -152,4 +152,4 @@ def test_a_killed_run_ends_in_the_same_weights(data, straight, tmp_path, name):
 def test_a_start_from_weights_needs_no_stage_0(data, straight, tmp_path):
     options = replace(WITH_STAGE_0, init=str(straight / "weights.safetensors"))
     with pytest.raises(ConfigError, match="stage0_steps is 4, but --init gives a flow already"):
-        train(data, tmp_path / "run", options, say=quiet)
+        train(data, tmp_path / "run", options)

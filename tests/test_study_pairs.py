@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from hearing import hearing
 from PIL import Image
 from study_pictures import draw_flat, write_folders
 
@@ -28,7 +29,8 @@ def test_names_match_whatever_the_ending(tmp_path):
     (real / ".DS_Store").write_bytes(b"x")
     (real / "notes.txt").write_text("x")
     said = []
-    matched = match_pictures(real, fakes, say=said.append)
+    with hearing(said.append):
+        matched = match_pictures(real, fakes)
     assert matched.methods == ("other", "ours")
     assert matched.names == ("p000", "p001", "p002")
     assert matched.files["other", "p002"].name == "p002.jpg"
@@ -51,11 +53,12 @@ def test_unmatched_names_are_counted_and_left_out_only_when_asked(tmp_path):
     ):
         match_pictures(real, fakes)
     said = []
-    assert match_pictures(real, fakes, common=True, say=said.append).names == (
-        "p000",
-        "p002",
-        "p003",
-    )
+    with hearing(said.append):
+        assert match_pictures(real, fakes, common=True).names == (
+            "p000",
+            "p002",
+            "p003",
+        )
     assert said[0].startswith("3 names are common to all folders and are used: 2 of 5 real")
 
 
@@ -130,7 +133,8 @@ def test_remarks_on_pictures_are_said_once(tmp_path):
         image.putalpha(100)
         image.save(path)
     said = []
-    check_pairs(match_pictures(real, fakes), shrink=False, say=said.append)
+    with hearing(said.append):
+        check_pairs(match_pictures(real, fakes), shrink=False)
     assert len(said) == 1 and "laid on white" in said[0] and "(and 2 more" in said[0]
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from hearing import hearing
 from PIL import Image
 from study_pictures import REAL_RGB, draw_flat, is_real, write_folders
 
@@ -65,12 +66,11 @@ def running(
     methods=("ours",),
     folders=None,
     host="127.0.0.1",
-    say=lambda words: None,
     **options,
 ):
     real, fakes = folders or write_folders(folder, count, methods)
     server = open_study(
-        real, fakes, folder / "votes.sqlite", StudyOptions(port=0, host=host, **options), say
+        real, fakes, folder / "votes.sqlite", StudyOptions(port=0, host=host, **options)
     )
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -298,14 +298,13 @@ def test_own_names_in_the_host_header(tmp_path):
 
 def test_serving_others_is_said_and_needs_to_be_asked_for(tmp_path):
     said = []
-    with running(tmp_path, pictures=3, say=said.append) as (_, server):
-        assert server.server_address[0] == "127.0.0.1" and server.is_local
+    with hearing(said.append):
+        with running(tmp_path, pictures=3) as (_, server):
+            assert server.server_address[0] == "127.0.0.1" and server.is_local
     assert not any("everybody" in words for words in said)
-    with running(tmp_path / "open", pictures=3, host="0.0.0.0", say=said.append):
-        assert (
-            said[-1]
-            == "served on 0.0.0.0: everybody who reaches this machine can see the pictures and vote"
-        )
+    with hearing(said.append):
+        with running(tmp_path / "open", pictures=3, host="0.0.0.0"):
+            assert said[-1].startswith("served on 0.0.0.0: everybody who reaches this machine")
 
 
 @pytest.mark.parametrize(
@@ -418,7 +417,6 @@ def test_a_port_in_use_is_told_before_anything_is_written(tmp_path):
                 fakes,
                 tmp_path / "votes.sqlite",
                 StudyOptions(port=client.port),
-                lambda words: None,
             )
     assert not (tmp_path / "votes.sqlite").exists()
 
@@ -442,7 +440,6 @@ def test_options_that_do_not_fit(tmp_path, options, message):
             fakes,
             tmp_path / "votes.sqlite",
             StudyOptions(**({"port": 0} | options)),
-            lambda words: None,
         )
 
 
@@ -454,9 +451,7 @@ def test_a_study_that_cannot_be_held_leaves_no_database_and_no_open_port(tmp_pat
     with pytest.raises(
         BadImageError, match="real/p001.png"
     ) as caught:  # kept: it holds the server, which must not wait for its end
-        open_study(
-            real, fakes, tmp_path / "votes.sqlite", StudyOptions(port=port), lambda words: None
-        )
+        open_study(real, fakes, tmp_path / "votes.sqlite", StudyOptions(port=port))
     assert not (tmp_path / "votes.sqlite").exists()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), 5)
@@ -497,10 +492,9 @@ def test_a_trial_of_a_picture_that_is_not_shown_is_told_before_anybody_comes(tmp
 
 def test_what_is_short_is_said(tmp_path):
     said = []
-    with running(
-        tmp_path, count=4, methods=("ours", "other"), pictures=9, checks=2, say=said.append
-    ):
-        pass
+    with hearing(said.append):
+        with running(tmp_path, count=4, methods=("ours", "other"), pictures=9, checks=2):
+            pass
     assert "only 4 pictures are there: each volunteer sees 4 pairs of each method, not 9" in said
     assert any(
         "the same real picture with several methods, far apart (20 pictures would avoid it)"

@@ -15,6 +15,7 @@ import pytest
 import torch
 import warm
 import yaml
+from hearing import hearing
 from test_store import write
 
 from dancepipe.config import as_plain
@@ -57,10 +58,6 @@ QUICK = TrainOptions(
 
 
 ALONE = Processes(0, 1, "cpu")
-
-
-def quiet(text: str) -> None:
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -219,13 +216,13 @@ def test_a_run_that_is_terminated_before_its_first_checkpoint_loses_nothing(data
 def test_the_step_in_which_a_signal_comes_is_finished_and_saved(data, tmp_path, number):
     before, said = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)], []
 
-    def say(text: str) -> None:
+    def act(text: str) -> None:
         said.append(text)
         if text.startswith("stage 1, step 3 "):
             signal.raise_signal(number)
 
-    with pytest.raises(KeyboardInterrupt):
-        train(data, tmp_path / "run", SELDOM, say=say)
+    with hearing(act), pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "run", SELDOM)
     # what a step says, it says when it is done: the next one is finished
     assert [path.name for path in checkpoints(tmp_path / "run")] == ["stage1-0000004"]
     assert "saved after step 4 of 6 of stage 1; go on with --resume" in said[-1]
@@ -261,13 +258,13 @@ def test_a_signal_to_the_processes_that_read_data_loses_nothing_either(
 
 
 def test_a_second_signal_interrupts_at_once(data, tmp_path):
-    def say(text: str) -> None:
+    def act(text: str) -> None:
         if text.startswith("stage 1, step 3 "):
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        train(data, tmp_path / "run", SELDOM, say=say)
+    with hearing(act), pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "run", SELDOM)
     assert checkpoints(tmp_path / "run") == []
 
 
@@ -276,7 +273,7 @@ def test_a_run_in_another_thread_leaves_signals_alone(data, tmp_path):
     options = replace(SELDOM, stage1_steps=1, stage2_steps=0)
 
     def work() -> None:
-        train(data, tmp_path / "run", options, say=quiet)
+        train(data, tmp_path / "run", options)
         ended.append(True)
 
     thread = threading.Thread(target=work)
@@ -308,16 +305,16 @@ def test_the_loss_falls_on_a_data_set_of_drawn_people(data, tmp_path):
             "save_every": 1000,
         }
     )
-    train(data, tmp_path / "run", options, say=quiet)
+    train(data, tmp_path / "run", options)
     values = logged(tmp_path / "run")
     early = [values[1, step, "l1"] for step in (5, 10, 15)]
     late = [values[1, step, "l1"] for step in (50, 55, 60)]
     assert sum(late) < 0.7 * sum(early)
 
 
-def test_a_dry_run_shows_and_writes_nothing(data, tmp_path, capsys):
+def test_a_dry_run_shows_and_writes_nothing(data, tmp_path, said):
     train(data, tmp_path / "run", QUICK, dry_run=True)
-    shown = capsys.readouterr().out
+    shown = "\n".join(said)
     network = FlowAttentionNetwork(PRESETS["tiny"].flow_attention)
     assert (
         f"flow attention network: {sum(one.numel() for one in network.parameters()) / 1e6:.2f} M "
@@ -342,29 +339,28 @@ def test_a_term_that_is_not_finite_stops_by_name_and_keeps_the_last_checkpoint(
 
     monkeypatch.setattr(stages, "stage1_terms", poisoned)
     with pytest.raises(TrainingDivergedError, match="matte is nan"):
-        train(data, tmp_path / "run", QUICK, say=quiet)
+        train(data, tmp_path / "run", QUICK)
     assert [path.name for path in checkpoints(tmp_path / "run")] == ["stage1-0000002"]
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 
 
 def test_refusals(data, straight, tmp_path):
     with pytest.raises(ConfigError, match="already holds a run; go on with --resume"):
-        train(data, straight, QUICK, say=quiet)
+        train(data, straight, QUICK)
     changed = TrainOptions(**{**vars(QUICK), "batch": 4})
     with pytest.raises(ConfigError, match="batch was 2, now 4"):
-        train(data, straight, changed, resume=True, say=quiet)
+        train(data, straight, changed, resume=True)
     with pytest.raises(ConfigError, match="multiples of 16"):
-        train(data, tmp_path / "x", TrainOptions(**{**vars(QUICK), "height_px": 40}), say=quiet)
+        train(data, tmp_path / "x", TrainOptions(**{**vars(QUICK), "height_px": 40}))
     with pytest.raises(DatasetError, match="no data set at"):
-        train(tmp_path / "nowhere", tmp_path / "x", QUICK, say=quiet)
+        train(tmp_path / "nowhere", tmp_path / "x", QUICK)
     with pytest.raises(ConfigError, match="torch sees no CUDA GPU|there are . GPUs"):
-        train(data, tmp_path / "x", TrainOptions(**{**vars(QUICK), "device": "cuda:9"}), say=quiet)
+        train(data, tmp_path / "x", TrainOptions(**{**vars(QUICK), "device": "cuda:9"}))
     with pytest.raises(WeightsError, match="no VGG-19 weights at .*nope.pth"):
         train(
             data,
             tmp_path / "x",
             TrainOptions(**{**vars(QUICK), "perceptual": "vgg19:nope.pth"}),
-            say=quiet,
         )
     assert not (tmp_path / "x").exists()
 
@@ -376,7 +372,7 @@ def test_weights_that_an_update_broke_are_never_saved(data, tmp_path):
     with pytest.raises(
         TrainingDivergedError, match="training diverged: .* not finite after step 1 of stage 1"
     ):
-        train(data, tmp_path / "run", options, say=quiet)
+        train(data, tmp_path / "run", options)
     assert not list((tmp_path / "run").rglob("*.safetensors"))
 
 
@@ -384,7 +380,7 @@ def test_other_data_and_fewer_steps_are_refused_on_resume(data, straight, tmp_pa
     shutil.copytree(straight, tmp_path / "run")
     write(tmp_path / "other" / "train" / "a.parquet", 12, identity="ann")
     with pytest.raises(ConfigError, match="cannot resume on other data"):
-        train(tmp_path / "other", tmp_path / "run", QUICK, resume=True, say=quiet)
+        train(tmp_path / "other", tmp_path / "run", QUICK, resume=True)
     with pytest.raises(
         ConfigError, match="4 steps of stage 2 are done already; stage2_steps cannot become 1"
     ):
@@ -393,17 +389,14 @@ def test_other_data_and_fewer_steps_are_refused_on_resume(data, straight, tmp_pa
             tmp_path / "run",
             TrainOptions(**{**vars(QUICK), "stage2_steps": 1}),
             resume=True,
-            say=quiet,
         )
 
 
-def test_without_a_terminal_every_logged_step_says_its_pace(data, tmp_path):
-    said = []
+def test_without_a_terminal_every_logged_step_says_its_pace(data, tmp_path, said):
     train(
         data,
         tmp_path / "run",
         replace(QUICK, stage1_steps=3, stage2_steps=0, sample_every=100),
-        say=said.append,
     )
     lines = [
         line
@@ -421,12 +414,12 @@ def test_without_a_terminal_every_logged_step_says_its_pace(data, tmp_path):
 
 def test_stage_1_alone_says_so_and_a_log_has_each_step_once(data, tmp_path):
     said = []
-    train(
-        data,
-        tmp_path / "run",
-        TrainOptions(**{**vars(QUICK), "stage1_steps": 3, "stage2_steps": 0, "log_every": 2}),
-        say=said.append,
-    )
+    with hearing(said.append):
+        train(
+            data,
+            tmp_path / "run",
+            TrainOptions(**{**vars(QUICK), "stage1_steps": 3, "stage2_steps": 0, "log_every": 2}),
+        )
     assert (
         load_networks(tmp_path / "run" / "weights.safetensors").enhancer is None
         and "stage 1 only" in said[-1]
@@ -447,7 +440,7 @@ def test_a_damaged_checkpoint_is_named(data, straight, tmp_path):
     with pytest.raises(
         WeightsError, match="checkpoint .*stage2-0000004 is damaged; delete that folder"
     ):
-        train(data, out, QUICK, resume=True, say=quiet)
+        train(data, out, QUICK, resume=True)
 
 
 def test_resume_begins_where_there_is_nothing_yet(data, straight, tmp_path):
@@ -458,7 +451,7 @@ def test_resume_begins_where_there_is_nothing_yet(data, straight, tmp_path):
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "weights.safetensors").write_bytes(b"mine")
     with pytest.raises(ConfigError, match="already holds weights"):
-        train(data, tmp_path / "foreign", QUICK, resume=True, say=quiet)
+        train(data, tmp_path / "foreign", QUICK, resume=True)
     assert (tmp_path / "foreign" / "weights.safetensors").read_bytes() == b"mine"
 
 
@@ -503,7 +496,7 @@ def test_damaged_files_of_a_run_are_named(data, straight, tmp_path, name):
     for text in DAMAGES[name]:
         file.write_text(text, encoding="latin-1")
         with pytest.raises((ConfigError, WeightsError)) as refused:
-            train(data, out, QUICK, resume=True, say=quiet)
+            train(data, out, QUICK, resume=True)
         words = str(refused.value)
         assert str(out) in words and "\n" not in words
 
@@ -513,8 +506,9 @@ def test_a_run_whose_folder_is_removed_says_so(data, tmp_path):
 
     def remove(text: str) -> None:
         if text.startswith("stage 1, step 3 "):
-            shutil.rmtree(out)
+            out.rename(tmp_path / "elsewhere")  # at one stroke: TensorBoard's thread writes there
 
     with pytest.raises(OutputError, match="run was removed or moved while this wrote to it"):
-        train(data, out, QUICK, say=remove)
+        with hearing(remove):
+            train(data, out, QUICK)
     assert not (out / "weights.safetensors").exists()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from dancer_pack import dancer_pack  # noqa: F401
-from test_train import QUICK, quiet, same_weights
+from hearing import hearing
+from test_train import QUICK, same_weights
 
 pytest.importorskip("numba")
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
@@ -32,16 +33,17 @@ def small_recipe(assets) -> Recipe:
 
 
 def test_slices_end_in_the_weights_of_a_straight_run(dancer_pack, tmp_path):
-    straight = train_recipe(small_recipe(dancer_pack), tmp_path / "straight", 0, quiet)
+    straight = train_recipe(small_recipe(dancer_pack), tmp_path / "straight", 0)
     assert load_networks(straight).dims.size_hw == (48, 48)
     slices, weights, said = 0, None, []
     while weights is None:
         slices += 1
         assert slices < 60
-        weights = train_recipe(small_recipe(dancer_pack), tmp_path / "sliced", 0.05, said.append)
+        with hearing(said.append):
+            weights = train_recipe(small_recipe(dancer_pack), tmp_path / "sliced", 0.05)
     assert slices > 1 and any("as asked" in line for line in said)
     assert same_weights(weights.parent, straight.parent)
-    again = train_recipe(small_recipe(dancer_pack), tmp_path / "sliced", 0.05, quiet)
+    again = train_recipe(small_recipe(dancer_pack), tmp_path / "sliced", 0.05)
     assert again == weights, "what is done is not done again"
 
 
@@ -55,7 +57,7 @@ def test_in_two_processes_too_each_part_starts_from_the_one_before(dancer_pack, 
         for seed, (name, options) in enumerate(recipe.parts)
     )
     one, two = (
-        train_recipe(Recipe(recipe.people, parts), tmp_path / str(n), 0, quiet, processes=n)
+        train_recipe(Recipe(recipe.people, parts), tmp_path / str(n), 0, processes=n)
         for n in (1, 2)
     )
     alike = (
@@ -75,7 +77,7 @@ def test_a_part_that_fails_in_its_processes_says_so(dancer_pack, tmp_path, capfd
         tuple((name, replace(options, height_px=40)) for name, options in recipe.parts),
     )
     with pytest.raises(PartFailedError, match="training 32 failed"):
-        train_recipe(wrong, tmp_path, 0, quiet, processes=2)
+        train_recipe(wrong, tmp_path, 0, processes=2)
     assert "multiple" in capfd.readouterr().err
 
 
@@ -146,7 +148,7 @@ def test_processes_that_cannot_share_a_batch_are_refused_before_anything_is_rend
         with pytest.raises(
             ConfigError, match=f"{processes} processes cannot share the batch of 2 of part 32"
         ):
-            train_recipe(small_recipe(dancer_pack), tmp_path, 0, quiet, processes=processes)
+            train_recipe(small_recipe(dancer_pack), tmp_path, 0, processes=processes)
     assert not list(tmp_path.iterdir())
 
 

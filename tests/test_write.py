@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 from drawn import corners_upright, draw_picture, read_index, write_test_sound, write_test_video
+from hearing import hearing
 
 from dancepipe.errors import BadVideoError, OutputError
 from dancepipe.media import encoders
@@ -97,7 +98,8 @@ def test_sound_is_copied_untouched_and_starts_where_it_did(tmp_path, writer, sta
         driver, times=[(start + 1001 * k) * NTSC for k in range(45)], time_base=NTSC, audio=True
     )
     said = []
-    write_drawn(writer, tmp_path / "a.mp4", times, audio_from=driver, say=said.append)
+    with hearing(said.append):
+        write_drawn(writer, tmp_path / "a.mp4", times, audio_from=driver)
     assert len(audio_packets(driver)) > 50 and audio_packets(tmp_path / "a.mp4") == audio_packets(
         driver
     )
@@ -152,15 +154,15 @@ def test_container_rules_for_sound(tmp_path, writer, source, audio_codec, result
     times = write_test_video(
         driver, 30, 30, codec=codec, audio=True, audio_codec=audio_codec, time_base=Fraction(1, 30)
     )
-    write_drawn(
-        writer,
-        path,
-        times,
-        Fraction(1, 30),
-        codec="libvpx-vp9" if result.endswith("webm") else "libx264",
-        audio_from=driver,
-        say=said.append,
-    )
+    with hearing(said.append):
+        write_drawn(
+            writer,
+            path,
+            times,
+            Fraction(1, 30),
+            codec="libvpx-vp9" if result.endswith("webm") else "libx264",
+            audio_from=driver,
+        )
     before, after = audio_packets(driver), audio_packets(path)
     assert ([digest for _, digest in before] == [digest for _, digest in after]) == copied
     assert any("re-encoded" in words for words in said) != copied
@@ -409,7 +411,8 @@ def test_other_encoders_and_containers(tmp_path, writer, codec, name, expected):
 def test_rounded_times_are_said(tmp_path, writer):
     said = []
     times = [1001 * k * NTSC for k in range(5)]
-    write_drawn(writer, tmp_path / "a.mkv", times, say=said.append)
+    with hearing(said.append):
+        write_drawn(writer, tmp_path / "a.mkv", times)
     assert len(said) == 1 and "milliseconds" in said[0]
     assert max(
         abs(frame.time_seconds - time)

@@ -99,10 +99,10 @@ def test_names_are_never_seen_by_a_shell(tmp_path):
     assert os.listdir(tmp_path) == [name] and probe_video(tmp_path / name).declared_frames == 10
 
 
-def test_an_encoder_that_only_ffmpeg_knows_runs_with_its_own_defaults(tmp_path):
+def test_an_encoder_that_only_ffmpeg_knows_runs_with_its_own_defaults(tmp_path, said):
     pytest.importorskip("ffmpeg", reason="the extra ffmpeg is not installed")
-    said = []
-    write_ten(tmp_path / "a.mp4", codec="mpeg4", say=said.append)
+    said.clear()
+    write_ten(tmp_path / "a.mp4", codec="mpeg4")
     assert probe_video(tmp_path / "a.mp4").codec == "mpeg4" and any(
         "defaults" in words for words in said
     )

@@ -15,6 +15,7 @@ DIR/ARM is a run of train with scores.json and report.
 
 import argparse
 import json
+import logging
 import shutil
 import statistics
 import sys
@@ -25,6 +26,7 @@ from pathlib import Path
 from ablation_table import sheet, table
 
 from dancepipe.cli import add_options, parsed_options
+from dancepipe.cli.screen import on_screen
 from dancepipe.config import as_plain, merged, options_from, read_yaml
 from dancepipe.data.store import clip_files
 from dancepipe.errors import ConfigError, DancepipeError
@@ -34,6 +36,8 @@ from dancepipe.files.whole_file import write_text
 from dancepipe.training.checkpoint import checkpoints
 from dancepipe.training.options import TrainOptions
 from dancepipe.training.train import train
+
+log = logging.getLogger("dancepipe.tools")
 
 CONFIGS = Path(__file__).parent.parent / "configs" / "ablation"
 _TRIAL_STEPS = 8  # of each stage, to measure the pace
@@ -69,7 +73,6 @@ def ablation(
     with_prior: bool = False,
     seconds: float = 0,
     scoring: EvaluateOptions = EvaluateOptions(),
-    say: Callable[[str], None] = print,
 ) -> str:
     """Train what is not trained, score what is not scored, write and return the table. Raises
     what train and evaluate raise."""
@@ -91,13 +94,13 @@ def ablation(
     }
     asked |= {"seconds": seconds, "scoring": as_plain(scoring)}
     steps = _planned_steps(
-        out / "plan.json", asked, lambda: _steps(data, out, arms, options, seconds, say)
+        out / "plan.json", asked, lambda: _steps(data, out, arms, options, seconds)
     )
     for arm in arms:
         options[arm.name] = replace(options[arm.name], **steps[arm.name])
         run = out / arm.name
         if not (run / "weights.safetensors").exists():
-            say(f"--- {arm.title}")
+            log.info(f"--- {arm.title}")
             own = options[arm.name]
             if arm.after:
                 own = replace(
@@ -106,7 +109,7 @@ def ablation(
                     stage0_steps=0,
                     stage1_steps=0,
                 )
-            train(data, run, own, resume=bool(checkpoints(run)), say=say)
+            train(data, run, own, resume=bool(checkpoints(run)))
     for place, arm in enumerate(arms):
         scores = out / arm.name / "scores.json"
         if not scores.exists():  # what learns nothing is scored once, with the first
@@ -116,7 +119,6 @@ def ablation(
                 data=data,
                 out=scores,
                 options=own,
-                say=say,
             )
     titles = {arm.name: arm.title for arm in arms}
     text = table(out, titles, options)
@@ -169,7 +171,6 @@ def _steps(
     arms: tuple[Arm, ...],
     options: dict[str, TrainOptions],
     seconds: float,
-    say,
 ) -> dict[str, dict[str, int]]:
     """As the options name them, or scaled so that all training takes about `seconds`."""
     stages = ("stage1_steps", "stage2_steps")
@@ -184,8 +185,8 @@ def _steps(
             1: 0 if arm.after else named[arm.name]["stage1_steps"],
             2: named[arm.name]["stage2_steps"],
         }
-        pace = _pace(data, out / "pace", options[arm.name], trained, say)
-        say(
+        pace = _pace(data, out / "pace", options[arm.name], trained)
+        log.info(
             f"{arm.title}: "
             + (
                 ", ".join(f"stage {stage} {pace[stage]:.2f} s a step" for stage in pace)
@@ -198,12 +199,14 @@ def _steps(
         name: {stage: max(1, round(count * scale)) if count else 0 for stage, count in both.items()}
         for name, both in named.items()
     }
-    say(f"the steps named would take {total:.0f} s; with {scale:.3f} of them: {json.dumps(steps)}")
+    log.info(
+        f"the steps named would take {total:.0f} s; with {scale:.3f} of them: {json.dumps(steps)}"
+    )
     return steps
 
 
 def _pace(
-    data: Path, out: Path, options: TrainOptions, trained: dict[int, int], say
+    data: Path, out: Path, options: TrainOptions, trained: dict[int, int]
 ) -> dict[int, float]:
     """Seconds a step of each stage that is trained, the median of a short trial."""
     shutil.rmtree(out, ignore_errors=True)
@@ -215,7 +218,6 @@ def _pace(
         data,
         out,
         replace(options, stage0_steps=0, stage1_steps=counts[1], stage2_steps=counts[2], **rare),
-        say=lambda text: None,
     )
     records = [
         json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()
@@ -319,4 +321,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with on_screen(quiet=False):
+        sys.exit(main())

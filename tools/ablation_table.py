@@ -155,7 +155,7 @@ def _trained(run: Path, options: TrainOptions) -> str:
 def sheet(path: Path, data: Path, weights: dict[str, Path], scoring: EvaluateOptions) -> None:
     """One row a person, the first scored pair of each: reference, target, limb warp, and every
     arm (title -> weights)."""
-    device, split = pick_device(scoring.device, say=lambda text: None), HeldOut(data)
+    device, split = pick_device(scoring.device), HeldOut(data)
     pairs, _ = drawn_pairs(split, scoring.pairs_per_person, scoring.min_pose_change, scoring.seed)
     pairs = list({pair.identity: pair for pair in reversed(pairs)}.values())[::-1][:_SHOWN_PEOPLE]
     systems = {"limb warp": open_baseline("limb-warp", device)} | {

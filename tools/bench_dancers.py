@@ -93,7 +93,7 @@ def main() -> None:
                 assets=str(assets.folder),
                 workers=workers,
             )
-            seconds[workers] = render_dancers(Path(folder), made, say=lambda line: None).seconds
+            seconds[workers] = render_dancers(Path(folder), made).seconds
     total = 4 * count
     rates = (
         f"{total / seconds[1]:.0f} frames a second with one worker, {total / seconds[2]:.0f} "

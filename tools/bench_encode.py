@@ -58,7 +58,7 @@ def write_one(frames: Path, out: Path, name: str) -> None:
         encoders.SAME_X264.clear()
     codec, pictures = "libx264" if name == ALONE else name, np.load(frames)
     size_wh = pictures.shape[2], pictures.shape[1]
-    options = {"codec": codec, "overwrite": True, "say": lambda text: None}
+    options = {"codec": codec, "overwrite": True}
     with VideoWriter(out, size_wh, BASE, **options) as video:
         for index, picture in enumerate(pictures):
             video.write(picture, index * BASE)

@@ -186,7 +186,7 @@ def main() -> None:
         stage = Stage1(
             dims,
             replace(options, **changes),
-            open_perceptual(given.perceptual, given.device, say=lambda text: None),
+            open_perceptual(given.perceptual, given.device),
             processes,
         )
         return Way(stage, in_format(pair, torch.channels_last))

@@ -13,7 +13,7 @@ the CPU's cores render new people while it trains, and only held-out ones are re
 The state is the folder: a data set of rendered people, and a run folder for each part with
 checkpoints whose files stay below 14 MiB. --real scores the result on the test split of a data set
 of real people, which training never sees. Installing: copy the file that it names to
-dancepipe/weights/, and its SHA-256 into model/shipped.py.
+dancepipe/weights/, and its SHA-256 into systems/shipped.py.
 """  # noqa: E501
 
 import argparse
@@ -27,6 +27,7 @@ from pathlib import Path
 
 import yaml
 
+from dancepipe.cli.screen import on_screen
 from dancepipe.config import as_plain, options_from, read_yaml
 from dancepipe.errors import ConfigError, DancepipeError
 from dancepipe.evaluation.evaluate import evaluate
@@ -71,9 +72,7 @@ def shipped_recipe(assets: str | None, stream: bool = False, enhancer: bool = Fa
     return Recipe(people, tuple(parts.items()))
 
 
-def train_recipe(
-    recipe: Recipe, state: Path, seconds: float, say=print, processes: int = 1
-) -> Path | None:
+def train_recipe(recipe: Recipe, state: Path, seconds: float, processes: int = 1) -> Path | None:
     """One slice of at most about `seconds` (0: all of it): the finished weights, or None when there
     is more to do.
 
@@ -87,7 +86,7 @@ def train_recipe(
                 f"{name}; give another --processes"
             )
     people = state / "people"
-    render_dancers(people, recipe.people, say=say)
+    render_dancers(people, recipe.people)
     init = None
     for name, options in recipe.parts:
         out = state / name
@@ -98,7 +97,7 @@ def train_recipe(
             )  # a slice does a step at least
             options = replace(options, init=str(init) if init else None, stop_after=left)
             if processes == 1:
-                train(people, out, options, resume=bool(checkpoints(out)), say=say)
+                train(people, out, options, resume=bool(checkpoints(out)))
             else:
                 _train_by_torchrun(people, out, options, processes)
             if not weights.exists():
@@ -195,4 +194,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with on_screen(quiet=False):
+        main()

@@ -1,12 +1,10 @@
 """The stage: sources -> clips, one by one, each whole or absent, each failure written down."""
 
+import logging
 import os
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
-
-from tqdm import tqdm
 
 from dancepipe.building.built_from import is_unchanged, note_of
 from dancepipe.building.label import CroppedPerson, crop_clip, label_clip
@@ -24,6 +22,9 @@ from dancepipe.files.whole_file import make_folder
 from dancepipe.media.fetch import fetch
 from dancepipe.media.probe import probe_video
 from dancepipe.person.finder import PersonFinder, open_person_finder
+from dancepipe.progress import counted
+
+log = logging.getLogger(__name__)
 
 _NO_PART_OF_THE_RECIPE = ("device", "num_shards", "shard_index", "own_network")
 
@@ -32,8 +33,6 @@ def build_dataset(
     sources: list[str],
     out: Path,
     options: BuildDatasetOptions = BuildDatasetOptions(),
-    *,
-    say: Callable[[str], None] = print,
 ) -> BuildSummary:
     """Build or complete the data set in `out` from URLs, video files, folders of videos or of one
     person's photos, and text files of those; or, with a layout, from a published one.
@@ -61,14 +60,14 @@ def build_dataset(
         found = read_public(Path(sources[0]), options.layout)
         with _locked(out, options) as lock:
             hold_to_recipe(out, options, apart_from=_NO_PART_OF_THE_RECIPE)
-            return build_public(found, Path(sources[0]), out, options, lock, say=say)
+            return build_public(found, Path(sources[0]), out, options, lock)
     if options.mask == "full":
         raise ConfigError(
             "mask full keeps whole pictures, which is for published data sets (--layout); choose "
             "mediapipe or rembg"
         )
     with _locked(out, options) as lock:
-        return _build(sources, out, options, lock, say)
+        return _build(sources, out, options, lock)
 
 
 def _locked(out: Path, options: BuildDatasetOptions) -> Lock:
@@ -83,11 +82,10 @@ def _build(
     out: Path,
     options: BuildDatasetOptions,
     lock: Lock,
-    say: Callable[[str], None],
 ) -> BuildSummary:
     make_folder(out / "videos")
     hold_to_recipe(out, options, apart_from=_NO_PART_OF_THE_RECIPE)
-    found, unusable = read_sources(sources, say=say)
+    found, unusable = read_sources(sources)
     if not found and not unusable:
         raise DatasetError(
             "no video among the sources; give URLs, video files, folders of videos or of photos, "
@@ -101,37 +99,36 @@ def _build(
     skipped = frames = 0
     written: list[Path] = []
     tried = {source.location for source in todo} | {str(error.source) for error in unusable}
-    ledger = Ledger(ledger_path(out, options.num_shards, options.shard_index), tried, say)
-    with ledger, tqdm(todo, desc="clips", unit="clip", disable=None) as progress:
+    ledger = Ledger(ledger_path(out, options.num_shards, options.shard_index), tried)
+    with ledger, counted(todo, desc="clips", unit="clip", disable=None) as progress:
         for error in unusable:
             ledger.add(str(error.source), "fetch", str(error))
-            say(f"failed (fetch): {error}")
+            log.warning(f"failed (fetch): {error}")
         for source in progress:
             lock.check()
             path = clip_path(out, source, options.test_share)
-            if _is_there(path, source, say):
+            if _is_there(path, source):
                 skipped += 1
                 continue
             stage = "fetch"
             try:
                 if source.is_photos:
                     stage = "label"
-                    frames += build_photos(source, path, options, say=say)
+                    frames += build_photos(source, path, options)
                 else:
                     video = fetch(
                         source.location,
                         out / "videos",
                         max_height_px=options.max_height_px,
                         own_network=options.own_network,
-                        say=say,
                     )
                     stage = "label"
-                    frames += build_clip(video, source, path, options, say=say)
+                    frames += build_clip(video, source, path, options)
                 written.append(path)
-                _remove_from_other_split(out, path, source, say)
+                _remove_from_other_split(out, path, source)
             except (FetchError, BadVideoError, NoPersonError) as error:
                 ledger.add(source.location, stage, str(error))
-                say(f"failed ({stage}): {error}")
+                log.warning(f"failed ({stage}): {error}")
         must_be_there(written, lock)
     return BuildSummary(
         len(todo) + len(unusable),
@@ -148,8 +145,6 @@ def build_clip(
     source: Source,
     path: Path,
     options: BuildDatasetOptions,
-    *,
-    say: Callable[[str], None] = print,
 ) -> int:
     """One video file -> one Parquet file at `path`; returns the number of frames written.
 
@@ -157,14 +152,14 @@ def build_clip(
     """
     note = note_of(source)  # before it is read: what changes meanwhile is seen by the next run
     expected = probe_video(video).declared_frames
-    with tqdm(
+    with counted(
         total=expected and 2 * expected,
         desc=path.stem[:32],
         unit="frame",
         leave=False,
         disable=None,
     ) as progress:
-        with _opened_finder("video", options, say) as finder:
+        with _opened_finder("video", options) as finder:
             labels = label_clip(
                 video, finder, fps=options.fps, min_joints=options.min_joints, tick=progress.update
             )
@@ -176,25 +171,23 @@ def build_clip(
                 f"{labels.frames_with_few_joints} with fewer joints); {options.min_frames} are "
                 "needed"
             )
-        _tell(labels, source, say)
+        _tell(labels, source)
         with ClipWriter(path, lossless=options.lossless, built_from=note) as out:
             for person in crop_clip(video, labels, options.size_px, tick=progress.update):
                 out.add(_row(person, source, source.public_location, path, options))
     return len(labels.frames)
 
 
-def build_photos(
-    source: Source, path: Path, options: BuildDatasetOptions, *, say: Callable[[str], None] = print
-) -> int:
+def build_photos(source: Source, path: Path, options: BuildDatasetOptions) -> int:
     """One folder of photos of one person -> one Parquet file at `path`; returns the number of
     pictures written.
 
     Raises NoPersonError (fewer than two usable photos), OutputError.
     """
     note = note_of(source)
-    with _opened_finder("photo", options, say) as finder:
+    with _opened_finder("photo", options) as finder:
         found = label_photos(
-            Path(source.location), finder, options.size_px, min_joints=options.min_joints, say=say
+            Path(source.location), finder, options.size_px, min_joints=options.min_joints
         )
     if len(found.people) < FEWEST:
         raise NoPersonError(
@@ -208,9 +201,7 @@ def build_photos(
     return len(found.people)
 
 
-def _opened_finder(
-    mode: str, options: BuildDatasetOptions, say: Callable[[str], None]
-) -> PersonFinder:
+def _opened_finder(mode: str, options: BuildDatasetOptions) -> PersonFinder:
     return open_person_finder(
         options.pose,
         options.mask,
@@ -219,7 +210,6 @@ def _opened_finder(
         yolo_weights=options.yolo_weights,
         rembg_model=options.rembg_model,
         device=options.device,
-        say=say,
     )
 
 
@@ -240,20 +230,20 @@ def _row(
     )
 
 
-def _tell(labels, source: Source, say: Callable[[str], None]) -> None:
+def _tell(labels, source: Source) -> None:
     """Everything about a clip that a user would want to know before training on it."""
     if labels.people_seen > 1:
-        say(
+        log.info(
             f"{source.public_location}: up to {labels.people_seen} people; the largest and most "
             "central one is followed"
         )
     if labels.shortfall_seconds:
-        say(
+        log.warning(
             f"{source.public_location}: truncated, the last "
             f"{float(labels.shortfall_seconds):.2f} s are missing; what decodes is used"
         )
     if labels.corrupt_frames:
-        say(f"{source.public_location}: {labels.corrupt_frames} damaged frames")
+        log.warning(f"{source.public_location}: {labels.corrupt_frames} damaged frames")
 
 
 def clip_path(out: Path, source: Source, test_share: float) -> Path:
@@ -268,29 +258,29 @@ def clip_path(out: Path, source: Source, test_share: float) -> Path:
     )
 
 
-def _is_there(path: Path, source: Source, say: Callable[[str], None]) -> bool:
+def _is_there(path: Path, source: Source) -> bool:
     """Whether the clip is built from what its source is now."""
     if not path.exists():
         return False
     try:
         unchanged = is_unchanged(source, path)
     except DatasetError as error:
-        say(f"{error}; it is built again")
+        log.warning(f"{error}; it is built again")
         return False
     if not unchanged:
-        say(f"{source.public_location} has changed since its clip was built; it is built again")
+        log.warning(
+            f"{source.public_location} has changed since its clip was built; it is built again"
+        )
     return unchanged
 
 
-def _remove_from_other_split(
-    out: Path, path: Path, source: Source, say: Callable[[str], None]
-) -> None:
+def _remove_from_other_split(out: Path, path: Path, source: Source) -> None:
     """A person whom another name moved to the other split is there alone."""
     for split in SPLITS:
         other = out / split / path.name
         if other != path and other.exists():
             other.unlink()
-            say(
+            log.warning(
                 f"{source.public_location}: its person is now in the {path.parent.name} split; "
                 f"the clip in {split} is removed"
             )

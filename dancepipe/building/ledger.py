@@ -1,13 +1,15 @@
 """failures.jsonl: what could not be used, at which stage and why, one JSON object a line."""
 
 import json
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 from dancepipe.address import public_address, without_secrets
 from dancepipe.errors import DatasetError
 from dancepipe.files.json_lines import LineFile, read_lines
 from dancepipe.files.whole_file import write_text
+
+log = logging.getLogger(__name__)
 
 _FIELDS = ("source", "stage", "reason")
 
@@ -20,13 +22,13 @@ class Ledger:
     Raises OutputError, DatasetError (a file that cannot be read).
     """
 
-    def __init__(self, path: Path, tried: set[str], say: Callable[[str], None]):
+    def __init__(self, path: Path, tried: set[str]):
         try:
             older, damaged = read_lines(path, _is_failure)
         except OSError as error:
             raise DatasetError(f"cannot read {path}: {error.strerror or error}") from error
         if damaged:
-            say(f"{path}: {damaged} damaged line{'s'[: damaged > 1]} left out")
+            log.warning(f"{path}: {damaged} damaged line{'s'[: damaged > 1]} left out")
         tried = {public_address(source) for source in tried}
         kept = [record for record in older if record["source"] not in tried]
         if damaged or len(kept) < len(older):

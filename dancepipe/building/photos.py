@@ -1,6 +1,6 @@
 """A folder of photos of one person -> its pictures for the data set, each for itself."""
 
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +9,8 @@ from dancepipe.building.label import CroppedPerson
 from dancepipe.errors import BadImageError
 from dancepipe.media.image import PICTURE_SUFFIXES, load_photo
 from dancepipe.person.cutout import cut_out
+
+log = logging.getLogger(__name__)
 
 FEWEST = 2  # a pair
 
@@ -32,23 +34,21 @@ def photo_files(folder: Path) -> list[Path]:
     )
 
 
-def label_photos(
-    folder: Path, finder, size_px: int, *, min_joints: int, say: Callable[[str], None] = print
-) -> Photos:
+def label_photos(folder: Path, finder, size_px: int, *, min_joints: int) -> Photos:
     """finder: an open PersonFinder in photo mode with masks. Photos that cannot be used are said
     and left out."""
     files = photo_files(folder)
     people, used = [], []
     for index, path in enumerate(files):
         try:
-            photo = load_photo(path, say=say)
+            photo = load_photo(path)
         except BadImageError as error:
-            say(f"left out: {error}")
+            log.warning(f"left out: {error}")
             continue
         person = finder.find(photo)
         joints = int(person.pose.present.sum()) if person else 0
         if joints < min_joints:
-            say(
+            log.warning(
                 f"left out: {path}: "
                 + (
                     f"a person with {joints} joints, {min_joints} are needed"
@@ -58,7 +58,9 @@ def label_photos(
             )
             continue
         if person.people_seen > 1:
-            say(f"{path}: {person.people_seen} people; the largest and most central one is taken")
+            log.info(
+                f"{path}: {person.people_seen} people; the largest and most central one is taken"
+            )
         cut = cut_out(photo, person, size_px)
         people.append(
             CroppedPerson(

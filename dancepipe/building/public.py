@@ -3,12 +3,12 @@ pairs for evaluate."""
 
 import csv
 import io
+import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from dancepipe.building.ledger import Ledger, ledger_path
 from dancepipe.building.options import BuildDatasetOptions
@@ -29,7 +29,10 @@ from dancepipe.files.whole_file import write_text
 from dancepipe.media.image import load_photo
 from dancepipe.person.cutout import on_grey
 from dancepipe.person.finder import open_person_finder
+from dancepipe.progress import counted
 from dancepipe.records import BodyPose
+
+log = logging.getLogger(__name__)
 
 LAYOUTS = {layout.name: layout for layout in (DEEPFASHION, MARKET1501)}
 PAIRS_FILE = "pairs-test.csv"
@@ -61,8 +64,6 @@ def build_public(
     out: Path,
     options: BuildDatasetOptions,
     lock: Lock,
-    *,
-    say: Callable[[str], None] = print,
 ) -> BuildSummary:
     """Build or complete the data set in `out` from what was found in the folder of a published one;
     options.layout says which.
@@ -74,7 +75,9 @@ def build_public(
     layout, started = LAYOUTS[options.layout], time.monotonic()
     both = set.intersection(*({one.identity for one in pictures} for pictures in found.values()))
     if both:
-        say(f"{len(both)} people are in both splits: the test split is not of people held out")
+        log.warning(
+            f"{len(both)} people are in both splits: the test split is not of people held out"
+        )
     there = frames = 0
     written: list[Path] = []
     todo = []
@@ -89,15 +92,15 @@ def build_public(
                 todo.append((path, split, group))
     widths = {split: annotated_width(pictures) for split, pictures in found.items()}
     tried = {one.name for _, _, group in todo for _, one in group}
-    ledger = Ledger(ledger_path(out, options.num_shards, options.shard_index), tried, say)
+    ledger = Ledger(ledger_path(out, options.num_shards, options.shard_index), tried)
     with ledger:
         for path, split, group in todo:
             lock.check()
-            frames += _write_clip(path, split, group, layout, widths[split], options, ledger, say)
+            frames += _write_clip(path, split, group, layout, widths[split], options, ledger)
             written.append(path)
         must_be_there(written, lock)
     if options.num_shards == 1 and found["test"]:
-        _write_pairs(layout, folder, out, say)
+        _write_pairs(layout, folder, out)
     return BuildSummary(
         sum(map(len, found.values())),
         len(written),
@@ -129,7 +132,6 @@ def _write_clip(
     width: int,
     options: BuildDatasetOptions,
     ledger: Ledger,
-    say,
 ) -> int:
     """How many pictures were written; those that could not be used are in the ledger, with the
     reason."""
@@ -139,16 +141,15 @@ def _write_clip(
             "yolo_weights": options.yolo_weights,
             "rembg_model": options.rembg_model,
             "device": options.device,
-            "say": say,
         }
         finder = open_person_finder(options.pose, options.mask, mode="photo", **settings)
     try:
         with ClipWriter(path, lossless=options.lossless) as out:
-            for number, one in tqdm(
+            for number, one in counted(
                 group, desc=path.stem, unit="picture", leave=False, disable=None
             ):
                 try:
-                    image = load_photo(one.path, say=say)
+                    image = load_photo(one.path)
                 except BadImageError as error:
                     ledger.add(one.name, "read", str(error))
                     continue
@@ -184,11 +185,11 @@ def _write_clip(
     return out.rows_written
 
 
-def _write_pairs(layout: PoseTransferLayout, folder: Path, out: Path, say) -> None:
+def _write_pairs(layout: PoseTransferLayout, folder: Path, out: Path) -> None:
     """The published test pairs under our names, in their order."""
     named = read_name_pairs(layout, folder, "test")
     if named is None:
-        say(f"{folder} lists no test pairs; evaluate will draw some")
+        log.info(f"{folder} lists no test pairs; evaluate will draw some")
         return
     columns = ["source", "clip", "frame_index", "identity"]
     rows = [row for path in clip_files(out, "test") for row in read_columns(path, columns)]
@@ -209,4 +210,4 @@ def _write_pairs(layout: PoseTransferLayout, folder: Path, out: Path, say) -> No
         if len(kept) < len(named)
         else ""
     )
-    say(f"{out / PAIRS_FILE}: {len(kept)} test pairs for evaluate --pairs{left_out}")
+    log.info(f"{out / PAIRS_FILE}: {len(kept)} test pairs for evaluate --pairs{left_out}")

@@ -1,8 +1,8 @@
 """What the user names -> a flat list of sources, each with the identity of its person."""
 
 import hashlib
+import logging
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from dancepipe.address import public_address
 from dancepipe.errors import FetchError
 from dancepipe.files.plain_text import read_text, shortened
 from dancepipe.media.fetch import LIST_SUFFIXES, expand_sources, source_key
+
+log = logging.getLogger(__name__)
 
 _MOST_BYTES = 256 << 20  # of a list: some millions of addresses
 
@@ -36,9 +38,7 @@ class Source:
         return source_key(self.location)
 
 
-def read_sources(
-    arguments: list[str], *, say: Callable[[str], None] = print
-) -> tuple[list[Source], list[FetchError]]:
+def read_sources(arguments: list[str]) -> tuple[list[Source], list[FetchError]]:
     """The sources in order, each once, and what could not be understood or found.
 
     In a text file a line is a URL or a path relative to the file; after a tab may stand
@@ -55,7 +55,7 @@ def read_sources(
             continue
         for entry, identity in entries:
             try:
-                for location in expand_sources([entry], say=say):
+                for location in expand_sources([entry]):
                     source = Source(location, identity or source_key(location))
                     first = found.setdefault(source.key, source)
                     if first.identity != source.identity:
@@ -65,7 +65,7 @@ def read_sources(
                             "one video shows one person",
                         )
                     if first is not source:
-                        say(f"named twice, taken once: {source.public_location}")
+                        log.warning(f"named twice, taken once: {source.public_location}")
             except FetchError as error:
                 failures.append(error)
             except OSError as error:  # no right to look there, or a name that no file can have

@@ -2,6 +2,7 @@
 by the picture's SHA-256."""
 
 import hashlib
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from dancepipe.errors import OutputError
 from dancepipe.files.lock import lock_file
 from dancepipe.files.npz_file import read_npz
 from dancepipe.files.whole_file import WholeFile, make_folder
+
+log = logging.getLogger(__name__)
 
 MOST_ROWS = 60_000  # 490 MB of Inception features
 _MOST_BYTES = 700 << 20
@@ -30,10 +33,10 @@ def picture_digests(pictures: np.ndarray) -> list[bytes]:
 class FeatureCache:
     """Rows of float32 numbers of one network. folder None: nothing is kept."""
 
-    def __init__(self, folder: Path | None, network: str, say: Callable[[str], None] = print):
+    def __init__(self, folder: Path | None, network: str):
         """network: its identity, weights and preprocessing included; another identity is another
         file."""
-        self._say, self._path = say, None
+        self._path = None
         self._rows: dict[bytes, np.ndarray] = {}
         self._is_new = False
         if folder is not None:
@@ -52,7 +55,7 @@ class FeatureCache:
         except FileNotFoundError:
             pass
         except (OSError, ValueError) as error:
-            self._say(f"cached features {self._path} cannot be read ({error}); made anew")
+            log.warning(f"cached features {self._path} cannot be read ({error}); made anew")
 
     def rows(self, digests: list[bytes], make: Callable[[list[int]], np.ndarray]) -> np.ndarray:
         """(N, D) of N pictures; make(indices) gives the rows of those that are not there yet."""
@@ -84,4 +87,4 @@ class FeatureCache:
                         rows=np.stack([row for _, row in newest]),
                     )
         except OutputError as error:
-            self._say(f"features cannot be kept: {error}")
+            log.warning(f"features cannot be kept: {error}")

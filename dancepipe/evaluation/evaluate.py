@@ -2,13 +2,12 @@
 report.html and a table."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from dancepipe.device import pick_device
 from dancepipe.errors import ConfigError
@@ -33,6 +32,7 @@ from dancepipe.evaluation.video_form import score_finished_video
 from dancepipe.files.lock import lock_folder, lock_result
 from dancepipe.files.whole_file import make_folder, write_together
 from dancepipe.pose.batch import PoseBatch
+from dancepipe.progress import counted
 from dancepipe.systems.open import open_system
 from dancepipe.systems.shipped import find_weights
 from dancepipe.systems.system import System
@@ -50,7 +50,6 @@ def evaluate(
     result: Path | None = None,
     out: Path | None = None,
     options: EvaluateOptions = EvaluateOptions(),
-    say: Callable[[str], None] = print,
 ) -> Scores:
     """Score one of three things:
 
@@ -82,19 +81,19 @@ def evaluate(
             locks.enter_context(lock_result(path, overwrite=options.overwrite, inputs=inputs))
         if options.pictures:
             locks.enter_context(lock_folder(options.pictures))
-        return _evaluate(given, weights, data, real, fake, driver, result, out, options, say)
+        return _evaluate(given, weights, data, real, fake, driver, result, out, options)
 
 
 def _evaluate(
-    given: set[str], weights, data, real, fake, driver, result, out, options: EvaluateOptions, say
+    given: set[str], weights, data, real, fake, driver, result, out, options: EvaluateOptions
 ) -> Scores:
     weights = find_weights(weights) if weights is not None else None
     if given in ({"data"}, {"data", "weights"}):
-        scores = _score_pairs(weights, Path(data), options, say)
+        scores = _score_pairs(weights, Path(data), options)
     elif given == {"real", "fake"}:
-        scores = _score_folders(Path(real), _named(fake), options, say)
+        scores = _score_folders(Path(real), _named(fake), options)
     elif given == {"driver", "result"}:
-        scores = score_finished_video(Path(driver), Path(result), options, say)
+        scores = score_finished_video(Path(driver), Path(result), options)
     else:
         got = ", ".join(f"--{name}" for name in sorted(given)) or "nothing"
         raise ConfigError(
@@ -107,14 +106,12 @@ def _evaluate(
     return scores
 
 
-def _score_pairs(
-    weights: Path | None, data: Path, options: EvaluateOptions, say: Callable[[str], None]
-) -> Scores:
+def _score_pairs(weights: Path | None, data: Path, options: EvaluateOptions) -> Scores:
     metrics = metrics_of_form(options, "--data")
     baselines = chosen(options.baselines, BASELINES, "baseline")
     if weights is None and not baselines:
         raise ConfigError("nothing to score: give --weights, or leave the baselines on")
-    device = pick_device(options.device, say=say)
+    device = pick_device(options.device)
     systems: dict[str, System] = {}
     if weights is not None:
         systems[NETWORK] = open_system(weights, device, options.precision)
@@ -136,8 +133,8 @@ def _score_pairs(
             )
     album = Album(Path(options.pictures)) if options.pictures else None
     digest = hashlib.sha256()
-    with closing(PictureScorer(metrics, options, device, needs_masks=False, say=say)) as scorer:
-        for start in tqdm(
+    with closing(PictureScorer(metrics, options, device, needs_masks=False)) as scorer:
+        for start in counted(
             range(0, len(pairs), options.batch), desc="pairs", unit="batch", disable=None
         ):
             batch = _render_batch(pairs[start : start + options.batch], split, size_hw, systems)
@@ -194,9 +191,7 @@ def _pair_record(pair: PairId) -> dict:
     }
 
 
-def _score_folders(
-    real: Path, fakes: dict[str, Path], options: EvaluateOptions, say: Callable[[str], None]
-) -> Scores:
+def _score_folders(real: Path, fakes: dict[str, Path], options: EvaluateOptions) -> Scores:
     metrics = metrics_of_form(options, "--real and --fake")
     pairs = match_folders(
         real, fakes, Path(options.masks) if options.masks else None, options.identity
@@ -204,12 +199,10 @@ def _score_folders(
     needs_masks = options.masks is None and bool(
         {"hf", "mask-lpips", "l1", "psnr", "ssim"} & set(metrics)
     )
-    device = pick_device(options.device, say=say)
+    device = pick_device(options.device)
     digests = {name: hashlib.sha256() for name in (REAL, *fakes)}
-    with closing(
-        PictureScorer(metrics, options, device, needs_masks=needs_masks, say=say)
-    ) as scorer:
-        for batch in tqdm(
+    with closing(PictureScorer(metrics, options, device, needs_masks=needs_masks)) as scorer:
+        for batch in counted(
             _folder_batches(pairs, options.batch), desc="pictures", unit="batch", disable=None
         ):
             for name, pictures in ({REAL: batch.real} | batch.fakes).items():

@@ -9,7 +9,6 @@ TensorFlow 1 did, so the network is entered behind that.
 
 import io
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -71,15 +70,13 @@ class Inception:
         return self._stages((planes - 128) / 128).flatten(1).float().cpu()
 
 
-def open_inception(
-    folder: Path | None, device: str, *, fetch: bool = False, say: Callable[[str], None] = print
-) -> Inception:
+def open_inception(folder: Path | None, device: str, *, fetch: bool = False) -> Inception:
     """MissingExtraError, WeightsMissingError, WeightsError when it cannot be had."""
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as error:
         raise MissingExtraError("torch-fidelity", "metrics", "FID and KID") from error
-    path = find_metric_weights("inception", folder, fetch=fetch, say=say)
+    path = find_metric_weights("inception", folder, fetch=fetch)
     # the package would unpickle anything; what it gets here are tensors that were read as tensors
     safe = io.BytesIO()
     torch.save(read_state(path), safe)
@@ -141,7 +138,6 @@ def open_lpips(
     device: str,
     *,
     fetch: bool = False,
-    say: Callable[[str], None] = print,
 ) -> Lpips:
     """network: "alex" or "vgg". The linear heads come with the package. MissingExtraError,
     WeightsMissingError, WeightsError."""
@@ -149,7 +145,7 @@ def open_lpips(
         import lpips
     except ImportError as error:
         raise MissingExtraError("lpips", "metrics", "LPIPS") from error
-    path = find_metric_weights(network, folder, fetch=fetch, say=say)
+    path = find_metric_weights(network, folder, fetch=fetch)
     state = read_state(path)
     with warnings.catch_warnings():
         warnings.simplefilter(

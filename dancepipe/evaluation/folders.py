@@ -71,7 +71,7 @@ def load_exact(path: Path) -> np.ndarray:
             f"({words.removeprefix(f'{path}: ')}); save it without that",
         )
 
-    return load_photo(path, say=refuse)
+    return load_photo(path, tell=refuse)
 
 
 def load_pair(pair: FolderPair) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray | None]:

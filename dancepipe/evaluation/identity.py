@@ -6,7 +6,6 @@ features. Faces of the pictures scored here are some twenty pixels wide, too sma
 faces. It runs on the CPU, through OpenCV.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -61,13 +60,11 @@ def likeness(own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return np.where(np.any(wanted != 0, -1), (own * wanted).sum(-1, dtype=np.float64), np.nan)
 
 
-def open_reidentifier(
-    folder: Path | None, *, fetch: bool = False, say: Callable[[str], None] = print
-) -> Reidentifier:
+def open_reidentifier(folder: Path | None, *, fetch: bool = False) -> Reidentifier:
     """WeightsMissingError, WeightsError when it cannot be had."""
     import cv2
 
-    path = find_metric_weights("identity", folder, fetch=fetch, say=say)
+    path = find_metric_weights("identity", folder, fetch=fetch)
     try:
         return Reidentifier(
             cv2.dnn.readNetFromONNX(str(path)),

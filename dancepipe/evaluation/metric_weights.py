@@ -6,14 +6,16 @@ metric. Where weights are absent the metric is not available, with the reason.
 """
 
 import hashlib
+import logging
 import os
 import urllib.error
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from dancepipe.errors import WeightsError, WeightsMissingError
 from dancepipe.files.whole_file import WholeFile, make_folder
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,7 @@ KNOWN = {
 }
 
 
-def find_metric_weights(
-    name: str, folder: Path | None, *, fetch: bool = False, say: Callable[[str], None] = print
-) -> Path:
+def find_metric_weights(name: str, folder: Path | None, *, fetch: bool = False) -> Path:
     """The checked file of that name: in `folder` when one is given, else in torch's download cache;
     fetched there on request.
 
@@ -82,7 +82,7 @@ def find_metric_weights(
                 f"no {known.file_name} in {where}; put it there ({known.url}), or run once with "
                 "--fetch"
             )
-        _download(known, place, say)
+        _download(known, place)
     digest = sha256_of(place)
     if not digest.startswith(known.sha256_start):
         raise WeightsError(
@@ -120,10 +120,10 @@ def download_cache() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
-def _download(known: MetricWeights, place: Path, say: Callable[[str], None]) -> None:
+def _download(known: MetricWeights, place: Path) -> None:
     import torch
 
-    say(f"fetching {known.url} ({known.megabytes} MB, {known.licence})")
+    log.info(f"fetching {known.url} ({known.megabytes} MB, {known.licence})")
     make_folder(place.parent)
     try:
         with WholeFile(place, overwrite=True) as whole:

@@ -2,7 +2,6 @@
 are kept between runs."""
 
 import os
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -30,7 +29,6 @@ class PeopleReader:
         *,
         gives_masks: bool,
         cache: Path | None,
-        say: Callable[[str], None] = print,
     ):
         """gives_masks: `poses_and_masks` will be asked. cache: the folder of kept joints, None:
         nothing is kept."""
@@ -41,10 +39,9 @@ class PeopleReader:
             mode="photo",
             yolo_weights=options.yolo_weights,
             device=device,
-            say=say,
         )
         # the converters to our joints are of this version
-        self._kept = FeatureCache(cache, f"{self.identity}, dancepipe {__version__}", say)
+        self._kept = FeatureCache(cache, f"{self.identity}, dancepipe {__version__}")
 
     def poses(self, pictures: np.ndarray) -> list[Pose | None]:
         """uint8 RGB (B, H, W, 3) -> the person's joints in each, or None."""

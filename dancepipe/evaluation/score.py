@@ -54,7 +54,6 @@ class PictureScorer:
         device: str,
         *,
         needs_masks: bool,
-        say: Callable[[str], None] = print,
     ):
         """metrics: keys of PICTURE_METRICS. needs_masks: the person finder is to give masks of
         the real pictures."""
@@ -71,17 +70,17 @@ class PictureScorer:
         folder = Path(options.metric_weights) if options.metric_weights else None
         if self.metrics & {"fid", "kid"}:
             self._inception = self._open(
-                ("fid", "kid"), lambda: open_inception(folder, device, fetch=options.fetch, say=say)
+                ("fid", "kid"), lambda: open_inception(folder, device, fetch=options.fetch)
             )
         if self.metrics & {"lpips", "mask-lpips"}:
             self._lpips = self._open(
                 ("lpips", "mask-lpips"),
-                lambda: open_lpips(options.lpips, folder, device, fetch=options.fetch, say=say),
+                lambda: open_lpips(options.lpips, folder, device, fetch=options.fetch),
             )
         self._reidentifier = None
         if "identity" in self.metrics:
             self._reidentifier = self._open(
-                ("identity",), lambda: open_reidentifier(folder, fetch=options.fetch, say=say)
+                ("identity",), lambda: open_reidentifier(folder, fetch=options.fetch)
             )
         self._needs_masks, self._reads_poses = (
             needs_masks,
@@ -91,18 +90,16 @@ class PictureScorer:
             options.cache, Path(options.cache)
         )
         self._inception_cache = (
-            FeatureCache(cache, self._inception.identity, say) if self._inception else None
+            FeatureCache(cache, self._inception.identity) if self._inception else None
         )
         self._people = None
         if self._reads_poses or needs_masks:
-            self._people = PeopleReader(
-                options, device, gives_masks=needs_masks, cache=cache, say=say
-            )
+            self._people = PeopleReader(options, device, gives_masks=needs_masks, cache=cache)
             self.networks["pose"] = self._people.identity
         self._identity_cache = None
         if self._reidentifier:
             self._identity_cache = FeatureCache(
-                cache, f"{self._reidentifier.identity} of {self._people.identity}", say
+                cache, f"{self._reidentifier.identity} of {self._people.identity}"
             )
 
     def _open(self, metrics: tuple[str, ...], opener):

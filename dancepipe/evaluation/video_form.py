@@ -1,7 +1,6 @@
 """--driver and --result: opens what a finished video is looked at with, scores it, and writes
 down how."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from dancepipe.device import pick_device
@@ -18,23 +17,21 @@ from dancepipe.media.image import load_photo
 from dancepipe.person.finder import open_person_finder
 
 
-def score_finished_video(
-    driver: Path, result: Path, options: EvaluateOptions, say: Callable[[str], None]
-) -> Scores:
+def score_finished_video(driver: Path, result: Path, options: EvaluateOptions) -> Scores:
     """Raises ConfigError, BadVideoError, BadImageError, NoPersonError (no person in
     --reference)."""
     metrics = metrics_of_form(options, "--driver and --result")
-    device = pick_device(options.device, say=say)
+    device = pick_device(options.device)
 
     def open_finder(mode: str = "video", mask: str | None = "mediapipe"):
         return open_person_finder(
-            options.pose, mask, mode=mode, yolo_weights=options.yolo_weights, device=device, say=say
+            options.pose, mask, mode=mode, yolo_weights=options.yolo_weights, device=device
         )
 
     photo = pose = like_the_photo = None
     networks = {"pose": pose_identity(options.pose, options.yolo_weights)}
     if options.reference:
-        photo = load_photo(Path(options.reference), say=say)
+        photo = load_photo(Path(options.reference))
         with open_finder("photo", None) as finder:
             person = finder.find(photo)
         if person is None:
@@ -46,7 +43,7 @@ def score_finished_video(
     not_available = {}
     if "identity" in metrics:
         try:
-            like_the_photo, networks["identity"] = _likeness_to(photo, pose, options, say)
+            like_the_photo, networks["identity"] = _likeness_to(photo, pose, options)
         except WeightsError as error:
             not_available["identity"] = str(error)
             metrics = tuple(name for name in metrics if name != "identity")
@@ -92,7 +89,7 @@ def score_finished_video(
     )
 
 
-def _likeness_to(photo, pose, options: EvaluateOptions, say: Callable[[str], None]):
+def _likeness_to(photo, pose, options: EvaluateOptions):
     """The likeness of a picture's person to that of the photo, and the network's name.
     WeightsError: why there is none."""
     if photo is None:
@@ -100,7 +97,6 @@ def _likeness_to(photo, pose, options: EvaluateOptions, say: Callable[[str], Non
     network = open_reidentifier(
         Path(options.metric_weights) if options.metric_weights else None,
         fetch=options.fetch,
-        say=say,
     )
     wanted = network.features(photo, pose)
     return lambda image, person: float(

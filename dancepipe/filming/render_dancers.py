@@ -1,9 +1,9 @@
 """The stage: people of a seed, rendered into the data-set format by any number of processes."""
 
+import logging
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from dancepipe.files.lock import Lock, lock_folder
 from dancepipe.files.whole_file import WholeFile, make_folder
 from dancepipe.filming.options import RenderDancersOptions
 from dancepipe.records import BodyPose
+
+log = logging.getLogger(__name__)
 
 _NO_PART_OF_THE_RECIPE = (
     "identities",
@@ -37,7 +39,6 @@ class RenderSummary:
 def render_dancers(
     out: Path,
     options: RenderDancersOptions = RenderDancersOptions(),
-    say: Callable[[str], None] = print,
 ) -> RenderSummary:
     """Render `options.identities` people into OUT/train and OUT/test, one Parquet file each, and
     OUT/truth when asked.
@@ -53,24 +54,24 @@ def render_dancers(
     out = Path(out)
     folder = load_assets(options.assets).folder
     with lock_folder(out) as lock:
-        return _render(out, options, folder, lock, started, say)
+        return _render(out, options, folder, lock, started)
 
 
 def _render(
-    out: Path, options: RenderDancersOptions, folder: Path, lock: Lock, started: float, say
+    out: Path, options: RenderDancersOptions, folder: Path, lock: Lock, started: float
 ) -> RenderSummary:
     hold_to_recipe(out, options, apart_from=_NO_PART_OF_THE_RECIPE)
     tasks = [number for number in range(options.identities) if not _is_done(out, options, number)]
     workers = min(options.workers or os.cpu_count() or 1, max(len(tasks), 1))
     already = options.identities - len(tasks)
     if already:
-        say(f"{out}: {already} of {options.identities} people are already there")
+        log.info(f"{out}: {already} of {options.identities} people are already there")
     written = 0
     for written, _ in enumerate(_in_processes(workers, tasks, out, options, folder), 1):
         lock.check()
         if written % max(len(tasks) // 20, 1) == 0:
             rate = written * options.frames / (time.monotonic() - started)
-            say(f"{written}/{len(tasks)} people, {rate:.0f} pictures a second")
+            log.info(f"{written}/{len(tasks)} people, {rate:.0f} pictures a second")
     return RenderSummary(written, already, written * options.frames, time.monotonic() - started)
 
 

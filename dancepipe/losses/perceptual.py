@@ -4,11 +4,12 @@ Pictures come in as the networks make them, in [-1, 1], and are normalised here
 the way the VGG weights were trained.
 """
 
+import logging
 import os
 import pickle
 import socket
 import urllib.error
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from torch import Tensor, nn
 from torchvision.models.vgg import VGG19_Weights, cfgs, make_layers
 
 from dancepipe.errors import ConfigError, WeightsError
+
+log = logging.getLogger(__name__)
 
 VGG19 = VGG19_Weights.IMAGENET1K_V1
 VGG19_URL = VGG19.url
@@ -53,9 +56,7 @@ class Vgg19Taps(nn.Module):
         return tuple(taps)
 
 
-def open_perceptual(
-    source: str, device: torch.device | str = "cpu", say: Callable[[str], None] = print
-) -> Vgg19Taps | None:
+def open_perceptual(source: str, device: torch.device | str = "cpu") -> Vgg19Taps | None:
     """The feature network by name: "vgg19", "vgg19:FILE", "random", or "none" (returns None).
 
     ConfigError for another name; WeightsError when the weights cannot be had. Never another source
@@ -64,7 +65,9 @@ def open_perceptual(
     if source == "none":
         return None
     if source == "random":
-        say("perceptual features: VGG-19 with random weights (seed 0), not trained on anything")
+        log.info(
+            "perceptual features: VGG-19 with random weights (seed 0), not trained on anything"
+        )
         return random_vgg19().to(device)
     if source == "vgg19":
         return _with_weights(download_vgg19(), VGG19_URL).to(device)

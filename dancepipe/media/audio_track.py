@@ -1,7 +1,7 @@
 """The driver's sound into a result: packets copied untouched where the container takes them,
 re-encoded where not."""
 
-from collections.abc import Callable
+import logging
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +9,8 @@ import av
 
 from dancepipe.media.encoders import AUDIO_ENCODER, COPIED_AUDIO
 from dancepipe.media.probe import open_media
+
+log = logging.getLogger(__name__)
 
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
@@ -26,10 +28,9 @@ class AudioTrack:
         self,
         path: Path,
         muxer: str,
-        say: Callable[[str], None],
         until_seconds: Fraction | None = None,
     ):
-        self.path, self._say, self._until = path, say, until_seconds
+        self.path, self._until = path, until_seconds
         self._input = open_media(path)
         streams = self._input.streams.audio
         self.is_present = bool(streams) and streams[0].codec_context is not None
@@ -37,16 +38,16 @@ class AudioTrack:
         self._end_said = False
         if not self.is_present:
             if streams:
-                say(f"sound of {path} left out: its codec is unknown here")
+                log.warning(f"sound of {path} left out: its codec is unknown here")
             return
         self._stream = streams[0]
         if len(streams) > 1:
-            say(f"{path} has {len(streams)} audio tracks; the first one is taken")
+            log.info(f"{path} has {len(streams)} audio tracks; the first one is taken")
         self.codec = self._stream.codec_context.codec.canonical_name
         self.is_copied = self.codec in COPIED_AUDIO[muxer]
         self._encoder_name = AUDIO_ENCODER[muxer]
         if not self.is_copied:
-            say(
+            log.info(
                 f"sound of {path} is re-encoded to {self._encoder_name}: {self.codec} does not "
                 f"go into {muxer}"
             )
@@ -136,5 +137,5 @@ class AudioTrack:
 
     def _tell_damage(self) -> None:
         if not self._end_said:
-            self._say(f"sound of {self.path} is damaged; what cannot be read is left out")
+            log.warning(f"sound of {self.path} is damaged; what cannot be read is left out")
             self._end_said = True

@@ -2,9 +2,9 @@
 yt-dlp."""
 
 import hashlib
+import logging
 import os
 import re
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from dancepipe.media.ffmpeg_program import find_ffmpeg
 from dancepipe.media.image import PICTURE_SUFFIXES
 from dancepipe.media.own_network import outside_alone
 from dancepipe.media.probe import probe_video
+
+log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = {
     ".mp4",
@@ -61,7 +63,7 @@ def source_key(source: str) -> str:
     return hashlib.sha1(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def expand_sources(arguments: list[str], say: Callable[[str], None] = print) -> list[str]:
+def expand_sources(arguments: list[str]) -> list[str]:
     """Arguments -> flat list of addresses, video paths and folders of pictures; order kept, repeats
     dropped (said).
 
@@ -76,7 +78,7 @@ def expand_sources(arguments: list[str], say: Callable[[str], None] = print) -> 
         for source in _expand(str(argument)):
             key = source_key(source)
             if key in sources:
-                say(f"named twice, taken once: {public_address(source)}")
+                log.warning(f"named twice, taken once: {public_address(source)}")
             sources.setdefault(key, source)
     return list(sources.values())
 
@@ -147,7 +149,6 @@ def fetch(
     rate_limit_bytes_per_second: int | None = None,
     cookies: Path | None = None,
     own_network: bool = False,
-    say: Callable[[str], None] = print,
 ) -> Path:
     """A local video file for one source.
 
@@ -207,7 +208,7 @@ def fetch(
     )
     os.replace(downloaded, final)
     _remove(folder, key)
-    say(f"fetched {public_address(source)} to {final}")
+    log.info(f"fetched {public_address(source)} to {final}")
     return final
 
 

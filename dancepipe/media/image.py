@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import logging
 import re
 import warnings
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from dancepipe.errors import BadImageError
 from dancepipe.files.plain_text import plain_words
 from dancepipe.files.whole_file import write_bytes
+
+log = logging.getLogger(__name__)
 
 # Formats that are pictures and nothing else: no PostScript (it would run a program), no icons, no
 # fonts.
@@ -56,11 +59,11 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # the others stand inside of
 _FEWEST_SCANS = 32  # ordinary files have up to 20
 
 
-def load_photo(path: Path, say: Callable[[str], None] = print) -> np.ndarray:
+def load_photo(path: Path, tell: Callable[[str], None] = log.warning) -> np.ndarray:
     """A photo as people see it: uint8 RGB (H, W, 3), EXIF orientation applied, colours in sRGB.
 
     Transparent parts are laid on white, of an animation the first picture is taken, a damaged EXIF
-    or colour profile is left out; all of that is said. 16-bit greys are scaled to 8 bits.
+    or colour profile is left out; tell gets all that. 16-bit greys are scaled to 8 bits.
     BadImageError for anything that is not a whole picture of at most MOST_PIXELS pixels.
     """
     path = Path(path)
@@ -77,7 +80,7 @@ def load_photo(path: Path, say: Callable[[str], None] = print) -> np.ndarray:
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise BadImageError(path, getattr(error, "strerror", None) or str(error)) from error
     with file:
-        return _decode(file, path, lambda words: say(f"{path}: {words}"))
+        return _decode(file, path, lambda words: tell(f"{path}: {words}"))
 
 
 def decode_picture(data: bytes) -> np.ndarray:
@@ -185,16 +188,16 @@ def _scans_of_jpeg(file) -> int:
     return scans
 
 
-def _decode(file, path: Path, say: Callable[[str], None]) -> np.ndarray:
+def _decode(file, path: Path, tell: Callable[[str], None]) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what matters of it is said in our own words
-            with _open_photo(file, say) as picture:
+            with _open_photo(file, tell) as picture:
                 _check_cost(picture, file, path)
                 if getattr(picture, "is_animated", False) and picture.format != "MPO":
-                    say("an animation; its first picture is taken")
+                    tell("an animation; its first picture is taken")
                 is_damaged = _load(picture)
-                return _as_seen(picture, _orientation(picture, is_damaged, say), path, say)
+                return _as_seen(picture, _orientation(picture, is_damaged, tell), path, tell)
     except BadImageError:
         raise
     except UnidentifiedImageError as error:
@@ -209,7 +212,7 @@ def _decode(file, path: Path, say: Callable[[str], None]) -> np.ndarray:
         raise BadImageError(path, f"it is damaged or cut off ({plain_words(error)})") from error
 
 
-def _open_photo(file, say: Callable[[str], None]) -> Image.Image:
+def _open_photo(file, tell: Callable[[str], None]) -> Image.Image:
     """The opened picture. Pillow opens no AVIF with a damaged EXIF: it is opened without."""
     try:
         return _open(file)
@@ -226,7 +229,7 @@ def _open_photo(file, say: Callable[[str], None]) -> Image.Image:
         if bare == data:
             raise
         picture = _open(io.BytesIO(bare))
-        say("its EXIF is damaged; taken as it lies")
+        tell("its EXIF is damaged; taken as it lies")
         return picture
 
 
@@ -247,7 +250,7 @@ def _load(picture: Image.Image) -> bool:
     return bool(trips)
 
 
-def _orientation(picture: Image.Image, is_damaged: bool, say: Callable[[str], None]) -> int:
+def _orientation(picture: Image.Image, is_damaged: bool, tell: Callable[[str], None]) -> int:
     """1 to 8, as the EXIF has it. is_damaged: whether it is known to be."""
     found = None
     with warnings.catch_warnings(record=True) as warned:
@@ -259,7 +262,7 @@ def _orientation(picture: Image.Image, is_damaged: bool, say: Callable[[str], No
         except Exception:
             is_damaged = True
     if found is None and (is_damaged or warned):
-        say("its EXIF is damaged; taken as it lies")
+        tell("its EXIF is damaged; taken as it lies")
     return found if type(found) is int and 1 <= found <= 8 else 1
 
 
@@ -275,10 +278,10 @@ def _upright(stored: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _as_seen(
-    picture: Image.Image, orientation: int, path: Path, say: Callable[[str], None]
+    picture: Image.Image, orientation: int, path: Path, tell: Callable[[str], None]
 ) -> np.ndarray:
     """The loaded picture -> uint8 RGB, upright. In bands: of 80 megapixels one copy is enough."""
-    to_srgb = _Profile(picture.info.get("icc_profile"), say)
+    to_srgb = _Profile(picture.info.get("icc_profile"), tell)
     width, height = picture.size
     shape = (height, width, 3) if orientation < 5 else (width, height, 3)
     result = np.empty(shape, np.uint8)
@@ -294,7 +297,7 @@ def _as_seen(
         is_layered |= has_holes
         stored[top:bottom, left:right] = np.asarray(to_srgb(flat).convert("RGB"))
     if is_layered:
-        say("its transparent parts are laid on white")
+        tell("its transparent parts are laid on white")
     return result
 
 
@@ -326,8 +329,8 @@ class _Profile:
     Without this, colours go dull.
     """
 
-    def __init__(self, profile: bytes | None, say: Callable[[str], None]):
-        self._profile, self._say = profile, say
+    def __init__(self, profile: bytes | None, tell: Callable[[str], None]):
+        self._profile, self._tell = profile, tell
         self._transform = None
 
     def __call__(self, picture: Image.Image) -> Image.Image:
@@ -340,6 +343,6 @@ class _Profile:
                 self._transform = ImageCms.buildTransform(source, target, picture.mode, "RGB")
             return ImageCms.applyTransform(picture, self._transform)
         except Exception as error:  # a profile is a program of its own
-            self._say(f"its colour profile is not usable ({plain_words(error)}); taken as sRGB")
+            self._tell(f"its colour profile is not usable ({plain_words(error)}); taken as sRGB")
             self._profile = None
             return picture

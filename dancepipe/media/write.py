@@ -1,9 +1,9 @@
 """Frames with exact times, plus the driver's sound, into a video file (PyAV). A result is whole
 or absent."""
 
+import logging
 import math
 import os
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from dancepipe.errors import BadVideoError, OutputError
 from dancepipe.files.whole_file import WholeFile
 from dancepipe.media.audio_track import AudioTrack
 from dancepipe.media.encoders import MUXERS, encoder_for, require_usable
+
+log = logging.getLogger(__name__)
 
 # MP4 writes these under names that every player shows; other names need Apple's free-form keys.
 PLAIN_TAGS = {
@@ -67,7 +69,6 @@ class VideoWriter:
         audio_until_seconds: Fraction | None = None,
         metadata: dict[str, str] | None = None,
         overwrite: bool = True,
-        say: Callable[[str], None] = print,
     ):
         self.path, self.size_wh, self.frame_times_base = (
             Path(path),
@@ -76,7 +77,7 @@ class VideoWriter:
         )
         self.frames_written = 0
         self._file = None
-        self._say, self._metadata = say, dict(metadata or {})
+        self._metadata = dict(metadata or {})
         encoder = encoder_for(codec, self.path.suffix)
         self._codec, self._options = codec, encoder.options(crf, preset)
         require_usable(codec)
@@ -86,7 +87,7 @@ class VideoWriter:
         self._durations = {}  # ticks, by pts, of frames inside the encoder
         self._stream = self._container = self._audio = None
         if audio_from is not None:
-            self._audio = AudioTrack(Path(audio_from), self._muxer, say, audio_until_seconds)
+            self._audio = AudioTrack(Path(audio_from), self._muxer, audio_until_seconds)
         try:
             self._file = WholeFile(self.path, overwrite=overwrite)
             self._container = self._open_container()
@@ -130,7 +131,7 @@ class VideoWriter:
                 "disabled"  # or pictures move when the sound starts before 0, as AAC does
             )
             options["fflags"] = "+bitexact"  # or it numbers file and tracks at random
-            say_rounded_times(self.path.suffix, self.frame_times_base, self._say)
+            say_rounded_times(self.path.suffix, self.frame_times_base)
         with output_errors(self.path):
             container = av.open(
                 os.path.abspath(self._file.part), "w", format=self._muxer, options=options
@@ -245,10 +246,10 @@ def check_frames(part: Path, path: Path, frames: int) -> None:
         )
 
 
-def say_rounded_times(suffix: str, base_seconds: Fraction, say: Callable[[str], None]) -> None:
+def say_rounded_times(suffix: str, base_seconds: Fraction) -> None:
     """Matroska and WebM cannot hold every time base."""
     if (base_seconds * 1000).denominator != 1:
-        say(
+        log.warning(
             f"{suffix} files count time in milliseconds: frame times are rounded; .mp4 keeps "
             "them exactly"
         )

@@ -6,9 +6,9 @@ survive here too. It carries no durations: the last frame lasts as long as the f
 frames.
 """
 
+import logging
 import subprocess
 import tempfile
-from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -30,6 +30,8 @@ from dancepipe.media.write import (
     say_rounded_times,
     to_bt709_frame,
 )
+
+log = logging.getLogger(__name__)
 
 
 class FfmpegVideoWriter:
@@ -54,7 +56,6 @@ class FfmpegVideoWriter:
         audio_until_seconds: Fraction | None = None,
         metadata: dict[str, str] | None = None,
         overwrite: bool = True,
-        say: Callable[[str], None] = print,
     ):
         self.path, self.size_wh, self.frame_times_base = (
             Path(path),
@@ -78,7 +79,9 @@ class FfmpegVideoWriter:
                 "libx264" if suffix.lower() != ".webm" else "libvpx-vp9", suffix
             )  # refuses unknown suffixes
             quality = {}
-            say(f"{codec}: crf and preset are not known for it; it runs with its own defaults")
+            log.warning(
+                f"{codec}: crf and preset are not known for it; it runs with its own defaults"
+            )
         self._program = find_ffmpeg()
         if self._program is None:
             raise OutputError(
@@ -88,7 +91,7 @@ class FfmpegVideoWriter:
         _require_usable(ffmpeg, self._program, codec)
         self._muxer = MUXERS[suffix.lower()]
         if self._muxer in ("matroska", "webm"):
-            say_rounded_times(suffix, self.frame_times_base, say)
+            say_rounded_times(suffix, self.frame_times_base)
         outputs, input_streams = self._output_options(codec, quality, dict(metadata or {})), []
         pictures = ffmpeg.input("pipe:0", f="nut")
         # NUT does not carry colour tags: say what to_bt709_frame() made, so that nothing is
@@ -101,7 +104,7 @@ class FfmpegVideoWriter:
         }
         input_streams.append(pictures.video.filter("setparams", **tags))
         if audio_from is not None:
-            sound = self._audio_input(ffmpeg, Path(audio_from), audio_until_seconds, outputs, say)
+            sound = self._audio_input(ffmpeg, Path(audio_from), audio_until_seconds, outputs)
             if sound is not None:
                 input_streams.append(sound)
         self._file = WholeFile(self.path, overwrite=overwrite)
@@ -177,7 +180,7 @@ class FfmpegVideoWriter:
             options[f"metadata:g:{number}"] = f"{key}={value}"
         return options
 
-    def _audio_input(self, ffmpeg, path: Path, until_seconds: Fraction | None, outputs: dict, say):
+    def _audio_input(self, ffmpeg, path: Path, until_seconds: Fraction | None, outputs: dict):
         with open_media(path) as container:
             if not container.streams.audio:
                 return None
@@ -186,7 +189,7 @@ class FfmpegVideoWriter:
         copied = codec in COPIED_AUDIO[self._muxer]
         outputs["c:a"] = "copy" if copied else AUDIO_ENCODER[self._muxer]
         if not copied:
-            say(
+            log.info(
                 f"sound of {path} is re-encoded to {outputs['c:a']}: {codec} does not go into "
                 f"{self._muxer}"
             )

@@ -1,7 +1,6 @@
 """Names of backends become objects here, once, and every backend is held to the same rules of
 input and output."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -87,7 +86,6 @@ def open_person_finder(
     yolo_weights: Path | str | None = None,
     rembg_model: str = "u2net_human_seg",
     device: str = "cpu",
-    say: Callable[[str], None] = print,
 ) -> PersonFinder:
     """pose: "mediapipe" or "yolo" (extra). mask: "mediapipe", "rembg" (extra) or None for no masks.
     hands: read both hands too, which mediapipe alone can.
@@ -95,7 +93,7 @@ def open_person_finder(
     mode "video" follows one person through the frames of one clip (open a finder for each clip);
     "photo" takes every picture for itself. yolo_weights: a local pose .pt file or a published name;
     rembg_model: a name of segment_rembg.MODELS; device: of yolo and rembg ("cpu", "cuda", ...),
-    mediapipe runs on the CPU. say: gets notices (licences, a changed choice). Raises ConfigError
+    mediapipe runs on the CPU. Raises ConfigError
     for unknown names, MissingExtraError, WeightsError.
     """
     if pose not in POSE_BACKENDS:
@@ -111,22 +109,22 @@ def open_person_finder(
     if pose == "mediapipe":
         from dancepipe.person.backends.pose_blazepose import BlazePoseFinder
 
-        pose_finder = BlazePoseFinder(mode, mask=mask == "mediapipe", hands=hands, say=say)
+        pose_finder = BlazePoseFinder(mode, mask=mask == "mediapipe", hands=hands)
     else:
         from dancepipe.person.backends.pose_yolo import YoloPoseFinder
 
-        pose_finder = YoloPoseFinder(mode, weights=yolo_weights, device=device, say=say)
+        pose_finder = YoloPoseFinder(mode, weights=yolo_weights, device=device)
 
     segmenter = None
     try:
         if mask == "rembg":
             from dancepipe.person.backends.segment_rembg import RembgSegmenter
 
-            segmenter = RembgSegmenter(rembg_model, device=device, say=say)
+            segmenter = RembgSegmenter(rembg_model, device=device)
         elif mask == "mediapipe" and pose != "mediapipe":
             from dancepipe.person.backends.segment_blazepose import BlazePoseSegmenter
 
-            segmenter = BlazePoseSegmenter(say)
+            segmenter = BlazePoseSegmenter()
     except BaseException:
         pose_finder.close()
         raise

@@ -1,7 +1,7 @@
 """The photo -> the reference: the person alone on grey, as the networks want it, and what lies
 behind."""
 
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from dancepipe.person.cutout import cut_out
 from dancepipe.person.finder import PersonFinder
 from dancepipe.pose.skeleton import JOINTS, L_ANKLE, L_KNEE, L_WRIST, R_ANKLE, R_KNEE, R_WRIST
 from dancepipe.records import BodyPose, Pose
+
+log = logging.getLogger(__name__)
 
 MIN_PHOTO_SIDE_PX = 64
 MIN_PERSON_SIDE_PX = 64
@@ -35,9 +37,7 @@ class Reference:
         return self.body.joints
 
 
-def read_reference(
-    path: Path, finder: PersonFinder, size_px: int, *, say: Callable[[str], None] = print
-) -> Reference:
+def read_reference(path: Path, finder: PersonFinder, size_px: int) -> Reference:
     """finder: an open PersonFinder in photo mode with masks.
 
     Raises BadImageError (unreadable or far too small) and NoPersonError. Says what
@@ -65,9 +65,9 @@ def read_reference(
             f"{MIN_PERSON_SIDE_PX}, better {size_px}"
         )
     if person.people_seen > 1:
-        say(f"{path}: {person.people_seen} people; the largest and most central one is taken")
+        log.info(f"{path}: {person.people_seen} people; the largest and most central one is taken")
     if side < size_px / 2:
-        say(
+        log.warning(
             f"{path}: the person is {side:.0f} pixels tall, less than half of the {size_px} that "
             "the networks read; the result will be soft"
         )
@@ -75,7 +75,7 @@ def read_reference(
         JOINTS[joint].replace("_", " ") for joint in _WANTED if not person.pose.present[joint]
     ]
     if hidden:
-        say(
+        log.info(
             f"{path}: does not show the {', '.join(hidden)}; what the photo does not show has to "
             "be invented"
         )

@@ -1,14 +1,11 @@
 """The video that animate writes: its size, its encoder, and what it says of itself."""
 
-import logging
 from pathlib import Path
 
 from dancepipe import __version__
 from dancepipe.media.encoders import encoder_for, require_usable
 from dancepipe.records import VideoInfo
 from dancepipe.rendering.options import AnimateOptions
-
-log = logging.getLogger(__name__)
 
 SYNTHETIC_TAG = f"Synthetic media: a person in a photo animated by dancepipe {__version__}"
 
@@ -47,5 +44,4 @@ def open_result(options: AnimateOptions, out: Path, size_wh: tuple[int, int], dr
         audio_from=driver.path if driver.audio_codec else None,
         metadata={"comment": SYNTHETIC_TAG},
         overwrite=options.overwrite,
-        say=log.info,
     )

@@ -178,7 +178,7 @@ class Session:
 
     def _on_device(self, name: str) -> str:
         if name not in self._devices:  # said once
-            self._devices[name] = pick_device(name, say=log.info)
+            self._devices[name] = pick_device(name)
         return self._devices[name]
 
     def _opened(self, device: str, precision: str) -> tuple[System, int]:
@@ -204,7 +204,7 @@ class Session:
         key = (_stamp(ref), _kind_of_finder(options.mask, device, options, self._reads_hands))
         if self._reference is None or self._reference[0] != key:
             finder = self._photo_finder(options.mask, device, options, hands=self._reads_hands)
-            self._reference = key, read_reference(ref, finder, size_px, say=log.info)
+            self._reference = key, read_reference(ref, finder, size_px)
         return self._reference[1]
 
     def _encoded(self, system: System, reference: Reference) -> Renderer:
@@ -278,7 +278,6 @@ def _open_finder(
         yolo_weights=options.yolo_weights,
         rembg_model=options.rembg_model,
         device=device,
-        say=log.info,
     )
 
 

@@ -2,6 +2,7 @@
 comes."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from PIL import Image
 from dancepipe.errors import BadImageError, StudyError
 from dancepipe.media.image import PICTURE_SUFFIXES, load_photo
 from dancepipe.study.plan import LONGEST_METHOD, MOST_METHODS
+
+log = logging.getLogger(__name__)
 
 REAL = ""  # stands where a method's name stands otherwise; no method can be called so
 
@@ -42,7 +45,7 @@ def named_folders(arguments: Iterable[str]) -> dict[str, Path]:
     return folders
 
 
-def list_pictures(folder: Path, say: Callable[[str], None] = print) -> dict[str, Path]:
+def list_pictures(folder: Path) -> dict[str, Path]:
     """The picture files directly in a folder: name without ending -> file. StudyError where
     there is none or a name is double."""
     folder = Path(folder)
@@ -76,16 +79,14 @@ def list_pictures(folder: Path, say: Callable[[str], None] = print) -> dict[str,
             "it needs files such as name.png"
         )
     if len(found) < len(files):
-        say(
+        log.warning(
             f"{folder}: {len(files) - len(found)} files that are no pictures by their ending are "
             "left out"
         )
     return found
 
 
-def match_pictures(
-    real: Path, fakes: Mapping[str, Path], common: bool = False, say: Callable[[str], None] = print
-) -> MatchedPictures:
+def match_pictures(real: Path, fakes: Mapping[str, Path], common: bool = False) -> MatchedPictures:
     """Pictures of `real` and of every folder in `fakes` (method -> folder) with the same name; the
     ending may differ.
 
@@ -109,8 +110,8 @@ def match_pictures(
                 "the made pictures"
             )
     methods = tuple(sorted(fakes))
-    folders = {REAL: list_pictures(real, say)} | {
-        method: list_pictures(fakes[method], say) for method in methods
+    folders = {REAL: list_pictures(real)} | {
+        method: list_pictures(fakes[method]) for method in methods
     }
     names = sorted(set.intersection(*(set(files) for files in folders.values())))
     differences = [
@@ -127,12 +128,14 @@ def match_pictures(
             f"{len(names)} common ones with --common"
         )
     if differences:
-        say(f"{len(names)} names are common to all folders and are used: {'; '.join(differences)}")
+        log.info(
+            f"{len(names)} names are common to all folders and are used: {'; '.join(differences)}"
+        )
     files = {(method, name): folders[method][name] for method in folders for name in names}
     return MatchedPictures(methods, tuple(names), files)
 
 
-def check_pairs(matched: MatchedPictures, shrink: bool, say: Callable[[str], None] = print) -> None:
+def check_pairs(matched: MatchedPictures, shrink: bool) -> None:
     """Read every picture once, so that no volunteer meets a broken one. Raises BadImageError,
     StudyError (sizes).
 
@@ -159,7 +162,7 @@ def check_pairs(matched: MatchedPictures, shrink: bool, say: Callable[[str], Non
                     "alike"
                 )
     if remarks:
-        say(
+        log.info(
             remarks[0]
             + (f" (and {len(remarks) - 1} more remarks of this kind)" if len(remarks) > 1 else "")
         )
@@ -208,6 +211,6 @@ def _differences(real: Mapping[str, Path], made: Mapping[str, Path], method: str
     return texts
 
 
-def _size_wh(path: Path, say: Callable[[str], None]) -> tuple[int, int]:
-    height, width = load_photo(path, say).shape[:2]
+def _size_wh(path: Path, tell: Callable[[str], None]) -> tuple[int, int]:
+    height, width = load_photo(path, tell).shape[:2]
     return width, height

@@ -1,8 +1,9 @@
 """The stage: hold a study on a local page until it is stopped; the votes are in the database at
 any moment."""
 
+import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from dancepipe.study.plan import MOST_TRIALS, choose_pool, count_trials, plan_tr
 from dancepipe.study.server import StudyServer, bind_server
 from dancepipe.study.votes import VoteStore
 from dancepipe.study.votes_file import is_begun, read_votes
+
+log = logging.getLogger(__name__)
 
 # What makes two studies the same; where the page is served and what may be left out while matching
 # do not.
@@ -49,7 +52,6 @@ def study(
     fakes: Mapping[str, Path],
     database: Path,
     options: StudyOptions = StudyOptions(),
-    say: Callable[[str], None] = print,
 ) -> StudySummary:
     """Serve the page on which volunteers tell real from made pictures, until Ctrl-C ("Focus and
     Retain", sections 4.2 and 4.4).
@@ -58,12 +60,12 @@ def study(
     database: SQLite file of the votes, begun or gone on with. Raises StudyError (folders, port, a
     database of another study), BadImageError.
     """
-    server = open_study(real, fakes, database, options, say)
+    server = open_study(real, fakes, database, options)
     try:
-        say(f"the study is at {server.address} (Ctrl-C closes it; votes are in {database})")
+        log.info(f"the study is at {server.address} (Ctrl-C closes it; votes are in {database})")
         server.serve_forever(poll_interval=0.2)
     except KeyboardInterrupt:
-        say("closed; the same command goes on")
+        log.info("closed; the same command goes on")
     finally:
         server.close()
     _, volunteers = read_votes(database)
@@ -78,7 +80,6 @@ def open_study(
     fakes: Mapping[str, Path],
     database: Path,
     options: StudyOptions = StudyOptions(),
-    say: Callable[[str], None] = print,
 ) -> StudyServer:
     """A server of the study, listening but not answering yet: call its serve_forever(), and
     close() at the end. Raises like study()."""
@@ -97,7 +98,7 @@ def open_study(
         begun = is_begun(database)
         if begun:  # before the pictures: reading many only to find the votes damaged helps nobody
             server.store = VoteStore(database)  # closed with the server from here on
-        matched = match_pictures(real, fakes, options.common, say)
+        matched = match_pictures(real, fakes, options.common)
         pool = choose_pool(
             matched.names, len(matched.methods), options.pictures, options.checks, options.seed
         )
@@ -110,9 +111,9 @@ def open_study(
         shown = _only(matched, pool)
         digests = digest_files(shown)
         if not begun:  # pictures with the stored digests were checked when the study began
-            say(f"reading {len(digests)} pictures")
-            check_pairs(shown, options.shrink, say)
-            _say_what_is_short(pool, matched, options, say)
+            log.info(f"reading {len(digests)} pictures")
+            check_pairs(shown, options.shrink)
+            _say_what_is_short(pool, matched, options)
         protocol = {
             name: value for name, value in as_plain(options).items() if name in PROTOCOL_OPTIONS
         } | {"methods": list(matched.methods)}
@@ -128,7 +129,7 @@ def open_study(
         pool, matched.methods, options.pictures, options.checks, options.seed, volunteer
     )
     if not server.is_local:
-        say(
+        log.warning(
             f"served on {options.host}: everybody who reaches this machine can see the pictures "
             "and vote"
         )
@@ -144,18 +145,16 @@ def _only(matched: MatchedPictures, names: list[str]) -> MatchedPictures:
     return MatchedPictures(matched.methods, tuple(names), files)
 
 
-def _say_what_is_short(
-    pool: list[str], matched: MatchedPictures, options: StudyOptions, say: Callable[[str], None]
-) -> None:
+def _say_what_is_short(pool: list[str], matched: MatchedPictures, options: StudyOptions) -> None:
     methods, available = len(matched.methods), len(pool)
     if available < options.pictures:
-        say(
+        log.warning(
             f"only {available} pictures are there: each volunteer sees {available} pairs of each "
             f"method, not {options.pictures}"
         )
     if available < methods * options.pictures and methods > 1:
         enough = methods * options.pictures + options.checks
-        say(
+        log.info(
             "a volunteer will meet the same real picture with several methods, far apart "
             f"({enough} pictures would avoid it)"
         )

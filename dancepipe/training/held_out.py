@@ -4,8 +4,6 @@ poses can be read.
 They show people never trained on when the data set has a test split, else training pairs.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 
@@ -34,14 +32,11 @@ class FixedPairs:
         are_held_out: bool,
         reads_poses: bool,
         device: str,
-        say: Callable[[str], None] = print,
     ):
         self._prefix = "held_out" if are_held_out else "fixed_pairs"
         self._pairs = [source[index] for index in range(PAIRS)]
         self._device = device
-        self._finder = (
-            open_person_finder("mediapipe", None, mode="photo", say=say) if reads_poses else None
-        )
+        self._finder = open_person_finder("mediapipe", None, mode="photo") if reads_poses else None
 
     def look(self, stage: Stage) -> tuple[dict[str, float], np.ndarray]:
         """The figures by the averaged weights, under their names in the log, and the sample grid of

@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from multiprocessing import active_children
 from typing import NoReturn, TypeVar
 
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
@@ -17,7 +18,6 @@ class Interruption:
         self.by: str | None = None
         self._number: int | None = None
         self._before: dict[int, object] = {}
-        self._of_children: object = None
 
     def __bool__(self) -> bool:
         return self.by is not None
@@ -39,21 +39,12 @@ class Interruption:
     def _note(self, number: int, frame: object) -> None:
         self.by, self._number = NAMES[signal.Signals(number)], number
         self._give_back()  # a second signal interrupts at once
-        if hasattr(signal, "SIGCHLD"):
-            # torch raises wherever we are when a process that reads data ends; the same signal may
-            # have gone to all of them.
-            # Not SIG_DFL: Python writes a traceback when that meets a signal under way.
-            self._of_children = signal.signal(signal.SIGCHLD, _ignore)
 
     def _give_back(self) -> None:
         while self._before:
             number, handler = self._before.popitem()
             # None: of a handler that Python did not install, and cannot put back
             signal.signal(number, signal.SIG_DFL if handler is None else handler)  # type: ignore[arg-type]
-
-    def _hear_children(self) -> None:
-        if self._of_children is not None:
-            signal.signal(signal.SIGCHLD, self._of_children)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -70,42 +61,33 @@ def interruption() -> Iterator[Interruption]:
         yield asked
     finally:
         asked._give_back()
-        asked._hear_children()
     if asked:
         asked.end()
 
 
-def _ignore(number: int, frame: object) -> None:
-    """Handles a signal by going on."""
-
-
-def read_until(asked: Interruption, batches: Iterable[T]) -> Generator[T | None, None, None]:
-    """The same batches. In place of an error the last one is None, when the processes that read
-    them were ended by the signal that was noted. Close it, and they are gone: while they are
-    there, torch may raise their end wherever this process is."""
+def read_to_the_end(batches: Iterable[T]) -> Generator[T, None, None]:
+    """The same batches, also when Ctrl-C or SIGTERM goes to the processes that read them: a
+    terminal and a cluster send it to all, and the step that is being made needs its data. Close
+    it, and they are gone."""
+    others = set(active_children())
     with _deaf_children():
         iterator = iter(batches)
-    while True:
-        try:
-            batch = next(iterator)
-        except StopIteration:
-            return
-        except (RuntimeError, OSError, EOFError):  # one has ended: torch's word, or its pipe's
-            if not asked:
-                raise
-            yield None
-            return
-        yield batch
+    readers = set(active_children()) - others
+    try:
+        yield from iterator
+    finally:
+        del iterator  # asks them to end, and waits for some seconds
+        for reader in readers:
+            reader.kill()  # one that hangs would not hear SIGTERM, and Python would wait for it
 
 
 @contextmanager
 def _deaf_children() -> Iterator[None]:
-    """with-block: processes that are started in it do not hear Ctrl-C, which a terminal sends to
-    all. They read data for the step that is to be finished."""
+    """with-block: processes that are started in it hear neither Ctrl-C nor SIGTERM."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:

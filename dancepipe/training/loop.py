@@ -1,8 +1,8 @@
 """The training loop: the steps of one stage, with what is kept of them. The locals of run_stage are
 the state."""
 
+import logging
 import time
-from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -22,11 +22,13 @@ from dancepipe.training.checkpoint import Position, load_checkpoint, read_positi
 from dancepipe.training.finite import FiniteWatch, check_finite, check_modules
 from dancepipe.training.held_out import FixedPairs
 from dancepipe.training.inputs import Augmentation, step_parts
-from dancepipe.training.interrupt import Interruption, read_until
+from dancepipe.training.interrupt import Interruption, read_to_the_end
 from dancepipe.training.options import TrainOptions
 from dancepipe.training.pace import Pace
 from dancepipe.training.run_folder import RunLog
 from dancepipe.training.samples import save_grid
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,6 @@ class Run:
     lock: Lock | None  # the first process's
     stop_at: float  # as time.monotonic() has it
     interruption: Interruption
-    say: Callable[[str], None]
 
 
 def run_stage(
@@ -54,7 +55,7 @@ def run_stage(
     checkpoints; False: out of time. Raises KeyboardInterrupt, when all is saved, after Ctrl-C or
     SIGTERM."""
     number, total = stage.number, stage.steps
-    options, processes, say = run.options, run.processes, run.say
+    options, processes = run.options, run.processes
     device, share = processes.device, processes.share(options.batch)
 
     # 1. Where it stands
@@ -62,7 +63,7 @@ def run_stage(
     if checkpoint:
         load_checkpoint(checkpoint, stage.modules, stage.optimisers)
         step = read_position(checkpoint).step
-        say(f"stage {number}: going on from step {step}")
+        logger.info(f"stage {number}: going on from step {step}")
     processes.begin_alike(stage.modules.values())
 
     # 2. What it reads, and who watches
@@ -79,7 +80,7 @@ def run_stage(
     best = (
         BestWeights(run.out, number, run.log.lowest_before(number, JUDGED_BY)) if run.log else None
     )
-    reading = read_until(run.interruption, batches)
+    reading = read_to_the_end(batches)
     pace, watch = Pace(options.batch, step, total, device), FiniteWatch(number)
     bar = counted(
         pace.waited_for(reading),
@@ -91,10 +92,6 @@ def run_stage(
     )
     with closing(reading), fixed or nullcontext(), bar as progress:
         for batch in progress:
-            # A step needs every process's rows: they make it together, or end together.
-            if processes.any_says(batch is None):
-                break
-
             # 3. The step
             parts = step_parts(
                 batch, share, Augmentation.drawn(options, number, step), options.accumulate, device
@@ -123,9 +120,9 @@ def run_stage(
                 figures = dict(zip(names, values.tolist())) | pace.figures(step)
                 run.log.write(number, step, figures)
                 for remark in stage.remarks(step, figures):
-                    say(remark)
+                    logger.info(remark)
                 if progress.disable:  # no terminal
-                    say(pace.line(number, step, figures))
+                    logger.info(pace.line(number, step, figures))
                 progress.set_postfix(
                     {name: f"{figures[name]:.3f}" for name in ("l1", "total") if name in figures}
                 )
@@ -140,16 +137,11 @@ def run_stage(
             if is_interrupted:
                 _end(run, stage, step)
             if is_late:
-                say(
+                logger.info(
                     f"stopped after {options.stop_after:.0f} s, as asked, at step {step} of "
                     f"{total} of stage {number}; go on with --resume"
                 )
                 return False
-    if step < total:  # those who read the data were ended too, of one process at least
-        watch.settle()
-        check_modules(stage.modules, number, step)
-        _save(run, stage, step)
-        _end(run, stage, step)
     return True
 
 
@@ -162,7 +154,7 @@ def _save(run: Run, stage: Stage, step: int) -> None:
 
 def _end(run: Run, stage: Stage, step: int) -> NoReturn:
     """Of what is saved, as the signal wants it."""
-    run.say(
+    logger.info(
         f"{run.interruption.by or 'another process'}: saved after step {step} of {stage.steps} of "
         f"stage {stage.number}; go on with --resume"
     )
@@ -177,7 +169,6 @@ def _fixed_pairs(
         are_held_out=held_out is not None,
         reads_poses=held_out is not None and run.options.held_out_pre and stage.draws_people,
         device=run.processes.device,
-        say=run.say,
     )
 
 
@@ -189,7 +180,7 @@ def _look(run: Run, stage: Stage, step: int, fixed: FixedPairs, best: BestWeight
     run.log.write(stage.number, step, figures)
     check_finite(figures, stage.number, step)
     best.offer(figures, WeightsInfo(stage.dims, stage.number, step), stage.renders)
-    run.say(
+    logger.info(
         f"stage {stage.number}, step {step} of {stage.steps}: "
         + ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
     )

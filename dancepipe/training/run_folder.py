@@ -5,11 +5,11 @@ weights.safetensors
 """
 
 import json
+import logging
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from dancepipe.files.plain_text import read_json
 from dancepipe.files.whole_file import make_folder, write_text
 from dancepipe.training.checkpoint import Position, checkpoints
 from dancepipe.training.options import TrainOptions
+
+log = logging.getLogger(__name__)
 
 _MAY_CHANGE_ON_RESUME = (
     "stage1_steps", "stage2_steps", "accumulate", "compile", "device", "workers", "assets",
@@ -46,9 +48,7 @@ def describe_run(options: TrainOptions, data: Path, facts: dict) -> dict:
     }
 
 
-def open_run_folder(
-    out: Path, options: TrainOptions, description: dict, *, resume: bool, say: Callable[[str], None]
-) -> None:
+def open_run_folder(out: Path, options: TrainOptions, description: dict, *, resume: bool) -> None:
     """Create the folder and write config.yaml and run.json before step 0.
 
     resume: go on from the last checkpoint; where there is none yet, begin, which is said.
@@ -67,7 +67,7 @@ def open_run_folder(
         _same_options(out / "config.yaml", options)
         _same_data(out / "run.json", description)
     elif resume:
-        say(f"nothing to resume in {out} yet: no checkpoint there; beginning")
+        log.info(f"nothing to resume in {out} yet: no checkpoint there; beginning")
     make_folder(out / "samples")
     write_text(out / "config.yaml", yaml.safe_dump(as_plain(options), sort_keys=False))
     if not there:
@@ -135,14 +135,14 @@ class RunLog:
     a fresh log. Lines that a crash tore are left out, and said.
     """
 
-    def __init__(self, out: Path, resumed_at: Position | None, say: Callable[[str], None] = print):
+    def __init__(self, out: Path, resumed_at: Position | None):
         from torch.utils.tensorboard import SummaryWriter
 
         self._path = Path(out) / "log.jsonl"
         with self._said():
             before, damaged = read_lines(self._path, _is_log_line) if resumed_at else ([], 0)
         if damaged:
-            say(f"{self._path}: {damaged} damaged line{'s'[: damaged > 1]} left out")
+            log.warning(f"{self._path}: {damaged} damaged line{'s'[: damaged > 1]} left out")
         kept = self._before = [
             record for record in before if _at(record) <= (resumed_at.stage, resumed_at.step)
         ]

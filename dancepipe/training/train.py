@@ -2,9 +2,10 @@
 what a step is in the system's stages."""
 
 import json
+import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from dancepipe.errors import ConfigError, DatasetError
 from dancepipe.files.lock import Lock, lock_folder
 from dancepipe.losses.perceptual import open_perceptual
 from dancepipe.nn.compiled import check_compiler
-from dancepipe.processes import Processes, joined_processes, silent
+from dancepipe.processes import Processes, joined_processes
 from dancepipe.systems.focus_retain.dims import ModelDims
 from dancepipe.systems.focus_retain.enhancer import Enhancer
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
@@ -34,6 +35,8 @@ from dancepipe.training.options import TrainOptions
 from dancepipe.training.run_folder import RunLog, describe_run, open_run_folder
 from dancepipe.training.sources import training_pairs
 
+logger = logging.getLogger(__name__)
+
 _STAGE0_SEED = 2**32  # apart from the seeds of the other stages' pairs
 
 
@@ -44,7 +47,6 @@ def train(
     *,
     resume: bool = False,
     dry_run: bool = False,
-    say: Callable[[str], None] = print,
 ) -> None:
     """Train both stages on the data set `data`; everything lands in the run folder `out`, at the
     end weights.safetensors.
@@ -57,13 +59,10 @@ def train(
     DatasetError, WeightsError, OutputError, TrainingDivergedError, ProcessLostError.
     """
     with (
-        joined_processes(options.device, say) as processes,
+        joined_processes(options.device) as processes,
         nullcontext() if dry_run else _locked(Path(out), processes) as lock,
     ):
-        say = say if processes.is_first else silent
-        _train(
-            Path(data), Path(out), options, processes, lock, resume=resume, dry_run=dry_run, say=say
-        )
+        _train(Path(data), Path(out), options, processes, lock, resume=resume, dry_run=dry_run)
 
 
 @contextmanager
@@ -80,7 +79,7 @@ def _locked(out: Path, processes: Processes) -> Iterator[Lock | None]:
 
 def _train(
     data: Path, out: Path, options: TrainOptions, processes: Processes, lock: Lock | None,
-    *, resume: bool, dry_run: bool, say: Callable[[str], None],
+    *, resume: bool, dry_run: bool,
 ) -> None:  # fmt: skip
     # 1. Resolve
     if options.batch % (processes.count * options.accumulate):
@@ -106,48 +105,48 @@ def _train(
         stage: training_pairs(data, options, stage, size_hw)
         for stage, size_hw in ((1, dims.coarse_hw), (2, dims.size_hw))
     }
-    held_out = _held_out_source(data, dims, say)
+    held_out = _held_out_source(data, dims)
     facts = {**pairs[1].facts, "held_out_identities": held_out.identities if held_out else 0}
 
     # 2. Show
     description = describe_run(options, data, facts)
-    say(json.dumps(as_plain(options), indent=2))
+    logger.info(json.dumps(as_plain(options), indent=2))
     if initial:
-        say(
+        logger.info(
             f"starting from {options.init}: stage {initial.info.stage}, trained at "
             f"{initial.dims.size_hw[1]} x {initial.dims.size_hw[0]}"
         )
     if options.height_px != options.width_px:
-        say(
+        logger.warning(
             "pictures are not square: these weights can be evaluated, but animate will not take "
             "them"
         )
-    say(f"data: {pairs[1].summary}; held out: {facts['held_out_identities']} people")
+    logger.info(f"data: {pairs[1].summary}; held out: {facts['held_out_identities']} people")
     if processes.count * options.accumulate > 1:
-        say(
+        logger.info(
             f"batch: {options.batch} pairs, "
             f"{options.batch // processes.count // options.accumulate} at a time"
         )
     if dry_run:
         for line in _sizes(dims, options):
-            say(line)
+            logger.info(line)
         return
     if options.compile:
         check_compiler(processes.device)
-    perceptual = open_perceptual(options.perceptual, processes.device, say=say)
+    perceptual = open_perceptual(options.perceptual, processes.device)
 
     # 3. Save
-    processes.first_does(lambda: open_run_folder(out, options, description, resume=resume, say=say))
+    processes.first_does(lambda: open_run_folder(out, options, description, resume=resume))
     there = checkpoints(out) if resume else []
     last = there[-1] if there else None
-    log = RunLog(out, read_position(last) if last else None, say) if processes.is_first else None
+    log = RunLog(out, read_position(last) if last else None) if processes.is_first else None
 
     # 4. Run
     with log or nullcontext(), interruption() as asked:
         start = read_position(last) if last else Position(0 if options.stage0_steps else 1, 0)
         _check_totals(start, options)
         stop_at = time.monotonic() + options.stop_after if options.stop_after else math.inf
-        run = Run(out, options, processes, log, lock, stop_at, asked, say)
+        run = Run(out, options, processes, log, lock, stop_at, asked)
         for stage in stages(dims, options, perceptual, processes, initial):
             if stage.number < start.stage:
                 continue
@@ -162,7 +161,9 @@ def _train(
             if stage.number == 1:
                 _save(run, out / "stage1.safetensors", stage)
     _save(run, weights := out / "weights.safetensors", stage)
-    say(f"done: {weights}" + ("" if options.stage2_steps else " (stage 1 only: stage2_steps is 0)"))
+    logger.info(
+        f"done: {weights}" + ("" if options.stage2_steps else " (stage 1 only: stage2_steps is 0)")
+    )
 
 
 def _save(run: Run, weights: Path, stage: Stage) -> None:
@@ -216,10 +217,10 @@ def _check_totals(start: Position, options: TrainOptions) -> None:
             )
 
 
-def _held_out_source(data: Path, dims: ModelDims, say) -> PairSource | None:
+def _held_out_source(data: Path, dims: ModelDims) -> PairSource | None:
     try:
         clip_files(data, "test")
         return PairSource(data, "test", dims.size_hw, seed=0)
     except DatasetError as error:
-        say(f"no held-out people ({error}); samples show training pairs")
+        logger.warning(f"no held-out people ({error}); samples show training pairs")
         return None

@@ -1,7 +1,6 @@
 """Joints and mask of one person with the BlazePose networks of mediapipe: the default backend."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -52,16 +51,14 @@ class BlazePoseFinder:
     at full size. A picture of another size than the one before starts the following anew.
     """
 
-    def __init__(
-        self, mode: str, *, mask: bool, hands: bool = False, say: Callable[[str], None] = print
-    ):
+    def __init__(self, mode: str, *, mask: bool, hands: bool = False):
         """Fetches the networks when they are nowhere: raises as models.read_model."""
         if mode not in ("video", "photo"):
             raise ValueError(f"mode must be 'video' or 'photo', got {mode!r}")
         self._mode, self._mask = mode, mask
-        self._detector = PeopleDetector(_open(DETECTOR, say))
-        self._bodies = BodyNetwork(_open(BODY, say), mask=mask)
-        self._hands = HandNetwork(_open(HAND_REGION, say), _open(HAND, say)) if hands else None
+        self._detector = PeopleDetector(_open(DETECTOR))
+        self._bodies = BodyNetwork(_open(BODY), mask=mask)
+        self._hands = HandNetwork(_open(HAND_REGION), _open(HAND)) if hands else None
         self._clip: _Clip | None = None
 
     def find(self, image: np.ndarray) -> PersonFrame | None:
@@ -198,8 +195,8 @@ class _Clip:
         self._has_neighbour = False
 
 
-def _open(model: ModelFile, say: Callable[[str], None]) -> Network:
-    return Network(model.name, read_model(model, say))
+def _open(model: ModelFile) -> Network:
+    return Network(model.name, read_model(model))
 
 
 def _sighting(body: Body) -> Sighting:

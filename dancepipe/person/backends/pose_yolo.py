@@ -4,10 +4,10 @@ people.
 Ultralytics and its weights are AGPL-3.0; they are imported nowhere else and only when asked for.
 """
 
+import logging
 import os
 import re
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,8 @@ from dancepipe.person.track import PersonFollower, Sighting
 from dancepipe.pose.skeleton import openpose_view
 from dancepipe.records import BodyPose, PersonFrame
 from dancepipe.skeletons import COCO_17
+
+log = logging.getLogger(__name__)
 
 DEFAULT_WEIGHTS = "yolo11n-pose.pt"
 PUBLISHED_NAMES = re.compile(
@@ -44,7 +46,6 @@ class YoloPoseFinder:
         weights: Path | str | None = None,
         device: str = "cpu",
         min_box_confidence: float = MIN_BOX_CONFIDENCE,
-        say: Callable[[str], None] = print,
     ):
         """weights: a .pt file, or a published name (default yolo11n-pose.pt), which is looked
         for in the working folder and then downloaded by ultralytics into
@@ -53,10 +54,10 @@ class YoloPoseFinder:
             raise ValueError(f"mode must be 'video' or 'photo', got {mode!r}")
         global _notice_given
         if not _notice_given:
-            say(LICENCE_NOTICE)
+            log.info(LICENCE_NOTICE)
             _notice_given = True
         self._mode, self._device, self._min_box_confidence = mode, device, min_box_confidence
-        self._model = _load(weights or DEFAULT_WEIGHTS, say)
+        self._model = _load(weights or DEFAULT_WEIGHTS)
         _check_device(device)
         self._follower = PersonFollower()
         self._size_wh: tuple[int, int] | None = None
@@ -97,7 +98,7 @@ def _sighting(box: np.ndarray, score: float) -> Sighting:
     return Sighting(((x0 + x1) / 2, (y0 + y1) / 2), max(x1 - x0, y1 - y0, 1.0) / 2, min(score, 1.0))
 
 
-def _load(weights: Path | str, say: Callable[[str], None]):
+def _load(weights: Path | str):
     """The network from a file on this disk, loaded without running what a pickle might carry."""
     path = Path(weights).expanduser()
     if path.suffix != ".pt":
@@ -124,7 +125,7 @@ def _load(weights: Path | str, say: Callable[[str], None]):
     if SETTINGS.get("sync"):
         SETTINGS.update({"sync": False})  # no usage reports from our users' machines
     if not path.is_file():
-        _download(path, say)
+        _download(path)
     try:
         torch_safe_load(
             str(path), safe_only=True
@@ -163,11 +164,11 @@ def _check_device(device: str) -> None:
         ) from error
 
 
-def _download(path: Path, say: Callable[[str], None]) -> None:
+def _download(path: Path) -> None:
     """A published file into our cache, through the library's own download."""
     from ultralytics.utils.downloads import attempt_download_asset
 
-    say(f"downloading {path.name} (AGPL-3.0) from Ultralytics into {path.parent}")
+    log.info(f"downloading {path.name} (AGPL-3.0) from Ultralytics into {path.parent}")
     try:
         make_folder(path.parent, private=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:

@@ -1,8 +1,6 @@
 """The mask of the one person with a given pose, by BlazePose's body network: for poses that come
 from elsewhere."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from dancepipe.person.backends.pose_blazepose import MAX_SIDE_PX
@@ -19,9 +17,9 @@ class BlazePoseSegmenter:
     """segment(image, person) -> uint8 (H, W), 255 = person; all 0 when the network sees nobody at
     that place."""
 
-    def __init__(self, say: Callable[[str], None] = print):
+    def __init__(self):
         """Fetches the network when it is nowhere: raises as models.read_model."""
-        network = Network(BODY.name, read_model(BODY, say))
+        network = Network(BODY.name, read_model(BODY))
         self._bodies = BodyNetwork(network, mask=True, min_presence=0.2)
 
     def segment(self, image: np.ndarray, person: PersonFrame) -> np.ndarray:

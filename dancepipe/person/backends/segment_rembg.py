@@ -6,8 +6,8 @@ gets a mask; here both are fixed. The network sees a square around the person ra
 picture squashed. No averaging over time: it would leave ghosts of fast arms.
 """
 
+import logging
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
 from dancepipe.person.crop import Box, body_bounds, crop_square, square_box
 from dancepipe.person.regions import limit_to_person, paste_square
 from dancepipe.records import PersonFrame
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,6 @@ class RembgSegmenter:
         model: str = "u2net_human_seg",
         *,
         device: str = "cpu",
-        say: Callable[[str], None] = print,
     ):
         if model not in MODELS:
             raise ConfigError(
@@ -66,7 +67,7 @@ class RembgSegmenter:
                 f"{', '.join(MODELS)}"
             )
         self._network = MODELS[model]
-        self._session = _open_session(model, _find_or_download(model, say), device, say)
+        self._session = _open_session(model, _find_or_download(model), device)
         self._input_name = self._session.get_inputs()[0].name
         self._box: Box | None = None
 
@@ -107,7 +108,7 @@ def _steady_box(bounds: Box, held: Box | None) -> Box:
     return square_box(bounds, margin=_BOX_MARGIN)
 
 
-def _find_or_download(model: str, say: Callable[[str], None]) -> str:
+def _find_or_download(model: str) -> str:
     """Path of the network's .onnx file, downloaded by rembg when it is not on this disk yet."""
     # rembg compiles for a minute at its first import and loads for seconds at each: only a download
     # is worth that.
@@ -124,7 +125,7 @@ def _find_or_download(model: str, say: Callable[[str], None]) -> str:
             f"this version of rembg has no model {model}: upgrade it, or choose another of "
             f"{', '.join(MODELS)}"
         )
-    say(f"downloading {model}.onnx through rembg into {published.model_dir()}")
+    log.info(f"downloading {model}.onnx through rembg into {published.model_dir()}")
     try:
         return str(published.download_models())
     except (OSError, ValueError) as error:  # ValueError: the checksum is wrong
@@ -148,7 +149,7 @@ def _known_places(model: str) -> list[Path]:
     return [place.expanduser() for place in places]
 
 
-def _open_session(model: str, path: str, device: str, say: Callable[[str], None]):
+def _open_session(model: str, path: str, device: str):
     try:
         import onnxruntime
     except ImportError as error:
@@ -169,7 +170,7 @@ def _open_session(model: str, path: str, device: str, say: Callable[[str], None]
             f"cannot read the mask network {path} ({reason}): delete the file to download it again"
         ) from error
     if wanted[0] not in session.get_providers():
-        say(
+        log.warning(
             f"mask network {model} runs on the CPU: onnxruntime here has no CUDA (pip install "
             "onnxruntime-gpu in place of onnxruntime)"
         )

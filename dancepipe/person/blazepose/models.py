@@ -7,8 +7,8 @@ version, else fetched into the cache folder. No byte is used whose SHA-256 is no
 
 import hashlib
 import importlib.metadata
+import logging
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from dancepipe.errors import WeightsError, WeightsMissingError
 from dancepipe.files.caches import cache_folder
 from dancepipe.files.whole_file import WholeFile, make_folder
 from dancepipe.person.blazepose.fetch_wheel import fetch_from_wheel
+
+log = logging.getLogger(__name__)
 
 PACKAGE, VERSION = "mediapipe", "0.10.14"  # Apache-2.0, the networks too
 
@@ -56,14 +58,14 @@ HAND = ModelFile(
 MODELS = (DETECTOR, BODY, HAND_REGION, HAND)
 
 
-def read_model(model: ModelFile, say: Callable[[str], None] = print) -> bytes:
-    """The checked content of a network's file, fetched when it is nowhere; say is told of that.
+def read_model(model: ModelFile) -> bytes:
+    """The checked content of a network's file, fetched when it is nowhere, which is logged.
 
     Raises WeightsMissingError when it is nowhere and cannot be fetched, WeightsError for a file of
     DANCEPIPE_MODELS that is another one, OutputError when it cannot be kept.
     """
     found = _find(model)
-    return found[1] if found else _fetch(say)[model]
+    return found[1] if found else _fetch()[model]
 
 
 def models_at_hand() -> bool:
@@ -71,11 +73,11 @@ def models_at_hand() -> bool:
     return all(_find(model) is not None for model in MODELS)
 
 
-def describe_models(say: Callable[[str], None] = print) -> str:
+def describe_models() -> str:
     """Every file with its place, as text; what is nowhere is fetched first. Raises as
     read_model."""
     if not models_at_hand():
-        _fetch(say)
+        _fetch()
     lines = [f"networks that find people, from {PACKAGE} {VERSION} (Apache-2.0), SHA-256 checked"]
     for model in MODELS:
         path, content = _find(model)
@@ -130,10 +132,10 @@ def _installed(model: ModelFile) -> Path | None:
     return Path(str(package.locate_file(model.place))) if package.version == VERSION else None
 
 
-def _fetch(say: Callable[[str], None]) -> dict[ModelFile, bytes]:
+def _fetch() -> dict[ModelFile, bytes]:
     """All files out of the wheel, into the cache folder."""
     folder = cache_folder("models")
-    say(
+    log.info(
         f"fetching the networks that find people, once: {PACKAGE} {VERSION}, 36 MB, "
         f"of which 15 are kept in {folder}"
     )
