@@ -58,6 +58,37 @@ def test_in_its_own_pose_the_picture_is_what_it_was(painted):
     )
 
 
+def test_a_large_photo_keeps_its_fine_detail(painted):
+    """The body is fitted to a small copy; its colours are the photo's own pixels."""
+    image, mask = painted
+    stripes = np.where(np.arange(SIZE_HW[0]) // 2 % 2, 30, -30)[:, None, None]  # two px each
+    striped = np.clip(image.astype(int) + stripes, 0, 255).astype(np.uint8)
+    drawer = shared_drawer()
+    drawn = drawer.draw(
+        drawer.fit(striped, mask, at_rest(), TORSO_PX), at_rest(), TORSO_PX, SIZE_HW
+    )
+    chest = np.s_[250:290, 185:215]
+    made, real = (
+        np.diff(picture[chest].astype(float).mean((1, 2))) for picture in (drawn.on_grey(), striped)
+    )
+    assert np.corrcoef(made, real)[0, 1] > 0.9 and made.std() > 0.6 * real.std()
+
+
+def test_beyond_the_box_there_is_nothing(painted):
+    image, mask = painted
+    drawer = shared_drawer()
+    reference = drawer.fit(image, mask, at_rest(), TORSO_PX)
+    moved = at_rest()
+    moved[:, 0] += 250  # half of the body is outside
+    drawn = drawer.draw(reference, moved, TORSO_PX, SIZE_HW)
+    beyond = np.ones(SIZE_HW, bool)
+    beyond[drawn.there] = False
+    assert (drawn.alpha > 0).sum() > 1000 and not drawn.alpha[beyond].any()
+    assert (drawn.on_grey()[beyond] == GREY).all() and not drawn.matte()[beyond].any()
+    moved[:, 0] += 1000
+    assert not drawer.draw(reference, moved, TORSO_PX, SIZE_HW).alpha.any()
+
+
 def test_a_raised_arm_keeps_its_colours_and_covers_what_is_behind_it(painted):
     image, mask = painted
     drawer = shared_drawer()

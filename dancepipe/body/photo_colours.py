@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter, maximum_filter, uniform_filter
 
@@ -17,6 +18,7 @@ class PhotoColours:
     """float32 RGB (H, W, 3) in [0, 255]."""
 
     raw: np.ndarray  # the person's own colour, grey taken out of mixed pixels
+    sure: np.ndarray  # float32 (H, W): 1 where `sharp` is raw
     sharp: np.ndarray  # of sure pixels, the nearest of them elsewhere
     deep: np.ndarray  # of pixels well inside, blurred
 
@@ -30,9 +32,20 @@ def photo_colours(
     is_head = np.hypot(x - head_xy_px[0], y - head_xy_px[1]) < 0.38 * torso_px
     raw = _ungreyed(image, mask)
     depth = distance_transform_edt(mask > 0.6 * 255)
-    sharp = _carried_on(raw, mask, depth, np.where(is_head, INSIDE_HEAD_PX, INSIDE_PX))
-    deep = _carried_on(raw, mask, depth, max(2.5, _DEEP_INSIDE * torso_px))
-    return PhotoColours(raw, sharp, gaussian_filter(deep, (1.2, 1.2, 0)))
+    sharp, sure = _carried_on(raw, mask, depth, np.where(is_head, INSIDE_HEAD_PX, INSIDE_PX))
+    deep, _ = _carried_on(raw, mask, depth, max(2.5, _DEEP_INSIDE * torso_px))
+    return PhotoColours(raw, sure, sharp, gaussian_filter(deep, (1.2, 1.2, 0)))
+
+
+def sharpened(colours: PhotoColours, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """float32 (H, W, 3): `sharp` of the shrunk photo, with the photo's own pixels where it is
+    sure. image uint8 RGB (H, W, 3) on grey, mask uint8 (H, W): at full size."""
+    size_wh = mask.shape[::-1]
+    sharp, sure = (
+        cv2.resize(one, size_wh, interpolation=cv2.INTER_LINEAR)
+        for one in (colours.sharp, colours.sure)
+    )
+    return sharp + (_ungreyed(image, mask) - sharp) * sure[..., None]
 
 
 def _ungreyed(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -41,7 +54,10 @@ def _ungreyed(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.clip(own, 0, 255)
 
 
-def _carried_on(raw: np.ndarray, mask: np.ndarray, depth: np.ndarray, inside) -> np.ndarray:
+def _carried_on(
+    raw: np.ndarray, mask: np.ndarray, depth: np.ndarray, inside
+) -> tuple[np.ndarray, np.ndarray]:
+    """(the colours of sure pixels, carried on over the others; float32 (H, W): 1 where sure)."""
     near = 2 * int(np.max(inside) + 1.5) + 3
     sure = (depth > np.minimum(inside, _THIN * maximum_filter(depth, size=near))) & (
         mask > 0.8 * 255
@@ -49,8 +65,9 @@ def _carried_on(raw: np.ndarray, mask: np.ndarray, depth: np.ndarray, inside) ->
     if sure.sum() < 50:
         sure = mask > 127
     if not sure.any():
-        return raw
+        return raw, np.ones(mask.shape, np.float32)
     far, (rows, columns) = distance_transform_edt(~sure, return_indices=True)
     carried = raw[rows, columns]
     softened = uniform_filter(carried, size=(3, 3, 1))
-    return np.ascontiguousarray(np.where((far > 0)[..., None], softened, carried), np.float32)
+    colours = np.where((far > 0)[..., None], softened, carried)
+    return np.ascontiguousarray(colours, np.float32), sure.astype(np.float32)

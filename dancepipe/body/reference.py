@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from dancepipe.body.mesh import PART_MIRROR, PARTS, BodyMesh, Part, load_mesh
 from dancepipe.body.outline import OutlineFitter, neighbours
-from dancepipe.body.photo_colours import PhotoColours, photo_colours
+from dancepipe.body.photo_colours import PhotoColours, photo_colours, sharpened
 from dancepipe.body.posing import BonePose, Poser
 from dancepipe.body.raster import draw_mesh, screen_normals, skin
 from dancepipe.body.shading import shade
@@ -16,6 +17,7 @@ from dancepipe.body.surface_colours import ColourFlow
 from dancepipe.body.trust import trusted
 from dancepipe.records import GREY
 
+FIT_SIDE_PX = 256  # of the photo that the body is fitted to; its colours are read at full size
 SAMPLES = 2  # a side of a pixel
 _SAME_IN_PHOTO, _SAME_HERE = 0.04, 0.05  # torso lengths of depth that make one surface
 _CARVED = 0.047  # torso lengths from the outline, where the photo's own outline carves
@@ -25,18 +27,21 @@ _SEEN, _OWN_PART, _FROM_MIRROR, _HAIR = 1.0, 0.2, 0.15, 3.0
 
 @dataclass(frozen=True)
 class BodyReference:
-    """A fitted person. V vertices; pictures are (H, W) of the photo."""
+    """A fitted person. V vertices; pictures are (h, w) of the photo, shrunk where it is larger
+    than FIT_SIDE_PX."""
 
     pose: BonePose  # in the photo
     rest_dm: np.ndarray  # float32 (V, 3): with its girth and clothes
-    points_px: np.ndarray  # float32 (V, 3): in the photo
+    points_px: np.ndarray  # float32 (V, 3): in the shrunk photo
     normal: np.ndarray  # float32 (V,): z of the normal there, > 0 faces the viewer
     colours: PhotoColours
-    mask: np.ndarray  # float32 (H, W, 1)
-    part: np.ndarray  # int64 (H, W), -1 for none
-    depth: np.ndarray  # float32 (H, W)
-    trust: np.ndarray  # float32 (H, W)
+    part: np.ndarray  # int64 (h, w), -1 for none
+    depth: np.ndarray  # float32 (h, w)
+    trust: np.ndarray  # float32 (h, w)
     vertex_colour: np.ndarray  # float32 (V, 3)
+    photo: np.ndarray  # float32 (H, W, 3) in [0, 255]: the person's colours at full size
+    photo_mask: np.ndarray  # float32 (H, W, 1) in [0, 255]
+    torso_px: float  # at full size
 
 
 @dataclass(frozen=True)
@@ -47,11 +52,28 @@ class BodyPicture:
     alpha: np.ndarray  # float32 (H, W)
     source: np.ndarray  # float32 (H, W, 2): x, y in the photo
     kind: np.ndarray  # uint8 (H, W): 0 nothing, SEEN, MIRRORED, DIFFUSED
+    box_xyxy_px: tuple[int, int, int, int]  # beyond it there is nothing
 
     def on_grey(self) -> np.ndarray:
         """uint8 RGB (H, W, 3)."""
-        share = self.alpha[..., None]
-        return np.clip(self.colour * share + GREY * (1 - share) + 0.5, 0, 255).astype(np.uint8)
+        picture = np.full(self.colour.shape, GREY, np.uint8)
+        there = self.there
+        share = self.alpha[there][..., None]
+        drawn = self.colour[there] * share + np.float32(GREY) * (1 - share)
+        picture[there] = np.clip(drawn + np.float32(0.5), 0, 255)
+        return picture
+
+    def matte(self) -> np.ndarray:
+        """uint8 (H, W)."""
+        matte = np.zeros(self.alpha.shape, np.uint8)
+        matte[self.there] = self.alpha[self.there] * 255 + np.float32(0.5)
+        return matte
+
+    @property
+    def there(self) -> tuple[slice, slice]:
+        """The box as an index. A person fills a small part of a large canvas."""
+        x0, y0, x1, y1 = self.box_xyxy_px
+        return np.s_[y0:y1, x0:x1]
 
 
 class BodyDrawer:
@@ -88,6 +110,14 @@ class BodyDrawer:
         """image uint8 RGB (H, W, 3) on grey, mask uint8 (H, W); landmarks, torso_px and hands as
         Poser.pose has them, in its pixels."""
         mesh = self.mesh
+        full_image, full_mask, full_torso_px = image, mask, torso_px
+        shrink = min(1.0, FIT_SIDE_PX / max(mask.shape))
+        if shrink < 1:
+            size_wh = tuple(max(1, round(side * shrink)) for side in mask.shape[::-1])
+            image = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
+            mask = cv2.resize(mask, size_wh, interpolation=cv2.INTER_AREA)
+            landmarks, hands = _resized(landmarks, shrink), _resized(hands, shrink)
+            torso_px = torso_px * shrink
         pose = self.poser.pose(landmarks, torso_px, hands=hands)
         head = mesh.bone("head")
         inside_head = mesh.landmarks_dm[0] + [0, 0.3, -0.8]
@@ -105,10 +135,11 @@ class BodyDrawer:
         vertex_colour = self._surface(
             points, normal, depth, part, trust, shadow, mask, colours, pose
         )
+        photo = colours.sharp if shrink == 1 else sharpened(colours, full_image, full_mask)
         return BodyReference(
-            pose, rest, points, normal, colours,
-            np.ascontiguousarray(mask[..., None], np.float32), part.astype(np.int64), depth, trust,
-            vertex_colour,
+            pose, rest, points, normal, colours, part.astype(np.int64), depth, trust,
+            vertex_colour, photo, np.ascontiguousarray(full_mask[..., None], np.float32),
+            float(full_torso_px),
         )  # fmt: skip
 
     def draw(
@@ -126,21 +157,29 @@ class BodyDrawer:
         points = np.empty_like(rest)
         skin(rest, mesh.skin_bone, mesh.skin_weight, pose.A, pose.b, points)
         normals = screen_normals(points, triangles)
-        depth, winner, weights = draw_mesh(points, triangles, size_hw, SAMPLES)
         picture = BodyPicture(
             np.zeros((*size_hw, 3), np.float32), np.zeros(size_hw, np.float32),
             np.zeros((*size_hw, 2), np.float32), np.zeros(size_hw, np.uint8),
+            _box(points, size_hw),
         )  # fmt: skip
+        left, top, right, bottom = picture.box_xyxy_px
+        if right <= left or bottom <= top:
+            return picture
+        points[:, :2] -= [left, top]
+        depth, winner, weights = draw_mesh(points, triangles, (bottom - top, right - left), SAMPLES)
+        there = picture.there
         shade(
             winner, weights, depth, SAMPLES, triangles, self._triangle_part, mesh.mirror,
             PART_MIRROR, reference.points_px, reference.normal,
             np.ascontiguousarray(normals[:, 2]), reference.vertex_colour,
-            reference.colours.sharp, reference.colours.deep, reference.mask, reference.part,
+            reference.photo, reference.colours.deep, reference.photo_mask, reference.part,
             reference.depth, reference.trust,
+            np.float32(reference.torso_px / reference.pose.torso_px),
             np.float32(_SAME_IN_PHOTO * reference.pose.torso_px),
             np.float32(_SAME_HERE * torso_px),
             max(2, round(_CARVED * torso_px)),
-            picture.colour, picture.alpha, picture.source, picture.kind,
+            picture.colour[there], picture.alpha[there], picture.source[there],
+            picture.kind[there],
         )  # fmt: skip
         return picture
 
@@ -194,6 +233,25 @@ class BodyDrawer:
             & (distance_transform_edt(mask > 200) > 1.2)
         )
         return np.median(raw[zone], 0) if zone.sum() > 3 else None
+
+
+def _resized(points: np.ndarray | None, factor: float) -> np.ndarray | None:
+    """Landmarks (..., 4) of a picture in the pixels of the resized one."""
+    if points is None:
+        return None
+    resized = points.copy()
+    resized[..., :2] = (points[..., :2] + 0.5) * factor - 0.5
+    resized[..., 2] *= factor
+    return resized
+
+
+def _box(points: np.ndarray, size_hw: tuple[int, int]) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 of the pixels that the points may touch, inside the picture."""
+    (x0, y0), (x1, y1) = points[:, :2].min(0), points[:, :2].max(0)
+    height, width = size_hw
+    left, right = np.clip([np.floor(x0) - 1, np.ceil(x1) + 2], 0, width)
+    top, bottom = np.clip([np.floor(y0) - 1, np.ceil(y1) + 2], 0, height)
+    return int(left), int(top), int(right), int(bottom)
 
 
 @lru_cache(maxsize=1)

@@ -82,10 +82,15 @@ def _visible(x, y, z, own, photo_part, photo_depth, trust, tolerance):
 
 
 @njit(cache=True, nogil=True)
-def _over(colour, sharp, deep, x, y, normal, facing, share, read, softer):
+def _enlarged(place, factor):
+    return (place + np.float32(0.5)) * factor - np.float32(0.5)
+
+
+@njit(cache=True, nogil=True)
+def _over(colour, sharp, deep, x, y, enlarge, normal, facing, share, read, softer):
     """Lay the photo's colour at (x, y) over `colour`. Where the surface was turned away much more
     in the photo than it is now, its colour would be a streak of the outline: the deep one."""
-    _cubic(sharp, x, y, read)
+    _cubic(sharp, _enlarged(x, enlarge), _enlarged(y, enlarge), read)
     fade = _ramp(np.float32(0.65), np.float32(0.3), abs(normal) / facing)
     if fade > 0:
         _bilinear(deep, x, y, softer)
@@ -99,7 +104,7 @@ def _over(colour, sharp, deep, x, y, normal, facing, share, read, softer):
 def shade(
     winner, weights, depth, samples, triangles, triangle_part, mirror, part_mirror,
     photo_points, photo_normal, facing, vertex_colour,
-    sharp, deep, mask, photo_part, photo_depth, trust, tolerance, together, reach,
+    sharp, deep, mask, photo_part, photo_depth, trust, enlarge, tolerance, together, reach,
     colour, alpha, source, kind,
 ):  # fmt: skip
     """Fill colour (H, W, 3) float32, alpha (H, W), source (H, W, 2): the place in the photo, and
@@ -107,9 +112,9 @@ def shade(
 
     winner, weights, depth: of rasterise_mesh, `samples` a side of a pixel. photo_points (V, 3):
     the mesh in the photo; photo_normal, facing (V,): z of the normals there and here. photo_part,
-    photo_depth, trust (h, w): what the photo shows where. tolerance, together: px of depth that
-    make one surface, in the photo and here. reach: px from the outline within which the photo's own
-    outline carves.
+    photo_depth, trust (h, w): what the photo shows where; sharp and mask are `enlarge` times as
+    large. tolerance, together: px of depth that make one surface, in the photo and here. reach: px
+    from the outline within which the photo's own outline carves.
     """
     height, width = alpha.shape
     read, softer = np.zeros(3, np.float32), np.zeros(3, np.float32)
@@ -173,22 +178,23 @@ def shade(
                 if part == _HEAD:
                     other *= _ramp(np.float32(0.02), np.float32(0.3), mirrored)
                 if other > 0:
-                    _over(made, sharp, deep, mx, my, mirrored, here, other, read, softer)
+                    _over(made, sharp, deep, mx, my, enlarge, mirrored, here, other, read, softer)
             if share > 0:
-                _over(made, sharp, deep, sx, sy, normal, here, share, read, softer)
+                _over(made, sharp, deep, sx, sy, enlarge, normal, here, share, read, softer)
             for c in range(3):
                 colour[y, x, c] = made[c]
             opaque = np.float32(covered) / (samples * samples)
             is_hand = _FIRST_HAND <= part <= _LAST_HAND  # of whose fingers the mask knows nothing
             is_read = share > 0.4 and normal > -0.3 and not is_hand
-            if is_read and 0 <= sx < width and 0 <= sy < height:
-                _bilinear(mask, sx, sy, own_mask)
+            px, py = _enlarged(sx, enlarge), _enlarged(sy, enlarge)
+            if is_read and 0 <= px < mask.shape[1] and 0 <= py < mask.shape[0]:
+                _bilinear(mask, px, py, own_mask)
                 # The photo's own outline carves, but at the outline alone: elsewhere it would
                 # punch holes into what lies behind.
                 if own_mask[0] < 250 and _is_rim(winner, samples, x, y, reach):
                     opaque *= own_mask[0] / 255
             alpha[y, x] = opaque
-            source[y, x, 0], source[y, x, 1] = sx, sy
+            source[y, x, 0], source[y, x, 1] = px, py
             # A back takes its part's front through the body: no more known than what flows there.
             is_seen = share > 0.5 and normal > 0
             kind[y, x] = SEEN if is_seen else (MIRRORED if other > 0.5 else DIFFUSED)

@@ -47,8 +47,8 @@ log = logging.getLogger(__name__)
 _QUEUE_FRAMES = 8
 # Poses gain nothing from more; whole frames are decoded only where the result shows them.
 _ANALYSIS_SIDE_PX = 640
-# Of the canvas of systems that draw at any size: as sharp as most photos are.
-_ANY_SIDE_PX = 512
+# Of the canvas of systems that draw at any size: a person fills most of a frame's height.
+_LEAST_SIDE_PX, _LARGEST_SIDE_PX = 256, 1280
 
 
 class Session:
@@ -75,7 +75,7 @@ class Session:
         self._weights = weights
         self._options = options_with(AnimateOptions, options, keywords, "Session")
         self._devices: dict[str, str] = {}
-        self._system: tuple[tuple, System, int] | None = None
+        self._system: tuple[tuple, System] | None = None
         self._photo_finders: dict[tuple, PersonFinder] = {}
         self._reference: tuple[tuple, Reference] | None = None
         self._renderer: tuple[Reference, System, Renderer] | None = None
@@ -124,14 +124,15 @@ class Session:
 
         # 2. What is kept: networks, finder, the encoded reference.
         device = self._on_device(options.device)
-        system, size_px = self._opened(device, options.precision)
+        system = self._opened(device, options.precision)
+        size_wh = result_size(info.size_wh, options.max_side_px)
+        size_px = _canvas_side_px(system, size_wh)
         reference = self._read(ref, size_px, device, options)
         renderer = self._encoded(system, reference)
 
         # 3. The frames: decoding, pose, rendering and encoding overlap; memory stays flat.
         shows_driver = options.background == "driver"
         decoded_side_px = None if shows_driver else _ANALYSIS_SIDE_PX
-        size_wh = result_size(info.size_wh, options.max_side_px)
         background = open_background(options.background, reference, size_wh)
         mask = options.mask if shows_driver else None
         batch = options.batch or (8 if device.startswith("cuda") else 1)
@@ -181,27 +182,27 @@ class Session:
             self._devices[name] = pick_device(name)
         return self._devices[name]
 
-    def _opened(self, device: str, precision: str) -> tuple[System, int]:
-        """The system, and the side in px of the squares that it draws."""
+    def _opened(self, device: str, precision: str) -> System:
         if self._system is None or self._system[0] != (device, precision):
             if self._weights is None:
                 log.info(f"weights: {DEFAULT.name}, which come with dancepipe ({DEFAULT.about})")
             weights = find_weights(self._weights)
             system = open_named(weights, device, precision)
-            height_px, width_px = system.info.size_hw or (_ANY_SIDE_PX, _ANY_SIDE_PX)
-            if height_px != width_px:
+            if system.info.size_hw and system.info.size_hw[0] != system.info.size_hw[1]:
+                height_px, width_px = system.info.size_hw
                 raise WeightsError(
                     f"{weights} is for pictures of {width_px} x {height_px}; animate needs weights "
                     "for square ones"
                 )
             if system.info.remark:
                 log.info(f"{weights}: {system.info.remark}")
-            self._system = (device, precision), system, width_px
-        return self._system[1], self._system[2]
+            self._system = (device, precision), system
+        return self._system[1]
 
     def _read(self, ref: Path, size_px: int, device: str, options: AnimateOptions) -> Reference:
         """The reference of the photo; read again only when the file or its finder is another."""
-        key = (_stamp(ref), _kind_of_finder(options.mask, device, options, self._reads_hands))
+        kind = _kind_of_finder(options.mask, device, options, self._reads_hands)
+        key = (_stamp(ref), size_px, kind)
         if self._reference is None or self._reference[0] != key:
             finder = self._photo_finder(options.mask, device, options, hands=self._reads_hands)
             self._reference = key, read_reference(ref, finder, size_px)
@@ -254,6 +255,13 @@ class Session:
         if kind not in self._photo_finders:
             self._photo_finders[kind] = _open_finder("photo", mask, device, options, hands=hands)
         return self._photo_finders[kind]
+
+
+def _canvas_side_px(system: System, result_wh: tuple[int, int]) -> int:
+    """The side of the squares that the system draws: its own, or what the result shows."""
+    if system.info.size_hw:
+        return system.info.size_hw[0]
+    return min(max(result_wh[1], _LEAST_SIDE_PX), _LARGEST_SIDE_PX)
 
 
 def _rendered(

@@ -69,12 +69,12 @@ class BodySystem:
         pictures, mattes = [], []
         for person, points, both in zip(people, landmarks, hands):
             larger = np.median(_bones_px(points) / np.maximum(person.bones_px, 1e-3))
-            torso_px = float(person.fitted.pose.torso_px * np.clip(larger, 0.1, 10))
+            torso_px = float(person.fitted.torso_px * np.clip(larger, 0.1, 10))
             drawn = shared_drawer().draw(
-                person.fitted, points, torso_px, person.fitted.part.shape, both
+                person.fitted, points, torso_px, person.fitted.photo.shape[:2], both
             )
             pictures.append(drawn.on_grey())
-            mattes.append((drawn.alpha * 255 + 0.5).astype(np.uint8))
+            mattes.append(drawn.matte())
         return Drawn(torch.from_numpy(np.stack(pictures)), torch.from_numpy(np.stack(mattes)))
 
 
