@@ -9,6 +9,7 @@ from scipy.ndimage import distance_transform_edt
 
 from dancepipe.body.mesh import PART_MIRROR, PARTS, BodyMesh, Part, load_mesh
 from dancepipe.body.outline import OutlineFitter, neighbours
+from dancepipe.body.part_parser import PartLabels, parse_parts
 from dancepipe.body.photo_colours import PhotoColours, photo_colours, sharpened
 from dancepipe.body.posing import BonePose, Poser
 from dancepipe.body.raster import draw_mesh, screen_normals, skin
@@ -23,6 +24,8 @@ _SAME_IN_PHOTO, _SAME_HERE = 0.04, 0.05  # torso lengths of depth that make one 
 _CARVED = 0.047  # torso lengths from the outline, where the photo's own outline carves
 # How much colours count while they flow over the surface.
 _SEEN, _OWN_PART, _FROM_MIRROR, _HAIR = 1.0, 0.2, 0.15, 3.0
+_SURE = 0.6  # of a label
+_FACE_SHOWN = 0.1  # of a face, at least, or it is somebody seen from behind
 
 
 @dataclass(frozen=True)
@@ -130,10 +133,12 @@ class BodyDrawer:
         normals = screen_normals(points, triangles)
         depth, winner, _ = draw_mesh(points, triangles, mask.shape)
         part = np.where(winner >= 0, triangle_part[np.maximum(winner, 0)], -1)
-        trust, shadow = trusted(part, depth, colours.sharp, mask, torso_px)
+        labels = parse_parts(image, mask, landmarks)
+        shoulders = landmarks[[11, 12], :2]
+        trust, shadow = trusted(part, depth, colours.sharp, mask, labels, shoulders, torso_px)
         normal = np.ascontiguousarray(normals[:, 2])
         vertex_colour = self._surface(
-            points, normal, depth, part, trust, shadow, mask, colours, pose
+            points, normal, depth, part, trust, shadow, mask, colours, labels, pose
         )
         photo = colours.sharp if shrink == 1 else sharpened(colours, full_image, full_mask)
         return BodyReference(
@@ -184,7 +189,7 @@ class BodyDrawer:
         return picture
 
     def _surface(
-        self, points, normal, depth, part, trust, shadow, mask, colours, pose
+        self, points, normal, depth, part, trust, shadow, mask, colours, labels, pose
     ) -> np.ndarray:
         """A colour for every vertex; parts that the photo never showed take what flows to them."""
         mesh = self.mesh
@@ -197,6 +202,12 @@ class BodyDrawer:
         # A vertex behind its own part may take the colour in front of it, but faces are no necks.
         own = (part[y, x] == mesh.part) & (mesh.part != PARTS.index(Part.HEAD)) & clear
         colour, weight = np.zeros((len(points), 3)), np.zeros(len(points))
+        # Hair flows from hair, a face from a face.
+        sure = labels.sure[y, x] > _SURE
+        is_face_class = labels.is_one_of("face", "neck")[y, x]
+        seen &= ~(sure & self.is_scalp & ~labels.is_one_of("hair")[y, x])
+        head = mesh.part == PARTS.index(Part.HEAD)
+        seen &= ~(sure & head & ~self.is_scalp & ~is_face_class)
         known = seen | own
         colour[known] = colours.deep[y[known], x[known]]
         weight = np.where(seen, _SEEN, np.where(own, _OWN_PART, 0.0))
@@ -207,15 +218,30 @@ class BodyDrawer:
         top = self.is_scalp & (rest[:, 1] > self._eye_height + 0.8)
         low = self.is_scalp & ~top & (rest[:, 2] > self._eye_front - 1.0) & (normal > 0.15)
         weight[low] *= 0.05  # temples: skin as often as hair
-        hair = self._hair_colour(colours.raw, mask, pose)
+        skin = self._skin_colour(colours.raw, mask, labels)
+        if skin is not None and seen[self.is_face].mean() < _FACE_SHOWN:
+            colour[self.is_face] = skin
+            weight[self.is_face] = _SEEN
+        hair = self._hair_colour(colours.raw, mask, labels, pose)
         if hair is not None:
             back = self.is_scalp & (rest[:, 2] < self._eye_front - 1.1) & ~seen
             colour[back] = hair
             weight[back] = _HAIR
         return self._flow.spread(colour, weight)
 
-    def _hair_colour(self, raw, mask, pose) -> np.ndarray | None:
-        """The median colour of the top of the head: never the face's."""
+    def _skin_colour(self, raw, mask, labels: PartLabels) -> np.ndarray | None:
+        """For a face that the photo does not show."""
+        for kind in ("face", "neck", "hand"):
+            there = labels.is_one_of(kind) & (labels.sure > _SURE) & (mask > 200)
+            if there.sum() > 8:
+                return np.median(raw[there], 0)
+        return None
+
+    def _hair_colour(self, raw, mask, labels: PartLabels, pose) -> np.ndarray | None:
+        """The median colour of what is hair; without any, of the top of the head."""
+        is_hair = labels.is_one_of("hair") & (mask > 200) & (labels.sure > 0.5)
+        if is_hair.sum() > 8:
+            return np.median(raw[is_hair], 0)
         head = self.mesh.bone("head")
         torso = pose.torso_px
         crown = np.array([0, self._eye_height + 0.95, self._eye_front - 0.6])

@@ -4,12 +4,26 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter, maximum_filter
 
 from dancepipe.body.mesh import PARTS, Part
+from dancepipe.body.part_parser import CLASSES, PartLabels
 from dancepipe.body.raster import FAR
 
 _RIM, _STEP = 0.035, 0.22  # torso lengths: beside a nearer surface by so much nothing is believed
-_ARM_SHADOW, _ARM_RIM, _ARM_BESIDE = 0.17, 0.06, 0.09
+_ARM_SHADOW = 0.17
 _LIMB_RIM = 0.10
-_COLOURS_DIFFER, _OFF_COLOUR = 50, 80  # sums over RGB
+_OFF_COLOUR = 80  # sums over RGB
+_SURE = 0.6  # of a label, to be believed against the mesh
+_SHOULDER = 0.2  # torso lengths around it, where arm and chest wear the same
+
+# Parts and classes that may stand for each other. Hair lies on all of them.
+_HEAD, _NECK, _TRUNK, _ARM, _ANY = range(5)
+_GROUP_OF_CLASS = np.array(
+    [
+        {"face": _HEAD, "neck": _NECK, "torso": _TRUNK, "skirt": _TRUNK, "legs": _TRUNK,
+         "feet": _TRUNK, "upper_arm": _ARM, "forearm": _ARM, "hand": _ARM}.get(name, _ANY)
+        for name in CLASSES
+    ]
+)  # fmt: skip
+_CONFLICTS = {(_HEAD, _TRUNK), (_HEAD, _ARM), (_NECK, _ARM), (_TRUNK, _ARM), (_NECK, _HEAD)}
 
 
 def _numbers(*parts: Part) -> list[int]:
@@ -20,84 +34,78 @@ _ARMS = _numbers(
     Part.UPPER_ARM_RIGHT, Part.UPPER_ARM_LEFT, Part.FOREARM_RIGHT, Part.FOREARM_LEFT,
     Part.HAND_RIGHT, Part.HAND_LEFT,
 )  # fmt: skip
-_RIGHT_ARM = _numbers(Part.UPPER_ARM_RIGHT, Part.FOREARM_RIGHT, Part.HAND_RIGHT)
-_LEFT_ARM = _numbers(Part.UPPER_ARM_LEFT, Part.FOREARM_LEFT, Part.HAND_LEFT)
 _RIGHT_LEG = _numbers(Part.THIGH_RIGHT, Part.SHIN_RIGHT, Part.FOOT_RIGHT)
 _LEFT_LEG = _numbers(Part.THIGH_LEFT, Part.SHIN_LEFT, Part.FOOT_LEFT)
-_HEAD = _numbers(Part.HEAD)
+
+
+def _group(number: int) -> int:
+    part = PARTS[number]
+    if number in _ARMS:
+        return _ARM
+    return {Part.HEAD: _HEAD, Part.NECK: _NECK, Part.HAIR: _ANY}.get(part, _TRUNK)
+
+
+_GROUP_OF_PART = np.array([_group(number) for number in range(len(PARTS))])
+_IS_CONFLICT = np.array([[tuple(sorted((a, b))) in {tuple(sorted(c)) for c in _CONFLICTS}
+                          for b in range(5)] for a in range(5)])  # fmt: skip
 
 
 def trusted(
-    part: np.ndarray, depth: np.ndarray, sharp: np.ndarray, mask: np.ndarray, torso_px: float
+    part: np.ndarray,
+    depth: np.ndarray,
+    sharp: np.ndarray,
+    mask: np.ndarray,
+    labels: PartLabels,
+    shoulders_xy_px: np.ndarray,
+    torso_px: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(trust float32 (H, W) in [0, 1], bool (H, W): shadowed by an arm).
 
     part: int (H, W), the mesh's over the photo, -1 for none; depth: its z; sharp: the photo's
-    colours (H, W, 3); mask uint8 (H, W).
+    colours (H, W, 3); mask uint8 (H, W); shoulders_xy_px (2, 2).
     """
     is_mesh = part >= 0
     reach = max(1, int(round(_RIM * torso_px)))
     nearest = maximum_filter(np.where(is_mesh, depth, FAR), size=2 * reach + 1)
     trust = np.where((nearest - depth > _STEP * torso_px) & is_mesh, 0, 1).astype(np.float32)
-    shadow = _beside_arms(trust, part, depth, sharp, mask, torso_px)
-    _beside_limbs(trust, part, sharp, mask, torso_px)
-    return trust, shadow
+    trust[_contradicted(part, labels, shoulders_xy_px, torso_px)] = 0
+    for limb, other in ((_RIGHT_LEG, _LEFT_LEG), (_LEFT_LEG, _RIGHT_LEG)):
+        _beside_leg(trust, np.isin(part, limb), np.isin(part, other), sharp, mask, torso_px)
+    return trust, _shadow(part, labels, torso_px)
 
 
-def _beside_arms(trust, part, depth, sharp, mask, torso_px) -> np.ndarray:
-    """Near the line where an arm lies over something: whose colour has the pixel?"""
-    arm = np.isin(part, _ARMS)
-    body = (part >= 0) & ~arm
-    nothing = np.zeros(part.shape, bool)
-    if arm.sum() < 20 or body.sum() < 20:
-        return nothing
-    soft = gaussian_filter(sharp, (0.7, 0.7, 0))
-    in_arm, from_arm = distance_transform_edt(arm), distance_transform_edt(~arm)
-    near_body = body & (from_arm <= _ARM_SHADOW * torso_px)
-    near_arm = arm & (in_arm <= _ARM_RIM * torso_px)
-    front = maximum_filter(np.where(arm, depth, FAR), size=2 * int(_ARM_SHADOW * torso_px) + 1)
-    near_body &= front > depth  # the arm is in front there
-    arm_core = arm & (in_arm >= np.minimum(0.05 * torso_px, maximum_filter(in_arm, size=5)))
-    body_core = body & ~near_body & (mask > 200)
-    if arm_core.sum() < 5 or body_core.sum() < 20:
-        return nothing
-    of_arm = _nearest(gaussian_filter(sharp, (1.5, 1.5, 0)), arm_core)
-    blurred = gaussian_filter(sharp, (2, 2, 0))
-    of_body = _nearest(blurred, body_core)
-    for number in np.unique(part[near_body]):  # the same part's colour, where there is some
-        own = body_core & (part == number)
-        if own.sum() >= 10:
-            there = part == number
-            of_body[there] = _nearest(blurred, own)[there]
-    off_arm, off_body = np.abs(soft - of_arm).sum(-1), np.abs(soft - of_body).sum(-1)
-    differ = np.abs(of_arm - of_body).sum(-1) > _COLOURS_DIFFER
-    trust[near_body & differ & (off_arm < off_body)] = 0
-    beside = distance_transform_edt(~(body & (mask > 127))) <= _ARM_BESIDE * torso_px
-    trust[near_arm & beside & differ & (off_body < 0.7 * off_arm)] = 0
-    return near_body
+def _contradicted(part, labels, shoulders_xy_px, torso_px) -> np.ndarray:
+    """Where the labels see another part than the mesh has there."""
+    is_mesh = part >= 0
+    ours = _GROUP_OF_PART[np.maximum(part, 0)]
+    seen = _GROUP_OF_CLASS[labels.label]
+    height, width = part.shape
+    y, x = np.mgrid[:height, :width]
+    away = np.min([np.hypot(x - sx, y - sy) for sx, sy in shoulders_xy_px], 0)
+    shared = (away < _SHOULDER * torso_px) & np.isin(ours, (_TRUNK, _ARM))
+    shared &= np.isin(seen, (_TRUNK, _ARM))
+    return is_mesh & (labels.sure > _SURE) & _IS_CONFLICT[ours, seen] & ~shared
 
 
-def _beside_limbs(trust, part, sharp, mask, torso_px) -> None:
-    """Beside another limb: what has not the colour of the own middle is the gap or the other."""
-    soft = gaussian_filter(sharp, (0.6, 0.6, 0))
-    blurred = gaussian_filter(sharp, (1.2, 1.2, 0))
-    limbs = (_RIGHT_ARM, _LEFT_ARM, _RIGHT_LEG, _LEFT_LEG)
-    any_limb = [number for limb in limbs for number in limb]
-    for limb in limbs:
-        own = np.isin(part, limb)
-        if own.sum() < 30:
-            continue
-        inside = distance_transform_edt(own)
-        core = own & (inside >= 0.6 * maximum_filter(inside, size=9)) & (mask > 200)
-        if core.sum() < 8:
-            continue
-        other = (part >= 0) & ~own & ~np.isin(part, _HEAD)
-        if limb in (_RIGHT_LEG, _LEFT_LEG):  # not against the torso that they hang on
-            other &= np.isin(part, any_limb)
-        band = own & (distance_transform_edt(~other) <= _LIMB_RIM * torso_px)
-        if band.any():
-            off = np.abs(soft - _nearest(blurred, core)).sum(-1)
-            trust[band & (off > _OFF_COLOUR)] = 0
+def _shadow(part, labels, torso_px) -> np.ndarray:
+    """What is no arm, near an arm: darker than elsewhere, and the arm's colour in its rim."""
+    arm = np.isin(part, _ARMS) | labels.is_one_of("upper_arm", "forearm", "hand")
+    if not arm.any():
+        return arm
+    return (part >= 0) & ~arm & (distance_transform_edt(~arm) <= _ARM_SHADOW * torso_px)
+
+
+def _beside_leg(trust, own, other, sharp, mask, torso_px) -> None:
+    """Beside the other leg: what has not the colour of the own middle is the gap or the other."""
+    inside = distance_transform_edt(own)
+    core = own & (inside >= 0.6 * maximum_filter(inside, size=9)) & (mask > 200)
+    if own.sum() < 30 or core.sum() < 8 or not other.any():
+        return
+    band = own & (distance_transform_edt(~other) <= _LIMB_RIM * torso_px)
+    if band.any():
+        soft = gaussian_filter(sharp, (0.6, 0.6, 0))
+        off = np.abs(soft - _nearest(gaussian_filter(sharp, (1.2, 1.2, 0)), core)).sum(-1)
+        trust[band & (off > _OFF_COLOUR)] = 0
 
 
 def _nearest(colours: np.ndarray, where: np.ndarray) -> np.ndarray:

@@ -1,0 +1,140 @@
+"""What each pixel of the photo shows: hair, face, clothes, arms, hands. A small U-Net of ours that
+only ever saw rendered people (tools/train_part_parser.py); docs/weights.md is its card."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import as_file, files
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from dancepipe.records import GREY
+from dancepipe.skeletons import BLAZEPOSE_33, OPENPOSE_18
+
+CLASSES = (
+    "background", "hair", "face", "neck", "torso", "upper_arm", "forearm", "hand", "skirt", "legs",
+    "feet",
+)  # fmt: skip
+SIDE_PX = 128
+SHA256 = "to be filled in"
+_HEAT_PX = 32
+_HEAT_SIGMA_PX = 1.2
+_SURE = 0.25  # landmarks less sure are left out of the heat maps
+_NECK = OPENPOSE_18.index("neck")
+_SHOULDERS = [BLAZEPOSE_33.index(f"{side}_shoulder") for side in ("right", "left")]
+# Where the 18 joints are among the 33 landmarks; the neck lies between the shoulders.
+_LANDMARKS = [
+    _SHOULDERS[0] if name == "neck" else BLAZEPOSE_33.index(name) for name in OPENPOSE_18.joints
+]
+
+
+@dataclass(frozen=True)
+class PartLabels:
+    """Of a picture of (H, W) px."""
+
+    label: np.ndarray  # uint8 (H, W): index into CLASSES
+    sure: np.ndarray  # float32 (H, W): the probability of that class
+
+    def is_one_of(self, *names: str) -> np.ndarray:
+        """bool (H, W)."""
+        return np.isin(self.label, [CLASSES.index(name) for name in names])
+
+
+def _block(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(True),
+        nn.Conv2d(after, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(True),
+    )  # fmt: skip
+
+
+class PartParser(nn.Module):
+    """A U-Net of five levels; the joints come in as heat maps at a quarter of the size."""
+
+    def __init__(self, channels: tuple[int, ...] = (12, 24, 48, 72, 96)):
+        super().__init__()
+        before = (4, channels[0], channels[1] + len(_LANDMARKS), channels[2], channels[3])
+        self.down = nn.ModuleList(_block(*pair) for pair in zip(before, channels))
+        self.up = nn.ModuleList(
+            _block(channels[level + 1] + channels[level], channels[level])
+            for level in range(len(channels) - 2, -1, -1)
+        )
+        self.out = nn.Conv2d(channels[0], len(CLASSES), 1)
+
+    def forward(self, pictures: Tensor, heat: Tensor) -> Tensor:
+        """pictures (B, 4, S, S): RGB in [-1, 1] and mask in [0, 1]; heat (B, 18, S/4, S/4) ->
+        logits (B, C, S, S). S is a multiple of 16."""
+        kept, x = [], pictures
+        for level, block in enumerate(self.down):
+            if level:
+                x = F.max_pool2d(x, 2)
+            if level == 2:
+                x = torch.cat((x, heat), 1)
+            x = block(x)
+            kept.append(x)
+        for block, beside in zip(self.up, kept[-2::-1]):
+            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            x = block(torch.cat((x, beside), 1))
+        return self.out(x)
+
+
+def network_inputs(images: Tensor, masks: Tensor) -> Tensor:
+    """uint8 RGB (B, S, S, 3) on grey and masks (B, S, S) -> float32 (B, 4, S, S)."""
+    colours = images.permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.cat((colours, masks[:, None].float() / 255), 1)
+
+
+def joint_heat(joints: Tensor) -> Tensor:
+    """Joints (B, 18, 3) in px of SIDE_PX -> heat maps (B, 18, 32, 32); those of confidence 0 have
+    none."""
+    y, x = torch.meshgrid(
+        torch.arange(_HEAT_PX).float(), torch.arange(_HEAT_PX).float(), indexing="ij"
+    )
+    places = (joints[..., :2] + 0.5) * _HEAT_PX / SIDE_PX - 0.5
+    away = (x - places[..., 0, None, None]) ** 2 + (y - places[..., 1, None, None]) ** 2
+    heat = torch.exp(-away / (2 * _HEAT_SIGMA_PX**2))
+    return heat * (joints[..., 2] > 0)[..., None, None].float()
+
+
+def parse_parts(image: np.ndarray, mask: np.ndarray, landmarks: np.ndarray) -> PartLabels:
+    """image uint8 RGB (H, W, 3) on grey, mask uint8 (H, W), landmarks (33, 4) in its pixels."""
+    height, width = mask.shape
+    scale = SIDE_PX / max(height, width)
+    inner_wh = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (SIDE_PX - inner_wh[0]) // 2, (SIDE_PX - inner_wh[1]) // 2
+    there = np.s_[top : top + inner_wh[1], left : left + inner_wh[0]]
+    small = np.full((SIDE_PX, SIDE_PX, 3), GREY, np.uint8)
+    small_mask = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
+    small[there] = cv2.resize(image, inner_wh, interpolation=cv2.INTER_AREA)
+    small_mask[there] = cv2.resize(mask, inner_wh, interpolation=cv2.INTER_AREA)
+    joints = _joints(landmarks)
+    joints[:, :2] = (joints[:, :2] + 0.5) * scale - 0.5 + [left, top]
+    with torch.inference_mode():
+        logits = shared_parser()(
+            network_inputs(torch.from_numpy(small)[None], torch.from_numpy(small_mask)[None]),
+            joint_heat(torch.from_numpy(joints)[None].float()),
+        )[..., top : top + inner_wh[1], left : left + inner_wh[0]]
+        logits = F.interpolate(logits, (height, width), mode="bilinear", align_corners=False)
+        sure, label = logits.softmax(1)[0].max(0)
+    return PartLabels(label.to(torch.uint8).numpy(), sure.numpy())
+
+
+@lru_cache(maxsize=1)
+def shared_parser() -> PartParser:
+    """The network that comes with dancepipe; read once."""
+    parser = PartParser()
+    with as_file(files("dancepipe") / "weights" / "part-parser.safetensors") as path:
+        parser.load_state_dict({name: one.float() for name, one in load_file(path).items()})
+    return parser.eval()
+
+
+def _joints(landmarks: np.ndarray) -> np.ndarray:
+    """float64 (18, 3): x, y, confidence."""
+    joints = landmarks[_LANDMARKS][:, [0, 1, 3]].astype(np.float64)
+    shoulders = landmarks[_SHOULDERS][:, [0, 1, 3]]
+    joints[_NECK] = [*shoulders[:, :2].mean(0), shoulders[:, 2].min()]
+    joints[joints[:, 2] < _SURE, 2] = 0
+    return joints
