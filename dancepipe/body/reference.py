@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
+from dancepipe.body.hair import find_hair_end, hair_triangles, is_seen_as_hair
+from dancepipe.body.hem import find_hem
 from dancepipe.body.mesh import PART_MIRROR, PARTS, BodyMesh, Part, load_mesh
 from dancepipe.body.outline import OutlineFitter, neighbours
 from dancepipe.body.part_parser import PartLabels, parse_parts
@@ -22,6 +24,7 @@ FIT_SIDE_PX = 256  # of the photo that the body is fitted to; its colours are re
 SAMPLES = 2  # a side of a pixel
 _SAME_IN_PHOTO, _SAME_HERE = 0.04, 0.05  # torso lengths of depth that make one surface
 _CARVED = 0.047  # torso lengths from the outline, where the photo's own outline carves
+_SKIRT_TOP_DM = 1.0
 # How much colours count while they flow over the surface.
 _SEEN, _OWN_PART, _FROM_MIRROR, _HAIR = 1.0, 0.2, 0.15, 3.0
 _SURE = 0.6  # of a label
@@ -35,6 +38,9 @@ class BodyReference:
 
     pose: BonePose  # in the photo
     rest_dm: np.ndarray  # float32 (V, 3): with its girth and clothes
+    triangles: np.ndarray  # int64 (T, 3): of the layers that are worn
+    triangle_part: np.ndarray  # int64 (T,)
+    hem_dm: float | None  # of a skirt, its height at rest
     points_px: np.ndarray  # float32 (V, 3): in the shrunk photo
     normal: np.ndarray  # float32 (V,): z of the normal there, > 0 faces the viewer
     colours: PhotoColours
@@ -85,9 +91,6 @@ class BodyDrawer:
     def __init__(self, mesh: BodyMesh):
         self.mesh = mesh
         self.poser = Poser(mesh)
-        body = mesh.layer_of_triangles("body")
-        self._triangles = np.ascontiguousarray(mesh.triangles[body])
-        self._triangle_part = np.ascontiguousarray(mesh.triangle_part[body])
         eyes = mesh.landmarks_dm[2]
         points = mesh.points_dm
         head = mesh.part == PARTS.index(Part.HEAD)
@@ -126,14 +129,20 @@ class BodyDrawer:
         inside_head = mesh.landmarks_dm[0] + [0, 0.3, -0.8]
         middle = pose.A[head] @ inside_head + pose.b[head]
         colours = photo_colours(image, mask, middle[:2] * [1, -1], torso_px)
-        triangles, triangle_part = self._triangles, self._triangle_part
+        labels = parse_parts(image, mask, landmarks)
+        hem_dm = find_hem(mesh, landmarks, labels, mask, torso_px)
+        triangles, triangle_part = self._worn(hem_dm, None)
         rest = self._outline.fit(pose, mask, triangles, triangle_part)
+        hair_end_dm = find_hair_end(mesh, landmarks, labels, mask, torso_px)
+        if hair_end_dm is not None:
+            with_hair = self._worn(hem_dm, hair_end_dm)
+            if is_seen_as_hair(self._shows(rest, pose, mask.shape, *with_hair, Part.HAIR), labels):
+                triangles, triangle_part = with_hair
         points = np.empty_like(rest)
         skin(rest, mesh.skin_bone, mesh.skin_weight, pose.A, pose.b, points)
         normals = screen_normals(points, triangles)
         depth, winner, _ = draw_mesh(points, triangles, mask.shape)
         part = np.where(winner >= 0, triangle_part[np.maximum(winner, 0)], -1)
-        labels = parse_parts(image, mask, landmarks)
         shoulders = landmarks[[11, 12], :2]
         trust, shadow = trusted(part, depth, colours.sharp, mask, labels, shoulders, torso_px)
         normal = np.ascontiguousarray(normals[:, 2])
@@ -142,9 +151,9 @@ class BodyDrawer:
         )
         photo = colours.sharp if shrink == 1 else sharpened(colours, full_image, full_mask)
         return BodyReference(
-            pose, rest, points, normal, colours, part.astype(np.int64), depth, trust,
-            vertex_colour, photo, np.ascontiguousarray(full_mask[..., None], np.float32),
-            float(full_torso_px),
+            pose, rest, triangles, triangle_part, hem_dm, points, normal, colours,
+            part.astype(np.int64), depth, trust, vertex_colour, photo,
+            np.ascontiguousarray(full_mask[..., None], np.float32), float(full_torso_px),
         )  # fmt: skip
 
     def draw(
@@ -158,7 +167,7 @@ class BodyDrawer:
         """The person in the pose of the landmarks, in a picture of that size."""
         mesh = self.mesh
         pose = self.poser.pose(landmarks, torso_px, reference.pose.head_scale, hands)
-        rest, triangles = reference.rest_dm, self._triangles
+        rest, triangles = reference.rest_dm, reference.triangles
         points = np.empty_like(rest)
         skin(rest, mesh.skin_bone, mesh.skin_weight, pose.A, pose.b, points)
         normals = screen_normals(points, triangles)
@@ -174,7 +183,7 @@ class BodyDrawer:
         depth, winner, weights = draw_mesh(points, triangles, (bottom - top, right - left), SAMPLES)
         there = picture.there
         shade(
-            winner, weights, depth, SAMPLES, triangles, self._triangle_part, mesh.mirror,
+            winner, weights, depth, SAMPLES, triangles, reference.triangle_part, mesh.mirror,
             PART_MIRROR, reference.points_px, reference.normal,
             np.ascontiguousarray(normals[:, 2]), reference.vertex_colour,
             reference.photo, reference.colours.deep, reference.photo_mask, reference.part,
@@ -187,6 +196,28 @@ class BodyDrawer:
             picture.kind[there],
         )  # fmt: skip
         return picture
+
+    def _worn(
+        self, hem_dm: float | None, hair_end_dm: float | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Triangles and their parts: of the body, of a skirt and of hair down to their ends."""
+        mesh = self.mesh
+        worn = np.zeros(len(mesh.triangles), bool)
+        worn[mesh.layer_of_triangles("body")] = True
+        if hem_dm is not None:
+            skirt = mesh.layer_of_triangles("skirt")
+            heights = mesh.points_dm[mesh.triangles[skirt]][:, :, 1]
+            worn[skirt] = (heights.max(1) > hem_dm) & (heights.min(1) < _SKIRT_TOP_DM)
+        if hair_end_dm is not None:
+            worn |= hair_triangles(mesh, hair_end_dm)
+        return mesh.triangles[worn], mesh.triangle_part[worn]
+
+    def _shows(self, rest, pose, size_hw, triangles, triangle_part, part: Part) -> np.ndarray:
+        """bool (H, W): where a part lies in front."""
+        mesh, points = self.mesh, np.empty_like(rest)
+        skin(rest, mesh.skin_bone, mesh.skin_weight, pose.A, pose.b, points)
+        _, winner, _ = draw_mesh(points, triangles, size_hw)
+        return (winner >= 0) & (triangle_part[np.maximum(winner, 0)] == PARTS.index(part))
 
     def _surface(
         self, points, normal, depth, part, trust, shadow, mask, colours, labels, pose
@@ -205,7 +236,10 @@ class BodyDrawer:
         # Hair flows from hair, a face from a face.
         sure = labels.sure[y, x] > _SURE
         is_face_class = labels.is_one_of("face", "neck")[y, x]
-        seen &= ~(sure & self.is_scalp & ~labels.is_one_of("hair")[y, x])
+        is_shell = mesh.part == PARTS.index(Part.HAIR)
+        is_hair_class = labels.is_one_of("hair")[y, x]
+        seen &= ~((self.is_scalp & sure | is_shell) & ~is_hair_class)
+        own &= ~is_shell
         head = mesh.part == PARTS.index(Part.HEAD)
         seen &= ~(sure & head & ~self.is_scalp & ~is_face_class)
         known = seen | own
@@ -218,13 +252,13 @@ class BodyDrawer:
         top = self.is_scalp & (rest[:, 1] > self._eye_height + 0.8)
         low = self.is_scalp & ~top & (rest[:, 2] > self._eye_front - 1.0) & (normal > 0.15)
         weight[low] *= 0.05  # temples: skin as often as hair
-        skin = self._skin_colour(colours.raw, mask, labels)
-        if skin is not None and seen[self.is_face].mean() < _FACE_SHOWN:
-            colour[self.is_face] = skin
+        complexion = self._skin_colour(colours.raw, mask, labels)
+        if complexion is not None and seen[self.is_face].mean() < _FACE_SHOWN:
+            colour[self.is_face] = complexion
             weight[self.is_face] = _SEEN
         hair = self._hair_colour(colours.raw, mask, labels, pose)
         if hair is not None:
-            back = self.is_scalp & (rest[:, 2] < self._eye_front - 1.1) & ~seen
+            back = (self.is_scalp & (rest[:, 2] < self._eye_front - 1.1) | is_shell) & ~seen
             colour[back] = hair
             weight[back] = _HAIR
         return self._flow.spread(colour, weight)
