@@ -265,7 +265,7 @@ class BodyDrawer:
 
     def _skin_colour(self, raw, mask, labels: PartLabels) -> np.ndarray | None:
         """For a face that the photo does not show."""
-        for kind in ("face", "neck", "hand"):
+        for kind in ("face", "hand", "neck"):
             there = labels.is_one_of(kind) & (labels.sure > _SURE) & (mask > 200)
             if there.sum() > 8:
                 return np.median(raw[there], 0)

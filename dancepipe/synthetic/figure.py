@@ -21,6 +21,7 @@ LABELS = (
     "lower_clothes",
     "shoes",
     "hat",
+    "skirt",
 )
 
 

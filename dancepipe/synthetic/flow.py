@@ -123,15 +123,21 @@ def _flow(
 def part_labels(figure: Figure, view: View) -> np.ndarray:
     """uint8 (H, W): index into figure.LABELS of the part that covers most of each pixel, 0 where
     the person covers less than half."""
+    return most_covering(view, figure.label, len(LABELS))
+
+
+def most_covering(view: View, number_of_triangle: np.ndarray, count: int) -> np.ndarray:
+    """uint8 (H, W): the number, 1 .. count - 1, that covers most of each pixel, 0 where the person
+    covers less than half. number_of_triangle: (T,)."""
     height, width = view.alpha.shape
     labels = np.zeros(view.winner.shape, np.uint8)
     covered = view.winner >= 0
-    labels[covered] = figure.label[view.winner[covered]]
+    labels[covered] = number_of_triangle[view.winner[covered]]
     blocks = (
         labels.reshape(height, view.samples, width, view.samples)
         .transpose(0, 2, 1, 3)
         .reshape(height, width, -1)
     )
-    counts = np.stack([(blocks == label).sum(-1) for label in range(len(LABELS))], -1)
+    counts = np.stack([(blocks == label).sum(-1) for label in range(count)], -1)
     parts = 1 + counts[..., 1:].argmax(-1)
     return np.where(2 * counts[..., 0] <= blocks.shape[-1], parts, 0).astype(np.uint8)

@@ -264,7 +264,7 @@ def sew_skirt(
         triangles=triangles[kept].astype(np.int32),
         uv=uv[kept].astype(np.float32),
         material=cloth_material(skirt.fabric),
-        label="lower_clothes",
+        label="skirt",
         inside=inside.astype(np.float32),
         pull_dm=PULL_SKIRT,
         crease=0.5,
