@@ -27,32 +27,6 @@ def _bilinear(picture, x, y, out):
 
 
 @njit(cache=True, nogil=True)
-def _cubic(picture, x, y, out):
-    """Catmull-Rom."""
-    height, width, channels = picture.shape
-    x = min(max(x, np.float32(1)), np.float32(width - 2.001))
-    y = min(max(y, np.float32(1)), np.float32(height - 2.001))
-    i, j = int(x), int(y)
-    u, v = x - i, y - j
-    x0, x1 = -0.5 * u + u * u - 0.5 * u * u * u, 1 - 2.5 * u * u + 1.5 * u * u * u
-    x2, x3 = 0.5 * u + 2 * u * u - 1.5 * u * u * u, -0.5 * u * u + 0.5 * u * u * u
-    y0, y1 = -0.5 * v + v * v - 0.5 * v * v * v, 1 - 2.5 * v * v + 1.5 * v * v * v
-    y2, y3 = 0.5 * v + 2 * v * v - 1.5 * v * v * v, -0.5 * v * v + 0.5 * v * v * v
-    for c in range(channels):
-        total = np.float32(0)
-        for k in range(4):
-            w = y0 if k == 0 else (y1 if k == 1 else (y2 if k == 2 else y3))
-            row = j - 1 + k
-            total += w * (
-                x0 * picture[row, i - 1, c]
-                + x1 * picture[row, i, c]
-                + x2 * picture[row, i + 1, c]
-                + x3 * picture[row, i + 2, c]
-            )
-        out[c] = min(max(total, np.float32(0)), np.float32(255))
-
-
-@njit(cache=True, nogil=True)
 def _ramp(low, high, x):
     t = min(max((x - low) / (high - low), np.float32(0)), np.float32(1))
     return t * t * (3 - 2 * t)
@@ -90,7 +64,8 @@ def _enlarged(place, factor):
 def _over(colour, sharp, deep, x, y, enlarge, normal, facing, share, read, softer):
     """Lay the photo's colour at (x, y) over `colour`. Where the surface was turned away much more
     in the photo than it is now, its colour would be a streak of the outline: the deep one."""
-    _cubic(sharp, _enlarged(x, enlarge), _enlarged(y, enlarge), read)
+    # Bilinear: a cubic is sharper than people are (detail 1.12 of theirs for 1.06; SSIM less by .002).
+    _bilinear(sharp, _enlarged(x, enlarge), _enlarged(y, enlarge), read)
     fade = _ramp(np.float32(0.65), np.float32(0.3), abs(normal) / facing)
     if fade > 0:
         _bilinear(deep, x, y, softer)
