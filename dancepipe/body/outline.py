@@ -17,6 +17,13 @@ _MOST_OUT = {
     Part.FOOT_RIGHT: 0.12, Part.FOOT_LEFT: 0.12, Part.SKIRT: 0.3, Part.HAIR: 0.28,
 }  # fmt: skip
 _MOST_OUT_OF_PART = np.array([_MOST_OUT[part] for part in PARTS])
+_ARMS = [
+    PARTS.index(part)
+    for part in (
+        Part.UPPER_ARM_RIGHT, Part.UPPER_ARM_LEFT, Part.FOREARM_RIGHT, Part.FOREARM_LEFT,
+        Part.HAND_RIGHT, Part.HAND_LEFT,
+    )
+]  # fmt: skip
 _MOST_IN = 0.10
 _STEP_PX = 0.5
 _DATA, _SMOOTH, _ACROSS_PARTS, _MIRROR, _STAY = 3.0, 1.0, 0.25, 0.02, 2e-3
@@ -47,21 +54,27 @@ class OutlineFitter:
         self._fixed = laplacian * _SMOOTH + symmetric * _MIRROR
 
     def fit(
-        self, pose: BonePose, mask: np.ndarray, triangles: np.ndarray, triangle_part: np.ndarray
+        self,
+        pose: BonePose,
+        mask: np.ndarray,
+        triangles: np.ndarray,
+        triangle_part: np.ndarray,
+        is_arm: np.ndarray,
     ) -> np.ndarray:
         """float32 (V, 3): the mesh at rest (dm) with the girth that the mask shows.
 
         mask: uint8 (H, W). triangles (T, 3) and triangle_part (T,): the layers that are worn.
+        is_arm: bool (H, W): a hand on the hip makes no wide hip.
         """
         offsets = np.zeros(len(self._mesh.points_dm))
         rest = self._mesh.points_dm
         for _ in range(_ROUNDS):
-            offsets = self._round(rest, pose, mask, triangles, triangle_part, offsets)
+            offsets = self._round(rest, pose, mask, triangles, triangle_part, is_arm, offsets)
             moved = self._mesh.points_dm + self._normals * offsets[:, None]
             rest = np.ascontiguousarray(moved, np.float32)
         return rest
 
-    def _round(self, rest, pose, mask, triangles, triangle_part, before) -> np.ndarray:
+    def _round(self, rest, pose, mask, triangles, triangle_part, is_arm, before) -> np.ndarray:
         mesh, torso = self._mesh, pose.torso_px
         points = np.empty_like(rest)
         skin(rest, mesh.skin_bone, mesh.skin_weight, pose.A, pose.b, points)
@@ -82,10 +95,10 @@ class OutlineFitter:
         rim, start, outward = rim[at_rim], start[at_rim], outward[at_rim]
         steps = np.arange(-_MOST_IN * torso, 0.3 * torso, _STEP_PX)
         places = start[:, None] + outward[:, None] * steps[None, :, None]
-        way = _ways(
-            _read(is_person, places), _read(is_mesh, places), steps,
-            _MOST_OUT_OF_PART[mesh.part[rim]] * torso,
-        )  # fmt: skip
+        of_arm = np.isin(mesh.part[rim], _ARMS)
+        stops = _read(is_mesh, places), _read(is_arm, places) & ~of_arm[:, None]
+        most_out = _MOST_OUT_OF_PART[mesh.part[rim]] * torso
+        way = _ways(_read(is_person, places), *stops, steps, most_out)
         known = ~np.isnan(way)
         rim, way = rim[known], way[known]
         count = len(rest)
@@ -99,7 +112,7 @@ class OutlineFitter:
         return np.clip(solved, _SMALLEST_DM, _LARGEST_DM)
 
 
-def _ways(is_person, is_mesh, steps, most_out) -> np.ndarray:
+def _ways(is_person, is_mesh, is_arm, steps, most_out) -> np.ndarray:
     """px from the mesh's outline to the mask's along each ray (R, S); NaN: not to be told."""
     here = int(np.argmin(np.abs(steps)))
     rays = np.arange(len(is_person))
@@ -114,6 +127,8 @@ def _ways(is_person, is_mesh, steps, most_out) -> np.ndarray:
     between = np.arange(len(steps))[None] < last[:, None]
     meets_another = (is_mesh & between & (np.arange(len(steps)) >= here + 4)).any(1)
     way = np.where(meets_another & ~too_far, np.nan, way)
+    beside = np.arange(len(steps))[None] >= here
+    way = np.where((is_arm & between & beside).any(1), np.nan, way)
     # Inwards from a place outside: the first step that is inside.
     inner = is_person[:, : here + 1][:, ::-1]
     enters = inner.any(1)

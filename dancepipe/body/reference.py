@@ -17,7 +17,7 @@ from dancepipe.body.posing import BonePose, Poser
 from dancepipe.body.raster import draw_mesh, screen_normals, skin
 from dancepipe.body.shading import shade
 from dancepipe.body.surface_colours import ColourFlow
-from dancepipe.body.trust import trusted
+from dancepipe.body.trust import is_arm, trusted
 from dancepipe.records import GREY
 
 FIT_SIDE_PX = 256  # of the photo that the body is fitted to; its colours are read at full size
@@ -28,6 +28,7 @@ _SKIRT_TOP_DM = 1.0
 # How much colours count while they flow over the surface.
 _SEEN, _OWN_PART, _FROM_MIRROR, _HAIR = 1.0, 0.2, 0.15, 3.0
 _SURE = 0.6  # of a label
+_SURE_GAP = 0.8  # that what the mask takes for the person is a gap between limbs
 _FACE_SHOWN = 0.1  # of a face, at least, or it is somebody seen from behind
 
 
@@ -124,15 +125,21 @@ class BodyDrawer:
             mask = cv2.resize(mask, size_wh, interpolation=cv2.INTER_AREA)
             landmarks, hands = _resized(landmarks, shrink), _resized(hands, shrink)
             torso_px = torso_px * shrink
+        labels = parse_parts(image, mask, landmarks)
+        gap = labels.is_one_of("background") & (labels.sure > _SURE_GAP)
+        mask = np.where(gap, 0, mask).astype(np.uint8)
+        if shrink < 1:
+            size_wh = full_mask.shape[::-1]
+            gap = cv2.resize(gap.astype(np.float32), size_wh, interpolation=cv2.INTER_LINEAR)
+        full_mask = full_mask * (1 - gap)
         pose = self.poser.pose(landmarks, torso_px, hands=hands)
         head = mesh.bone("head")
         inside_head = mesh.landmarks_dm[0] + [0, 0.3, -0.8]
         middle = pose.A[head] @ inside_head + pose.b[head]
         colours = photo_colours(image, mask, middle[:2] * [1, -1], torso_px)
-        labels = parse_parts(image, mask, landmarks)
         hem_dm = find_hem(mesh, landmarks, labels, mask, torso_px)
         triangles, triangle_part = self._worn(hem_dm, None)
-        rest = self._outline.fit(pose, mask, triangles, triangle_part)
+        rest = self._outline.fit(pose, mask, triangles, triangle_part, is_arm(labels))
         hair_end_dm = find_hair_end(mesh, landmarks, labels, mask, torso_px)
         if hair_end_dm is not None:
             with_hair = self._worn(hem_dm, hair_end_dm)
@@ -182,6 +189,7 @@ class BodyDrawer:
         points[:, :2] -= [left, top]
         depth, winner, weights = draw_mesh(points, triangles, (bottom - top, right - left), SAMPLES)
         there = picture.there
+        reach = max(2, round(_CARVED * torso_px))
         shade(
             winner, weights, depth, SAMPLES, triangles, reference.triangle_part, mesh.mirror,
             PART_MIRROR, reference.points_px, reference.normal,
@@ -191,10 +199,11 @@ class BodyDrawer:
             np.float32(reference.torso_px / reference.pose.torso_px),
             np.float32(_SAME_IN_PHOTO * reference.pose.torso_px),
             np.float32(_SAME_HERE * torso_px),
-            max(2, round(_CARVED * torso_px)),
+            reach,
             picture.colour[there], picture.alpha[there], picture.source[there],
             picture.kind[there],
         )  # fmt: skip
+        picture.alpha[there] = _without_slits(picture.alpha[there], winner, reach)
         return picture
 
     def _worn(
@@ -303,6 +312,16 @@ def _resized(points: np.ndarray | None, factor: float) -> np.ndarray | None:
     resized[..., :2] = (points[..., :2] + 0.5) * factor - 0.5
     resized[..., 2] *= factor
     return resized
+
+
+def _without_slits(alpha: np.ndarray, winner: np.ndarray, reach: int) -> np.ndarray:
+    """The photo's outline carves rims, and where a limb has turned it lies inside the new outline:
+    what is opaque on both sides of it within `reach` px is closed."""
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    closed = cv2.morphologyEx((alpha * 255).astype(np.uint8), cv2.MORPH_CLOSE, kernel)
+    height, width = alpha.shape
+    covered = (winner >= 0).reshape(height, SAMPLES, width, SAMPLES).mean((1, 3))
+    return np.maximum(alpha, np.minimum(closed / np.float32(255), covered)).astype(np.float32)
 
 
 def _box(points: np.ndarray, size_hw: tuple[int, int]) -> tuple[int, int, int, int]:

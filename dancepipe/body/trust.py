@@ -12,6 +12,7 @@ _ARM_SHADOW = 0.17
 _LIMB_RIM = 0.10
 _OFF_COLOUR = 80  # sums over RGB
 _SURE = 0.6  # of a label, to be believed against the mesh
+_MARGIN_PX = 1.5  # beside what the labels see otherwise: colours of both are mixed there
 _SHOULDER = 0.2  # torso lengths around it, where arm and chest wear the same
 
 # Parts and classes that may stand for each other. Hair lies on all of them.
@@ -74,22 +75,33 @@ def trusted(
     return trust, _shadow(part, labels, torso_px)
 
 
+def is_arm(labels: PartLabels) -> np.ndarray:
+    """bool (H, W)."""
+    return labels.is_one_of("upper_arm", "forearm", "hand")
+
+
 def _contradicted(part, labels, shoulders_xy_px, torso_px) -> np.ndarray:
     """Where the labels see another part than the mesh has there."""
-    is_mesh = part >= 0
-    ours = _GROUP_OF_PART[np.maximum(part, 0)]
-    seen = _GROUP_OF_CLASS[labels.label]
+    ours = np.where(part >= 0, _GROUP_OF_PART[np.maximum(part, 0)], _ANY)
+    seen = np.where(labels.sure > _SURE, _GROUP_OF_CLASS[labels.label], _ANY)
     height, width = part.shape
     y, x = np.mgrid[:height, :width]
     away = np.min([np.hypot(x - sx, y - sy) for sx, sy in shoulders_xy_px], 0)
-    shared = (away < _SHOULDER * torso_px) & np.isin(ours, (_TRUNK, _ARM))
-    shared &= np.isin(seen, (_TRUNK, _ARM))
-    return is_mesh & (labels.sure > _SURE) & _IS_CONFLICT[ours, seen] & ~shared
+    at_shoulder = away < _SHOULDER * torso_px
+    contradicted = np.zeros(part.shape, bool)
+    for group in (_HEAD, _NECK, _TRUNK, _ARM):
+        other = _IS_CONFLICT[group, seen]
+        if group in (_TRUNK, _ARM):
+            other &= ~(at_shoulder & np.isin(seen, (_TRUNK, _ARM)))
+        if other.any():
+            near = distance_transform_edt(~other) <= _MARGIN_PX
+            contradicted |= (ours == group) & near
+    return contradicted
 
 
 def _shadow(part, labels, torso_px) -> np.ndarray:
     """What is no arm, near an arm: darker than elsewhere, and the arm's colour in its rim."""
-    arm = np.isin(part, _ARMS) | labels.is_one_of("upper_arm", "forearm", "hand")
+    arm = np.isin(part, _ARMS) | is_arm(labels)
     if not arm.any():
         return arm
     return (part >= 0) & ~arm & (distance_transform_edt(~arm) <= _ARM_SHADOW * torso_px)

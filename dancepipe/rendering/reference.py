@@ -69,7 +69,7 @@ def read_reference(path: Path, finder: PersonFinder, size_px: int) -> Reference:
     if side < size_px / 2:
         log.warning(
             f"{path}: the person is {side:.0f} pixels tall, less than half of the {size_px} that "
-            "the networks read; the result will be soft"
+            "are drawn; the result will be soft"
         )
     hidden = [
         JOINTS[joint].replace("_", " ") for joint in _WANTED if not person.pose.present[joint]
