@@ -29,7 +29,7 @@ _SKIRT_TOP_DM = 1.0
 _SEEN, _OWN_PART, _FROM_MIRROR, _HAIR = 1.0, 0.2, 0.15, 3.0
 _SURE = 0.6  # of a label
 _SURE_GAP = 0.8  # that what the mask takes for the person is a gap between limbs
-_FACE_SHOWN = 0.1  # of a face, at least, or it is somebody seen from behind
+_BARE_SHOWN = 0.1  # of a face or a hand, at least, or it takes the colour of skin elsewhere
 
 
 @dataclass(frozen=True)
@@ -262,9 +262,11 @@ class BodyDrawer:
         low = self.is_scalp & ~top & (rest[:, 2] > self._eye_front - 1.0) & (normal > 0.15)
         weight[low] *= 0.05  # temples: skin as often as hair
         complexion = self._skin_colour(colours.raw, mask, labels)
-        if complexion is not None and seen[self.is_face].mean() < _FACE_SHOWN:
-            colour[self.is_face] = complexion
-            weight[self.is_face] = _SEEN
+        hands = [mesh.part == PARTS.index(part) for part in (Part.HAND_RIGHT, Part.HAND_LEFT)]
+        for bare in (self.is_face, *hands):
+            if complexion is not None and seen[bare].mean() < _BARE_SHOWN:
+                colour[bare] = complexion
+                weight[bare] = _SEEN
         hair = self._hair_colour(colours.raw, mask, labels, pose)
         if hair is not None:
             back = (self.is_scalp & (rest[:, 2] < self._eye_front - 1.1) | is_shell) & ~seen
@@ -273,7 +275,7 @@ class BodyDrawer:
         return self._flow.spread(colour, weight)
 
     def _skin_colour(self, raw, mask, labels: PartLabels) -> np.ndarray | None:
-        """For a face that the photo does not show."""
+        """For a face or a hand that the photo does not show."""
         for kind in ("face", "hand", "neck"):
             there = labels.is_one_of(kind) & (labels.sure > _SURE) & (mask > 200)
             if there.sum() > 8:
