@@ -24,11 +24,22 @@ def premultiplied(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
 
     picture: uint8 RGB (S, S, 3) = m F + (1 - m) grey; matte m: uint8 (S, S).
     """
-    weight = matte.astype(np.float32)[..., None] / 255
-    crisp = np.clip((weight - _FAINT) / (_FULL - _FAINT), 0, 1) * _inside(len(matte))
-    coloured = picture - (1 - weight) * np.float32(GREY)  # m F
+    person = np.zeros((*matte.shape, 4), np.float32)
+    there = _filled(matte)
+    weight = matte[there].astype(np.float32)[..., None] / 255
+    crisp = np.clip((weight - _FAINT) / (_FULL - _FAINT), 0, 1) * _inside(len(matte))[there]
+    coloured = picture[there] - (1 - weight) * np.float32(GREY)  # m F
     coloured = np.clip(coloured * (crisp / np.maximum(weight, _FAINT)), 0, 255 * crisp)
-    return np.concatenate([coloured, crisp], -1)
+    person[there] = np.concatenate([coloured, crisp], -1)
+    return person
+
+
+def _filled(values: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns (H, W) of all that is not 0: a person fills a part of its canvas."""
+    rows, columns = np.flatnonzero(values.any(1)), np.flatnonzero(values.any(0))
+    if not len(rows):
+        return np.s_[0:0, 0:0]
+    return np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 @cache
@@ -65,6 +76,7 @@ def paste(
     layer = cv2.warpAffine(
         person, to_canvas, (right - left, bottom - top), flags=cv2.WARP_INVERSE_MAP | interpolation
     )  # zeros outside
-    behind = background[top:bottom, left:right].astype(np.float32)
-    blended = layer[..., :3] + (1 - np.clip(layer[..., 3:], 0, 1)) * behind
-    background[top:bottom, left:right] = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)
+    there = _filled(layer[..., 3])
+    layer, place = layer[there], background[top:bottom, left:right][there]
+    blended = layer[..., :3] + (1 - np.clip(layer[..., 3:], 0, 1)) * place.astype(np.float32)
+    place[:] = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)
