@@ -115,7 +115,9 @@ def views() -> dict[int, np.ndarray]:
     return found
 
 
-@pytest.mark.parametrize("degrees, low, high, away", [(0, 0, 1, 0), (30, 15, 45, 0), (180, 165, 180, 1)])
+@pytest.mark.parametrize(
+    "degrees, low, high, away", [(0, 0, 1, 0), (30, 15, 45, 0), (180, 165, 180, 1)]
+)
 def test_a_picture_of_a_back_is_scored_against_a_front(tmp_path, degrees, low, high, away):
     """Read by the pose network in both pictures."""
     for folder, picture in (("real", views()[0]), ("fake", views()[degrees])):

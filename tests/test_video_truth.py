@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 from drawn import write_test_video
+from figure import standing_pose
 from people import SIZE_WH, dancer_frames, write_dance
 from PIL import Image
 
@@ -14,7 +15,10 @@ from dancepipe.errors import ConfigError
 from dancepipe.evaluation.evaluate import evaluate
 from dancepipe.evaluation.options import EvaluateOptions
 from dancepipe.evaluation.video import score_video
+from dancepipe.evaluation.video_frames import FrameFacts
+from dancepipe.evaluation.video_truth import pose_series
 from dancepipe.person.finder import open_person_finder
+from dancepipe.records import BodyPose
 
 FRAMES = 8
 open_finder = partial(open_person_finder, mode="video")
@@ -42,9 +46,7 @@ def driver(tmp_path_factory):
 
 
 def against(truth, result, driver, metrics=("truth",)):
-    return score_video(
-        driver, result, metrics, open_finder, truth=truth, bootstrap=0, shown=0
-    )
+    return score_video(driver, result, metrics, open_finder, truth=truth, bootstrap=0, shown=0)
 
 
 def numbers(scores) -> dict[str, float]:
@@ -69,7 +71,9 @@ def shifted(picture: np.ndarray) -> np.ndarray:
 
 
 def blurred(picture: np.ndarray) -> np.ndarray:
-    small = Image.fromarray(picture).resize((SIZE_WH[0] // 4, SIZE_WH[1] // 4), Image.Resampling.BOX)
+    small = Image.fromarray(picture).resize(
+        (SIZE_WH[0] // 4, SIZE_WH[1] // 4), Image.Resampling.BOX
+    )
     return np.asarray(small.resize(SIZE_WH, Image.Resampling.BICUBIC))
 
 
@@ -169,12 +173,25 @@ def test_a_truth_of_the_same_shape_may_have_another_size(tmp_path, driver):
     assert found["l1_box"] < 0.03 and found["ssim_box"] > 0.85 and found["pre"] < 3
 
 
+def test_joints_of_another_size_are_compared_in_the_pixels_of_the_result():
+    """Pixel centres are at integers: what is at -1/2 stays there."""
+    own = standing_pose((100, 20), 200)
+    facts = [
+        FrameFacts(Fraction(0), BodyPose(pose), size_wh, np.zeros(3), 0.0, 0.0, 0.0)
+        for pose, size_wh in (
+            (own, (200, 240)),
+            (own.scaled_and_shifted(0.5, (-0.25,) * 2), (100, 120)),
+        )
+    ]
+    found = pose_series(facts[:1], facts[1:])
+    assert found["pre"][0] == pytest.approx(0, abs=1e-3)
+    assert np.isnan(pose_series(facts[:1], [None])["pre"][0])
+
+
 def test_a_truth_of_another_shape_is_refused_in_one_line(tmp_path, driver):
     write_test_video(tmp_path / "wide.mp4", 2, size_wh=(320, 224))
     with pytest.raises(ConfigError, match="wide.mp4 is 320 x 224, but .* is 224 x 320") as caught:
-        evaluate(
-            driver=driver, result=driver, options=options(truth=str(tmp_path / "wide.mp4"))
-        )
+        evaluate(driver=driver, result=driver, options=options(truth=str(tmp_path / "wide.mp4")))
     assert "\n" not in str(caught.value)
 
 

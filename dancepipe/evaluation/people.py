@@ -105,8 +105,7 @@ def _body(row: np.ndarray) -> BodyPose | None:
         Pose.from_array(joints.reshape(_JOINTS)),
         Pose.from_array(landmarks.reshape(_LANDMARKS), BLAZEPOSE_33) if has_landmarks else None,
         tuple(
-            Pose.from_array(hand, HAND_21) if hand.any() else None
-            for hand in hands.reshape(_HANDS)
+            Pose.from_array(hand, HAND_21) if hand.any() else None for hand in hands.reshape(_HANDS)
         )
         if len(hands)
         else None,

@@ -252,7 +252,10 @@ class PictureScorer:
             )
 
     def _pose_numbers(
-        self, bodies: list[BodyPose | None], targets: list[BodyPose | None], size_wh: tuple[int, int]
+        self,
+        bodies: list[BodyPose | None],
+        targets: list[BodyPose | None],
+        size_wh: tuple[int, int],
     ) -> dict[str, np.ndarray]:
         poses = [body and body.joints for body in bodies]
         joints = [target.joints if target else _NO_POSE for target in targets]

@@ -15,8 +15,8 @@ MIN_GROUPS = 5  # fewer people say nothing about people
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean or a median, and its 95 % interval. low and high are None where there are too few people, or
-    none were asked for."""
+    """A mean or a median, and its 95 % interval. low and high are None where there are too few
+    people, or none were asked for."""
 
     value: float
     low: float | None
