@@ -169,10 +169,14 @@ def score_video(
     side_by_side = [
         (
             f"at {float(facts[DRIVER][i].time_seconds):.2f} s",
-            {method: pictures[method][places[method][i]] for method in videos},
+            {
+                method: pictures[method][places[method][i]]
+                for method in videos
+                if places[method][i] in pictures[method]
+            },
         )
         for i in pictures[DRIVER]
-        if all(places[method][i] in pictures[method] for method in videos)
+        if paired[i] in pictures[RESULT]
     ]
     counts = {
         "frames": {method: len(facts[method]) for method in facts},

@@ -102,8 +102,8 @@ def _sized(picture: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
 
 def _numbered(path: Path) -> Iterator[tuple[int, np.ndarray]]:
     with VideoReader(path, max_side_px=ANALYSIS_SIDE_PX) as video:
-        for frame in video:
-            yield frame.index, frame.image
+        for number, frame in enumerate(video):
+            yield number, frame.image
 
 
 def _until(number: int, frames: Iterator[tuple[int, np.ndarray]]) -> np.ndarray:
