@@ -11,12 +11,14 @@ from metric_networks import write_colour_identity, write_random_alexnet, write_r
 from people import dancer_frames, write_dance, write_untrained_weights
 from PIL import Image, ImageFilter
 from test_pair_list import write_people
+from test_retarget import whole
 
 from dancepipe.errors import BadVideoError, ConfigError, DatasetError, OutputError, WeightsError
 from dancepipe.evaluation.evaluate import evaluate
 from dancepipe.evaluation.options import PICTURE_METRICS, VIDEO_METRICS, EvaluateOptions
 from dancepipe.evaluation.scores import read_scores
 from dancepipe.media.image import save_png
+from dancepipe.records import BodyPose
 
 PIXELS = "l1,psnr,ssim,hf"
 
@@ -75,6 +77,70 @@ def test_pairs_without_weights_score_the_baselines(data, tmp_path):
     assert difference.low > 0 and next(line for line in lines if line.startswith("l1 -")).endswith(
         "*"
     ), "clear of 0"
+
+
+@pytest.fixture(scope="module")
+def data_with_depth(tmp_path_factory):
+    """Landmarks of all six people, hands of none of the first three."""
+
+    def body(person: int, pose):
+        found = whole(pose)
+        return found if person > 2 else BodyPose(pose, found.landmarks)
+
+    return write_people(tmp_path_factory.mktemp("depth"), people=6, frames=6, body=body)
+
+
+def test_the_body_is_scored_beside_where_the_data_have_depth(data_with_depth, tmp_path, said):
+    chosen = options(tmp_path, metrics="l1", pairs_per_person=2)
+    scores = evaluate(data=data_with_depth, options=replace(chosen, pictures=str(tmp_path / "p")))
+    assert list(scores.methods) == ["copy", "limb-warp", "body"] and not scores.notes
+    assert not any("left out" in line for line in said)
+    errors = [values["l1_mask"].value for values in scores.methods.values()]
+    assert errors[2] > 0 and len(set(errors)) == 3
+    alone = evaluate(data=data_with_depth, options=replace(chosen, baselines="body", batch=1))
+    assert alone.methods["body"]["l1_mask"].value == pytest.approx(errors[2], rel=1e-6), (
+        "who has hands changes nothing for others of the batch"
+    )
+
+
+def test_the_body_is_drawn_in_the_pose_that_was_asked_for(data_with_depth, tmp_path):
+    """A moved arm is drawn where it is, which the reference does not have; and only what was named
+    is drawn."""
+    (tmp_path / "own.csv").write_text(
+        "reference_clip,reference_frame,target_clip,target_frame\nclip3,0,clip3,25\nclip4,0,clip4,25\n"
+    )
+    chosen = options(tmp_path, metrics="l1", pairs=str(tmp_path / "own.csv"), baselines="body,copy")
+    scores = evaluate(data=data_with_depth, options=chosen)
+    assert list(scores.methods) == ["body", "copy"] and "body - copy" in scores.differences
+    body, copy = scores.methods["body"], scores.methods["copy"]
+    assert body["l1_mask"].value < 0.6 * copy["l1_mask"].value
+
+
+def test_without_depth_the_body_is_left_out_and_that_is_said(data, tmp_path, said):
+    chosen = options(tmp_path, metrics="l1", pairs_per_person=1)
+    scores = evaluate(data=data, options=chosen)
+    assert list(scores.methods) == ["copy", "limb-warp"]
+    lines = [line for line in said if "baseline body left out" in line]
+    assert len(lines) == 1 and "12 of the 12 pictures" in lines[0] and lines[0] in scores.notes
+    for asked in ("body", "copy,body"):
+        with pytest.raises(DatasetError, match="cannot serve the baseline body: .*no landmarks"):
+            evaluate(data=data, options=replace(chosen, baselines=asked))
+
+
+def test_one_picture_without_depth_is_enough_to_leave_the_body_out(tmp_path):
+    folder = write_people(
+        tmp_path / "data",
+        people=2,
+        frames=6,
+        body=lambda person, pose: BodyPose(pose) if person else whole(pose),
+    )
+    chosen = options(tmp_path, metrics="l1", pairs_per_person=1)
+    assert "body" not in evaluate(data=folder, options=chosen).methods
+    (tmp_path / "first.csv").write_text(
+        "reference_clip,reference_frame,target_clip,target_frame\nclip0,0,clip0,25\n"
+    )
+    chosen = replace(chosen, pairs=str(tmp_path / "first.csv"))
+    assert "body" in evaluate(data=folder, options=chosen).methods
 
 
 def test_the_same_files_give_the_same_file(data, tmp_path):
@@ -161,7 +227,7 @@ def test_identical_folders_are_perfect_and_blur_is_not(folders):
         real=folders / "real",
         fake=both,
         out=folders / "out" / "scores.json",
-        options=options(folders, metrics="l1,psnr,ssim,pre,found,hf,body"),
+        options=options(folders, metrics="l1,psnr,ssim,pre,found,hf,body,turn"),
     )
     same, blurred = scores.methods["same"], scores.methods["blurred"]
     wanted = {
@@ -177,6 +243,8 @@ def test_identical_folders_are_perfect_and_blur_is_not(folders):
         "hf_ratio": 1,
         "bone_error": 0,
         "height_ratio": 1,
+        "turn_error_degrees": 0,
+        "turned_away": 0,
     }
     for name, value in wanted.items():
         assert same[name].value == pytest.approx(value, abs=1e-5), name
@@ -256,7 +324,7 @@ def test_without_a_person_nothing_is_said_of_one(folders, monkeypatch):
     )
 
 
-@pytest.mark.parametrize("metric", ["pre", "found", "body", "hf", "l1"])
+@pytest.mark.parametrize("metric", ["pre", "found", "body", "turn", "hands", "hf", "l1"])
 def test_every_metric_can_be_asked_for_alone(folders, metric):
     scores = evaluate(
         real=folders / "real", fake=folders / "blurred", options=options(folders, metrics=metric)
@@ -407,6 +475,7 @@ def test_unknown_and_misplaced_metrics(folders):
         "jitter",
         "pose",
         "drift",
+        "truth",
     }
 
 

@@ -2,14 +2,17 @@
 exactly those that were named."""
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from figure import draw_figure, standing_pose
+from test_retarget import whole
 
 from dancepipe.data.store import ClipWriter, DatasetRow
 from dancepipe.errors import DatasetError
 from dancepipe.evaluation.pair_list import FrameId, HeldOut, drawn_pairs, pose_change, read_pairs
 from dancepipe.pose.skeleton import R_ELBOW, R_WRIST
 from dancepipe.records import BodyPose, Pose
+from dancepipe.skeletons import BLAZEPOSE_33
 
 SIDE = 64
 
@@ -22,7 +25,13 @@ def posed(frame: int) -> Pose:
     return Pose(points, pose.confidence)
 
 
-def write_people(folder, people: int = 3, frames: int = 8, moves=lambda person: True):
+def write_people(
+    folder,
+    people: int = 3,
+    frames: int = 8,
+    moves=lambda person: True,
+    body=lambda person, pose: BodyPose(pose),
+):
     for person in range(people):
         with ClipWriter(folder / "test" / f"clip{person}.parquet", lossless=True) as out:
             for frame in range(frames):
@@ -40,7 +49,7 @@ def write_people(folder, people: int = 3, frames: int = 8, moves=lambda person: 
                         "test",
                         image,
                         mask,
-                        BodyPose(pose),
+                        body(person, pose),
                         (0, 0, SIDE, SIDE),
                         "drawn",
                     )
@@ -100,6 +109,37 @@ def test_pictures_are_read_at_any_size(split):
         half.image,
         np.rint(whole.image.reshape(32, 2, 32, 2, 3).mean((1, 3)) + 1e-6).astype(np.uint8),
     ) or (np.abs(half.image - whole.image.reshape(32, 2, 32, 2, 3).mean((1, 3))).max() <= 1)
+
+
+def test_landmarks_and_hands_come_with_the_picture_at_any_size(tmp_path):
+    """Where their joints are; depth grows with the picture."""
+    folder = write_people(tmp_path, people=1, body=lambda _, pose: whole(pose, 12.0))
+    split, key = HeldOut(folder), FrameId("clip0", 35)
+    stored, twice, wide = (split.picture(key, size).body for size in (None, (128,) * 2, (64, 128)))
+    wrist = BLAZEPOSE_33.index("right_wrist")
+    for body, scale_xy in ((stored, (1, 1)), (twice, (2, 2)), (wide, (2, 1))):
+        place = (posed(7).points_px[R_WRIST] + 0.5) * scale_xy - 0.5
+        np.testing.assert_allclose(body.joints.points_px[R_WRIST], place, atol=1e-3)
+        np.testing.assert_allclose(body.landmarks.points_px[wrist], place, atol=1e-3)
+        np.testing.assert_allclose(body.hands[0].points_px[0], place, atol=1e-3)
+        assert body.landmarks.depth_px[wrist] == 12 * scale_xy[0] and body.hands[1] is None
+        assert body.hands[0].depth_px[20] == 20 * scale_xy[0]
+
+
+def test_pictures_without_landmarks_are_known(tmp_path):
+    bodies = [whole, BodyPose, lambda pose: BodyPose(pose, whole(pose).landmarks)]
+    folder = write_people(tmp_path, body=lambda person, pose: bodies[person](pose))
+    keys = [FrameId(clip, frame) for clip in ("clip2", "clip1", "clip0") for frame in (0, 5)]
+    without = HeldOut(folder).without_landmarks(keys)
+    assert without == [FrameId("clip1", 0), FrameId("clip1", 5)]
+    assert HeldOut(folder).without_landmarks(keys[:2]) == []
+
+
+def test_clips_that_have_no_such_column_have_no_landmarks(tmp_path):
+    folder = write_people(tmp_path, people=1, body=lambda _, pose: whole(pose))
+    path = folder / "test" / "clip0.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["landmarks", "hands"]), path)
+    assert HeldOut(folder).without_landmarks([FrameId("clip0", 5)]) == [FrameId("clip0", 5)]
 
 
 def test_named_pairs_are_read(split, tmp_path):

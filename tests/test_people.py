@@ -3,6 +3,7 @@ estimator, nobody without a mask."""
 
 import numpy as np
 import pytest
+import torch
 from figure import standing_pose
 from people import dancer_frames
 
@@ -10,6 +11,8 @@ from dancepipe.evaluation.evaluate import evaluate
 from dancepipe.evaluation.options import EvaluateOptions
 from dancepipe.evaluation.people import PeopleReader, pose_identity
 from dancepipe.media.image import save_png
+from dancepipe.pose.batch import PoseBatch
+from dancepipe.records import BodyPose
 
 POSE = standing_pose((160, 30), 250)
 MOVED = POSE.scaled_and_shifted(1, (3, -4))
@@ -38,12 +41,13 @@ def noise(low: int, high: int) -> np.ndarray:
     return np.random.default_rng(0).integers(low, high, (300, 320, 3), dtype=np.uint8)
 
 
-def reader(tmp_path, gives_masks=False, **options) -> PeopleReader:
+def reader(tmp_path, gives_masks=False, hands=False, **options) -> PeopleReader:
     return PeopleReader(
         EvaluateOptions(**options),
         "cpu",
         gives_masks=gives_masks,
         cache=tmp_path / "cache",
+        hands=hands,
     )
 
 
@@ -82,24 +86,41 @@ def test_weights_of_one_name_are_not_taken_for_each_other(tmp_path):
     )
 
 
-def test_real_people_are_looked_at_once(tmp_path, monkeypatch):
+@pytest.mark.parametrize("hands", [False, True], ids=["without hands", "with hands"])
+def test_real_people_are_looked_at_once(tmp_path, monkeypatch, hands):
+    """Joints, landmarks with depth and hands come back as they were read."""
     pictures = np.stack([dancer_frames()[0], np.full_like(dancer_frames()[0], 180)])
-    first = reader(tmp_path)
-    poses = first.real_poses(pictures)
-    assert poses[0] is not None and poses[1] is None
-    np.testing.assert_array_equal(poses[0].as_array(), first.poses(pictures)[0].as_array())
+    first = reader(tmp_path, hands=hands)
+    read, nobody = first.real_bodies(pictures)
+    assert nobody is None and read.landmarks is not None and (read.hands is not None) == hands
+    assert_same(read, first.bodies(pictures)[0])
     first.close()
-    again = reader(tmp_path)
+    again = reader(tmp_path, hands=hands)
     monkeypatch.setattr(again._finder, "find", lambda image: pytest.fail("looked at again"))
-    np.testing.assert_array_equal(again.real_poses(pictures)[0].as_array(), poses[0].as_array())
-    assert again.real_poses(pictures)[1] is None
+    assert_same(again.real_bodies(pictures)[0], read)
+    assert again.real_bodies(pictures)[1] is None
     again.close()
+
+
+def test_bodies_without_hands_are_not_taken_for_bodies_with_them(tmp_path):
+    pictures = dancer_frames()[0][None]
+    for hands in (False, True, False):
+        one = reader(tmp_path, hands=hands)
+        assert (one.real_bodies(pictures)[0].hands is not None) == hands
+        one.close()
+
+
+def assert_same(one: BodyPose, other: BodyPose) -> None:
+    for name, values in vars(PoseBatch.of([one])).items():
+        wanted = getattr(PoseBatch.of([other]), name)
+        assert (values is None) == (wanted is None), name
+        assert values is None or torch.equal(values, wanted), name
 
 
 def test_nobody_has_an_empty_mask(tmp_path):
     pictures = np.stack([dancer_frames()[0], np.full_like(dancer_frames()[0], 180)])
     one = reader(tmp_path, gives_masks=True)
-    poses, masks = one.poses_and_masks(pictures)
+    poses, masks = one.bodies_and_masks(pictures)
     one.close()
     assert (
         poses[0] is not None

@@ -4,7 +4,7 @@ belongs together."""
 import numpy as np
 import pytest
 
-from dancepipe.evaluation.statistics import Resamples
+from dancepipe.evaluation.statistics import Resamples, estimate
 
 
 def people(count: int, pictures: int) -> list[str]:
@@ -58,3 +58,38 @@ def test_the_seed_decides():
 
 def test_nothing_that_applies_is_no_number():
     assert np.isnan(Resamples(people(6, 1), 100, 0).mean(np.full(6, np.nan)).value)
+
+
+def test_the_median_is_that_of_the_pictures_and_its_interval_that_of_people():
+    values = np.array([3.0, np.nan, 1, 2, 100, 5, 9, 4] * 4)
+    resamples = Resamples([f"p{i % 11}" for i in range(len(values))], 60, 0)
+    found = resamples.median(values)
+    assert found.value == np.nanmedian(values) == 4 and found.count == 28
+    medians = []
+    for draw in range(60):
+        drawn = np.repeat(values, resamples.picture_weights(draw))
+        medians.append(np.nanmedian(drawn))
+    assert (found.low, found.high) == tuple(np.percentile(medians, [2.5, 97.5]))
+    assert found.low < found.high
+
+
+def test_a_difference_of_medians_is_of_the_pictures_that_both_have():
+    first = np.array([1.0, 2, 3, 50, np.nan, 4] * 3)
+    second = np.array([0.0, 0, 1, 7, 1000, np.nan] * 3)
+    found = Resamples([f"p{i % 7}" for i in range(18)], 100, 0).median_difference(first, second)
+    assert found.value == np.median([1, 2, 3, 50]) - np.median([0, 0, 1, 7])
+    assert found.count == 12 and found.low < found.value < found.high
+
+
+def test_each_measure_is_given_as_it_says():
+    values, others = np.array([1.0, 2, 9] * 4), np.array([0.0, 1, 1] * 4)
+    resamples = Resamples(people(12, 1), 50, 0)
+    assert estimate(resamples, "turn_error_degrees", values).value == 2
+    assert estimate(resamples, "turn_error_degrees", values, others).value == 1
+    assert estimate(resamples, "pre", values).value == 4
+    assert estimate(resamples, "pre", values, others).value == pytest.approx(10 / 3)
+
+
+def test_a_median_of_nothing_is_no_number():
+    found = Resamples(people(6, 1), 100, 0).median(np.full(6, np.nan))
+    assert np.isnan(found.value) and found.low is None and found.count == 0

@@ -1,5 +1,6 @@
 """A finished video: each fault is caught by the number meant for it, and by no other."""
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache, partial
 
@@ -17,9 +18,11 @@ from dancepipe.evaluation.video import score_video
 from dancepipe.evaluation.video_frames import paired_times
 from dancepipe.evaluation.video_sound import RATE_HZ, _offset, sound_scores
 from dancepipe.person.finder import open_person_finder
+from dancepipe.records import BodyPose, Pose
+from dancepipe.skeletons import BLAZEPOSE_33
 
 FRAMES = 20
-ALL = tuple(name for name in VIDEO_METRICS if name != "identity")
+ALL = tuple(name for name in VIDEO_METRICS if name not in ("identity", "truth"))
 open_finder = partial(open_person_finder, mode="video")
 
 # what an unharmed copy stays below, and every fault exceeds; of result less driver, or of the
@@ -37,6 +40,8 @@ CAUGHT_ABOVE = {
     "angle_error_degrees": 6,
     "hf": 0.01,  # a body drawn larger has the same detail on more pixels
     "height_ratio": 0.08,
+    "turn_error_degrees": 10,
+    "turned_away": 0.05,
     "bone_error": 0.12,
     "drift_colour": 0.03,
     "drift_detail": 0.15,
@@ -187,9 +192,7 @@ def caught(driver, result) -> set[str]:
 
 
 def test_no_measure_is_left_out_of_these_fixtures():
-    assert CAUGHT_ABOVE.keys() == {name for names in VIDEO_METRICS.values() for name in names} - {
-        "identity"
-    }
+    assert CAUGHT_ABOVE.keys() == {name for metric in ALL for name in VIDEO_METRICS[metric]}
 
 
 FAULTS = {
@@ -213,6 +216,51 @@ def test_each_fault_has_its_number(tmp_path, driver, fault):
     if change is not None:
         write(tmp_path / "result.mp4", change)
     assert caught(driver, tmp_path / "result.mp4" if change is not None else driver) == wanted
+
+
+class TurnedFinder:
+    """Sees the people of `finder`, their depth turned about: fronts are backs."""
+
+    def __init__(self, finder):
+        self._finder = finder
+
+    def find(self, image):
+        person = self._finder.find(image)
+        landmarks = person.body.landmarks.mirrored(2 * image.shape[1])
+        turned = Pose(
+            landmarks.points_px[BLAZEPOSE_33.mirror], landmarks.confidence, BLAZEPOSE_33,
+            -landmarks.depth_px[BLAZEPOSE_33.mirror],
+        )  # fmt: skip
+        return replace(person, body=replace(person.body, landmarks=turned))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._finder.close()
+
+
+def test_a_back_in_place_of_a_front_has_its_number_and_no_other(tmp_path, driver):
+    """The same joints: depth alone tells."""
+    finders = iter([open_finder, lambda: TurnedFinder(open_finder())])
+    write(tmp_path / "result.mp4")
+    scores = score_video(
+        driver, tmp_path / "result.mp4", ("turn", "pose"), lambda: next(finders)(), bootstrap=0
+    )
+    result = scores.methods["result"]
+    assert result["turn_error_degrees"].value == pytest.approx(180, abs=1)
+    assert result["turned_away"].value == 1 and result["angle_error_degrees"].value < 1
+
+
+def test_a_backend_without_depth_has_no_turns_and_says_so(driver):
+    class Flat(TurnedFinder):
+        def find(self, image):
+            person = self._finder.find(image)
+            return replace(person, body=BodyPose(person.pose))
+
+    scores = score_video(driver, driver, ("turn",), lambda: Flat(open_finder()), bootstrap=0)
+    assert "--pose mediapipe" in scores.not_available["turned_away"]
+    assert not scores.methods["result"]
 
 
 def write_at(path, frames: list[int], times: list[Fraction]) -> None:

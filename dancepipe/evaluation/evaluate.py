@@ -2,15 +2,17 @@
 report.html and a table."""
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from dancepipe.device import pick_device
-from dancepipe.errors import ConfigError
+from dancepipe.errors import ConfigError, DatasetError
 from dancepipe.evaluation.album import Album
 from dancepipe.evaluation.baselines import open_baseline
 from dancepipe.evaluation.folders import FolderPair, count_endings, load_pair, match_folders, some
@@ -33,11 +35,15 @@ from dancepipe.files.lock import lock_folder, lock_result
 from dancepipe.files.whole_file import make_folder, write_together
 from dancepipe.pose.batch import PoseBatch
 from dancepipe.progress import counted
+from dancepipe.records import BodyPose
 from dancepipe.systems.open import open_system
 from dancepipe.systems.shipped import find_weights
 from dancepipe.systems.system import System
 
+log = logging.getLogger(__name__)
+
 NETWORK = "network"
+_BODY = "body"  # the baseline that needs landmarks
 
 
 def evaluate(
@@ -56,7 +62,8 @@ def evaluate(
     data (and weights, a file or the name of shipped ones): renders the test pairs of a data set and
     scores them, the baselines beside; without weights the baselines alone. real and fake: anybody's
     pictures, matched by file name. fake: one folder, or name -> folder; the first is compared with
-    the others. driver and result: a finished video against the video that moved it.
+    the others. driver and result: a finished video against the video that moved it, and against
+    options.truth where there is one.
 
     out: scores.json; the report is written beside it as NAME.html ("scores.html"), both or none;
     what is there is replaced with options.overwrite alone. None: nothing is written.
@@ -75,7 +82,10 @@ def evaluate(
                 "report is written beside it as .html"
             )
         make_folder(Path(out).parent)
-    inputs = (weights, driver, result, options.pairs, options.reference, options.yolo_weights)
+    inputs = (
+        weights, driver, result, options.pairs, options.reference, options.truth,
+        options.yolo_weights,
+    )  # fmt: skip
     with ExitStack() as locks:
         for path in () if out is None else (Path(out), Path(out).with_suffix(".html")):
             locks.enter_context(lock_result(path, overwrite=options.overwrite, inputs=inputs))
@@ -115,7 +125,6 @@ def _score_pairs(weights: Path | None, data: Path, options: EvaluateOptions) -> 
     systems: dict[str, System] = {}
     if weights is not None:
         systems[NETWORK] = open_system(weights, device, options.precision)
-    systems |= {name: open_baseline(name, device) for name in baselines}
     split = HeldOut(data)
     made_for = systems[NETWORK].info.size_hw if NETWORK in systems else None
     size_hw = made_for or split.stored_size_hw()
@@ -131,6 +140,11 @@ def _score_pairs(weights: Path | None, data: Path, options: EvaluateOptions) -> 
                 "left out, as no two of their pictures differ in pose by "
                 f"{options.min_pose_change} torso lengths: {some(without)}"
             )
+    served, left_out = _served(baselines, split, pairs, options)
+    if left_out:
+        log.warning(left_out)
+        notes.append(left_out)
+    systems |= {name: open_baseline(name, device) for name in served}
     album = Album(Path(options.pictures)) if options.pictures else None
     digest = hashlib.sha256()
     with closing(PictureScorer(metrics, options, device, needs_masks=False)) as scorer:
@@ -152,6 +166,26 @@ def _score_pairs(weights: Path | None, data: Path, options: EvaluateOptions) -> 
         return _collected("pairs", scorer, protocol, notes, [_pair_record(pair) for pair in pairs])
 
 
+def _served(
+    baselines: tuple[str, ...], split: HeldOut, pairs: list[PairId], options: EvaluateOptions
+) -> tuple[tuple[str, ...], str | None]:
+    """The baselines that the data can serve, and in words what is left out. DatasetError where one
+    cannot be served that was asked for by name."""
+    if _BODY not in baselines:
+        return baselines, None
+    keys = {key for pair in pairs for key in (pair.reference, pair.target)}
+    without = len(split.without_landmarks(keys))
+    if not without:
+        return baselines, None
+    reason = (
+        f"{without} of the {len(keys)} pictures that the pairs need have no landmarks with depth; "
+        "build the data set with --pose mediapipe to have them"
+    )
+    if options.baselines.strip() != "all":
+        raise DatasetError(f"{split.folder} cannot serve the baseline body: {reason}")
+    return tuple(name for name in baselines if name != _BODY), f"baseline body left out: {reason}"
+
+
 def _render_batch(
     pairs: list[PairId],
     split: HeldOut,
@@ -166,7 +200,9 @@ def _render_batch(
         torch.from_numpy(np.stack([getattr(one, name) for one in references]))
         for name in ("image", "mask")
     )
-    poses_r, poses_t = (PoseBatch.of([one.pose for one in side]) for side in (references, targets))
+    poses_r, poses_t = (
+        PoseBatch.of([_with_hands(one.body) for one in side]) for side in (references, targets)
+    )
     return PictureBatch(
         names=[pair.name for pair in pairs],
         identities=[pair.identity for pair in pairs],
@@ -176,9 +212,15 @@ def _render_batch(
             for name, system in systems.items()
         },
         masks=np.stack([one.mask for one in targets]),
-        targets=[one.pose for one in targets],
+        targets=[one.body for one in targets],
         references=images.numpy(),
     )
+
+
+def _with_hands(body: BodyPose) -> BodyPose:
+    """Hands that nobody looked for count as not seen: one picture without any must not take them
+    from its whole batch."""
+    return body if body.hands is not None else replace(body, hands=(None, None))
 
 
 def _pair_record(pair: PairId) -> dict:

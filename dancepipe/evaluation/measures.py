@@ -13,6 +13,7 @@ class Measure:
     better: str
     meaning: str
     digits: int = 4
+    middle: str = "mean"  # what of the pictures (or frames) is given: "mean" or "median"
 
 
 _REGIONS = {
@@ -88,6 +89,29 @@ MEASURES: dict[str, Measure] = {
         3,
     ),
     "height_ratio": Measure("", "real", "height of the body against the target's", 3),
+    "turn_error_degrees": Measure(
+        "degrees",
+        "lower",
+        "angle between the torso's facing and the target's, by the depth of shoulders and hips; "
+        "median",
+        1,
+        "median",
+    ),
+    "turned_away": Measure(
+        "of 1",
+        "lower",
+        "share of turn errors above 60 degrees: fronts that should be backs",
+        3,
+    ),
+    "pre_hands": Measure(
+        "px",
+        "lower",
+        "pre of the points of hands that are sure in both: read it beside hands_found",
+        2,
+    ),
+    "hands_found": Measure(
+        "of 1", "higher", "hands that are sure in the target and in the result too", 3
+    ),
     "identity": Measure(
         "",
         "higher",

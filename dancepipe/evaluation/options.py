@@ -20,6 +20,8 @@ PICTURE_METRICS = {
     "found": ("found",),
     "hf": ("hf", "hf_ratio"),
     "body": ("bone_error", "height_ratio"),
+    "turn": ("turn_error_degrees", "turned_away"),
+    "hands": ("pre_hands", "hands_found"),
     "identity": ("identity",),
 }
 VIDEO_METRICS = {
@@ -31,16 +33,19 @@ VIDEO_METRICS = {
     "pose": ("found", "angle_error_degrees"),
     "hf": ("hf",),
     "body": ("bone_error", "height_ratio"),
+    "turn": ("turn_error_degrees", "turned_away"),
     "drift": ("drift_colour", "drift_detail", "drift_angle_degrees", "drift_height"),
+    "truth": ("l1_box", "ssim_box", "pre", "pre_arms"),
     "identity": ("identity",),
 }
-BASELINES = ("copy", "limb-warp")
+BASELINES = ("copy", "limb-warp", "body")
 _OF_FORM = {
     "pairs": "--data",
     "pictures": "--data",
     "masks": "--real and --fake",
     "identity": "--real and --fake",
     "reference": "--driver and --result",
+    "truth": "--driver and --result",
 }
 _NOT_IN_PROTOCOL = (
     "cache",
@@ -56,6 +61,7 @@ _PLACES = (
     "pairs",
     "masks",
     "reference",
+    "truth",
     "yolo_weights",
 )  # of these the name only: equal files are equal wherever they lie
 
@@ -64,11 +70,17 @@ _PLACES = (
 class EvaluateOptions:
     metrics: str = option(
         "all",
-        "all, or a list with commas: "
+        "all (but hands), or a list with commas: "
         + ", ".join(dict.fromkeys([*PICTURE_METRICS, *VIDEO_METRICS])),
     )
+    hands: bool = option(
+        False, "the metric hands too, which reads both hands of every picture and takes time"
+    )
     baselines: str = option(
-        "copy,limb-warp", "what learns nothing, scored beside the weights: copy, limb-warp, none"
+        "all",
+        "what learns nothing, scored beside the weights, a list with commas: "
+        f"{', '.join(BASELINES)}; all: those that the data can serve (body needs landmarks with "
+        "depth); or none",
     )
     pairs: str | None = option(
         None,
@@ -102,6 +114,11 @@ class EvaluateOptions:
         None,
         "photo that a finished video was made from, for the proportions of the body (else the "
         "driver's)",
+    )
+    truth: str | None = option(
+        None,
+        "real video of the photo's person doing the driver's dance frame by frame, to compare a "
+        "finished video with",
     )
     pose: str = option("mediapipe", "pose backend", choices=("mediapipe", "yolo"))
     yolo_weights: str | None = option(
@@ -162,6 +179,8 @@ def metrics_of_form(options: EvaluateOptions, form: str) -> tuple[str, ...]:
         if getattr(options, name) is not None and own != form:
             raise ConfigError(f"--{name} has no say with {form}; it is for {own}")
     is_video = form == "--driver and --result"
+    if options.hands and is_video:
+        raise ConfigError(f"--hands has no say with {form}; it is for --data, or --real and --fake")
     known, others = (
         (VIDEO_METRICS, PICTURE_METRICS) if is_video else (PICTURE_METRICS, VIDEO_METRICS)
     )
@@ -173,7 +192,13 @@ def metrics_of_form(options: EvaluateOptions, form: str) -> tuple[str, ...]:
                 else "pictures; it is for --driver and --result"
             )
             raise ConfigError(f"metric '{name}' cannot be taken of {what}")
-    return chosen(options.metrics, known, "metric")
+    metrics = chosen(options.metrics, known, "metric")
+    if options.metrics.strip() == "all":
+        apart = {"hands"} if options.truth else {"hands", "truth"}
+        metrics = tuple(name for name in metrics if name not in apart)
+    if options.hands and "hands" not in metrics:
+        metrics += ("hands",)
+    return metrics
 
 
 def options_of_protocol(options: EvaluateOptions) -> dict:

@@ -1,4 +1,4 @@
-"""The people in pictures: joints and masks by the chosen backend. The joints of real pictures
+"""The people in pictures: bodies and masks by the chosen backend. The bodies of real pictures
 are kept between runs."""
 
 import os
@@ -14,9 +14,14 @@ from dancepipe.evaluation.options import EvaluateOptions
 from dancepipe.person.backends.pose_yolo import DEFAULT_WEIGHTS
 from dancepipe.person.blazepose.models import PACKAGE, VERSION
 from dancepipe.person.finder import open_person_finder
-from dancepipe.records import Pose
+from dancepipe.pose.batch import PoseBatch
+from dancepipe.records import BodyPose, Pose
+from dancepipe.skeletons import BLAZEPOSE_33, HAND_21
 
-_KEPT = 1 + 18 * 3  # whether a person was found, and the joints
+# Of every picture: whether a person was found and whether there are landmarks, the joints, the
+# landmarks; and, where hands are read, both hands, all zeros for one that is not seen.
+_JOINTS, _LANDMARKS, _HANDS = (18, 3), (33, 4), (2, 21, 4)
+_ENDS = [int(end) for end in np.cumsum([2, np.prod(_JOINTS), np.prod(_LANDMARKS), np.prod(_HANDS)])]
 
 
 class PeopleReader:
@@ -29,51 +34,82 @@ class PeopleReader:
         *,
         gives_masks: bool,
         cache: Path | None,
+        hands: bool = False,
     ):
-        """gives_masks: `poses_and_masks` will be asked. cache: the folder of kept joints, None:
-        nothing is kept."""
+        """gives_masks: `bodies_and_masks` will be asked. cache: the folder of kept bodies, None:
+        nothing is kept. hands: bodies have hands too; ConfigError of a backend that reads none."""
         self.identity = pose_identity(options.pose, options.yolo_weights)
         self._finder = open_person_finder(
             options.pose,
             "mediapipe" if gives_masks else None,
+            hands=hands,
             mode="photo",
             yolo_weights=options.yolo_weights,
             device=device,
         )
+        self._hands = hands
         # the converters to our joints are of this version
-        self._kept = FeatureCache(cache, f"{self.identity}, dancepipe {__version__}")
+        self._kept = FeatureCache(
+            cache,
+            f"bodies {'with' if hands else 'without'} hands of {self.identity}, "
+            f"dancepipe {__version__}",
+        )
 
-    def poses(self, pictures: np.ndarray) -> list[Pose | None]:
-        """uint8 RGB (B, H, W, 3) -> the person's joints in each, or None."""
+    def bodies(self, pictures: np.ndarray) -> list[BodyPose | None]:
+        """uint8 RGB (B, H, W, 3) -> the person's body in each, or None."""
         people = (self._finder.find(picture) for picture in pictures)
-        return [person.pose if person else None for person in people]
+        return [person.body if person else None for person in people]
 
-    def real_poses(self, pictures: np.ndarray) -> list[Pose | None]:
+    def real_bodies(self, pictures: np.ndarray) -> list[BodyPose | None]:
         """The same, of pictures that the next run will have again."""
 
         def find(absent: list[int]) -> np.ndarray:
-            rows = np.zeros((len(absent), _KEPT), np.float32)
-            for row, pose in zip(rows, self.poses(pictures[absent]), strict=True):
-                if pose is not None:
-                    row[0], row[1:] = 1, pose.as_array().ravel()
-            return rows
+            return np.stack([_row(body, self._hands) for body in self.bodies(pictures[absent])])
 
-        rows = self._kept.rows(picture_digests(pictures), find)
-        return [Pose.from_array(row[1:].reshape(18, 3)) if row[0] else None for row in rows]
+        return [_body(row) for row in self._kept.rows(picture_digests(pictures), find)]
 
-    def poses_and_masks(self, pictures: np.ndarray) -> tuple[list[Pose | None], np.ndarray]:
-        """Joints, and masks uint8 (B, H, W), 255 = person, empty where nobody is found."""
+    def bodies_and_masks(self, pictures: np.ndarray) -> tuple[list[BodyPose | None], np.ndarray]:
+        """Bodies, and masks uint8 (B, H, W), 255 = person, empty where nobody is found."""
         masks = np.zeros(pictures.shape[:3], np.uint8)
         people = [self._finder.find(picture) for picture in pictures]
         for mask, person in zip(masks, people, strict=True):
             if person is not None:
                 mask[:] = person.mask
-        return [person.pose if person else None for person in people], masks
+        return [person.body if person else None for person in people], masks
 
     def close(self) -> None:
         """Frees the backend."""
         self._kept.save()
         self._finder.close()
+
+
+def _row(body: BodyPose | None, hands: bool) -> np.ndarray:
+    row = np.zeros(_ENDS[3] if hands else _ENDS[2], np.float32)
+    if body is not None:
+        batch = PoseBatch.of([body])
+        row[:2] = 1, batch.landmarks is not None
+        for values, first, end in zip(
+            (batch.joints, batch.landmarks, batch.hands if hands else None), _ENDS, _ENDS[1:]
+        ):
+            if values is not None:
+                row[first:end] = values.numpy().ravel()
+    return row
+
+
+def _body(row: np.ndarray) -> BodyPose | None:
+    found, has_landmarks = row[:2]
+    if not found:
+        return None
+    joints, landmarks, hands = (row[first:end] for first, end in zip(_ENDS, _ENDS[1:]))
+    return BodyPose(
+        Pose.from_array(joints.reshape(_JOINTS)),
+        Pose.from_array(landmarks.reshape(_LANDMARKS), BLAZEPOSE_33) if has_landmarks else None,
+        tuple(
+            Pose.from_array(hand, HAND_21) if hand.any() else None for hand in hands.reshape(_HANDS)
+        )
+        if len(hands)
+        else None,
+    )
 
 
 def pose_identity(backend: str, yolo_weights: str | None) -> str:

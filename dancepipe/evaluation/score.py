@@ -15,15 +15,17 @@ from dancepipe.evaluation.cache import FeatureCache, picture_digests
 from dancepipe.evaluation.detail import fine_detail
 from dancepipe.evaluation.distances import FEWEST_FOR_FID, Kid, fid
 from dancepipe.evaluation.examples import Example, ExampleBook
+from dancepipe.evaluation.facing import turn_scores
 from dancepipe.evaluation.features import open_inception, open_lpips
+from dancepipe.evaluation.hands import hand_scores
 from dancepipe.evaluation.identity import likeness, open_reidentifier
 from dancepipe.evaluation.options import PICTURE_METRICS, EvaluateOptions
 from dancepipe.evaluation.people import PeopleReader
 from dancepipe.evaluation.pixels import pixel_scores
-from dancepipe.evaluation.statistics import Estimate, Resamples
+from dancepipe.evaluation.statistics import Estimate, Resamples, estimate
 from dancepipe.files.caches import cache_folder
 from dancepipe.pose.score import pose_scores
-from dancepipe.records import Pose
+from dancepipe.records import BodyPose, Pose
 
 REAL = "real"  # the row of the real pictures themselves: what a perfect result would score
 SET_RESAMPLES = (
@@ -40,7 +42,7 @@ class PictureBatch:
     real: np.ndarray  # uint8 RGB (B, H, W, 3)
     fakes: dict[str, np.ndarray]  # method -> the same shape
     masks: np.ndarray | None  # uint8 (B, H, W), 255 = person
-    targets: list[Pose] | None  # the poses that were asked for
+    targets: list[BodyPose] | None  # the poses that were asked for
     references: np.ndarray | None = None  # for the report only
 
 
@@ -84,8 +86,12 @@ class PictureScorer:
             )
         self._needs_masks, self._reads_poses = (
             needs_masks,
-            bool(self.metrics & {"pre", "found", "body", "identity"}),
+            bool(self.metrics & {"pre", "found", "body", "turn", "hands", "identity"}),
         )
+        if options.pose != "mediapipe":
+            self._drop(
+                "turn", f"the pose backend {options.pose} reads no depth; choose --pose mediapipe"
+            )
         cache = {"auto": cache_folder("features"), "none": None}.get(
             options.cache, Path(options.cache)
         )
@@ -94,7 +100,13 @@ class PictureScorer:
         )
         self._people = None
         if self._reads_poses or needs_masks:
-            self._people = PeopleReader(options, device, gives_masks=needs_masks, cache=cache)
+            self._people = PeopleReader(
+                options,
+                device,
+                gives_masks=needs_masks,
+                cache=cache,
+                hands="hands" in self.metrics,
+            )
             self.networks["pose"] = self._people.identity
         self._identity_cache = None
         if self._reidentifier:
@@ -126,14 +138,16 @@ class PictureScorer:
     def add(self, batch: PictureBatch) -> None:
         """Score one batch; every fake against the real picture in the same place."""
         size_wh = batch.real.shape[2], batch.real.shape[1]
-        masks, targets, real_poses = batch.masks, batch.targets, None
+        masks, targets, real_bodies = batch.masks, batch.targets, None
         with self._timed("pose"):
             if self._needs_masks:
-                real_poses, masks = self._people.poses_and_masks(batch.real)
+                real_bodies, masks = self._people.bodies_and_masks(batch.real)
             elif self._reads_poses:
-                real_poses = self._people.real_poses(batch.real)
-        if targets is None and real_poses is not None:
-            targets = [pose or _NO_POSE for pose in real_poses]
+                real_bodies = self._people.real_bodies(batch.real)
+        if targets is None:
+            targets = real_bodies
+        elif real_bodies is not None:
+            targets = [_completed(asked, read) for asked, read in zip(targets, real_bodies)]
 
         real, device_masks = (
             self._on_device(batch.real),
@@ -144,7 +158,7 @@ class PictureScorer:
         if self._inception:
             self._keep_features(REAL, self._real_features(batch.real))
         if self._reidentifier:
-            real_bodies = self._real_body_features(batch.real, real_poses)
+            real_features = self._real_body_features(batch.real, real_bodies)
         rows = {}
         for method, pictures in batch.fakes.items():
             fake = self._on_device(pictures)
@@ -174,17 +188,19 @@ class PictureScorer:
                     self._keep_features(method, self._inception(fake))
             if self._reads_poses:
                 with self._timed("pose"):
-                    poses = self._people.poses(pictures)
-                scores |= self._pose_numbers(poses, targets, size_wh)
+                    bodies = self._people.bodies(pictures)
+                scores |= self._pose_numbers(bodies, targets, size_wh)
             if self._reidentifier:
                 with self._timed("identity"):
-                    scores["identity"] = likeness(self._body_features(pictures, poses), real_bodies)
+                    scores["identity"] = likeness(
+                        self._body_features(pictures, bodies), real_features
+                    )
             rows[method] = scores
         own = {"hf": real_hf} if "hf" in self.metrics else {}
         if (
             self._reads_poses and batch.targets is not None
         ):  # else the real pictures' poses are the targets themselves
-            own |= self._pose_numbers(real_poses, targets, size_wh)
+            own |= self._pose_numbers(real_bodies, batch.targets, size_wh)
         if own:
             rows[REAL] = own
         self._keep(batch, rows)
@@ -218,25 +234,32 @@ class PictureScorer:
             )
         return torch.from_numpy(rows)
 
-    def _body_features(self, pictures: np.ndarray, poses: list[Pose | None]) -> np.ndarray:
+    def _body_features(self, pictures: np.ndarray, bodies: list[BodyPose | None]) -> np.ndarray:
         return np.stack(
             [
-                self._reidentifier.features(picture, pose)
-                for picture, pose in zip(pictures, poses, strict=True)
+                self._reidentifier.features(picture, body and body.joints)
+                for picture, body in zip(pictures, bodies, strict=True)
             ]
         )
 
-    def _real_body_features(self, pictures: np.ndarray, poses: list[Pose | None]) -> np.ndarray:
+    def _real_body_features(
+        self, pictures: np.ndarray, bodies: list[BodyPose | None]
+    ) -> np.ndarray:
         with self._timed("identity"):
             return self._identity_cache.rows(
                 picture_digests(pictures),
-                lambda absent: self._body_features(pictures[absent], [poses[i] for i in absent]),
+                lambda absent: self._body_features(pictures[absent], [bodies[i] for i in absent]),
             )
 
     def _pose_numbers(
-        self, poses: list[Pose | None], targets: list[Pose], size_wh: tuple[int, int]
+        self,
+        bodies: list[BodyPose | None],
+        targets: list[BodyPose | None],
+        size_wh: tuple[int, int],
     ) -> dict[str, np.ndarray]:
-        numbers = pose_scores(poses, targets, size_wh)
+        poses = [body and body.joints for body in bodies]
+        joints = [target.joints if target else _NO_POSE for target in targets]
+        numbers = pose_scores(poses, joints, size_wh)
         wanted = {
             name
             for metric in ("pre", "found")
@@ -244,7 +267,13 @@ class PictureScorer:
             for name in PICTURE_METRICS[metric]
         }
         chosen = {name: values for name, values in numbers.items() if name in wanted}
-        return chosen | (pose_body_scores(poses, targets) if "body" in self.metrics else {})
+        if "body" in self.metrics:
+            chosen |= pose_body_scores(poses, joints)
+        if "turn" in self.metrics:
+            chosen |= turn_scores(bodies, targets)
+        if "hands" in self.metrics:
+            chosen |= hand_scores(bodies, targets)
+        return chosen
 
     def _keep_features(self, method: str, features: torch.Tensor) -> None:
         self._features.setdefault(method, []).append(features)
@@ -269,7 +298,7 @@ class PictureScorer:
         resamples = Resamples(self.identities, self._options.bootstrap, self._options.seed)
         arrays = self.arrays()
         methods = {
-            method: {name: resamples.mean(values) for name, values in scores.items()}
+            method: {name: estimate(resamples, name, values) for name, values in scores.items()}
             for method, scores in arrays.items()
         }
         if self._inception:
@@ -281,7 +310,7 @@ class PictureScorer:
         fakes = [method for method in methods if method != REAL]
         differences = {
             f"{fakes[0]} - {other}": {
-                name: resamples.difference(values, arrays[other][name])
+                name: estimate(resamples, name, values, arrays[other][name])
                 for name, values in arrays.get(fakes[0], {}).items()
                 if name in arrays.get(other, {})
             }
@@ -335,6 +364,16 @@ class PictureScorer:
                 cache.save()
         if self._people is not None:
             self._people.close()
+
+
+def _completed(asked: BodyPose, read: BodyPose | None) -> BodyPose:
+    """The pose that was asked for. Data sets without depth or hands: those are read in the real
+    picture."""
+    landmarks, hands = asked.landmarks, asked.hands
+    if read is not None:
+        landmarks = read.landmarks if landmarks is None else landmarks
+        hands = read.hands if hands is None else hands
+    return BodyPose(asked.joints, landmarks, hands)
 
 
 _NO_POSE = Pose(np.zeros((18, 2), np.float32), np.zeros(18, np.float32))

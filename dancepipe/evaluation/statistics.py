@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dancepipe.evaluation.measures import MEASURES
+
 MIN_GROUPS = 5  # fewer people say nothing about people
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean and its 95 % interval. low and high are None where there are too few people, or
-    none were asked for."""
+    """A mean or a median, and its 95 % interval. low and high are None where there are too few
+    people, or none were asked for."""
 
     value: float
     low: float | None
@@ -44,6 +46,37 @@ class Resamples:
         means, count = self._means(values)
         return self._estimate(float(np.nanmean(values)) if count else float("nan"), means, count)
 
+    def median(self, values: np.ndarray) -> Estimate:
+        """The median over pictures of values (N,); nan = does not apply to that picture."""
+        return self._median_of([np.asarray(values, np.float64)])
+
+    def median_difference(self, values: np.ndarray, others: np.ndarray) -> Estimate:
+        """median(values) - median(others) over the pictures where both apply."""
+        values, others = np.asarray(values, np.float64), np.asarray(others, np.float64)
+        both = np.isfinite(values) & np.isfinite(others)
+        return self._median_of([np.where(both, one, np.nan) for one in (values, others)])
+
+    def _median_of(self, series: list[np.ndarray]) -> Estimate:
+        """Of one series, or of the first less that of the second, which apply to the same
+        pictures."""
+        there = np.isfinite(series[0])
+        count = int(there.sum())
+        orders = [np.argsort(one)[:count] for one in series]  # nan comes last
+
+        def median(counts: np.ndarray) -> float:
+            found = [
+                _weighted_median(one[order], counts[order]) for one, order in zip(series, orders)
+            ]
+            return found[0] - sum(found[1:])
+
+        value = median(np.ones(len(there)))
+        medians = None
+        if self.draws is not None and count:
+            medians = np.array(
+                [median(self.picture_weights(draw)) for draw in range(len(self.draws))]
+            )
+        return self._estimate(value, medians, count)
+
     def difference(self, values: np.ndarray, others: np.ndarray) -> Estimate:
         """mean(values - others) over the pictures where both apply."""
         return self.mean(np.asarray(values, np.float64) - np.asarray(others, np.float64))
@@ -68,3 +101,25 @@ class Resamples:
             return Estimate(value, None, None, count)
         low, high = np.nanpercentile(means, [2.5, 97.5])
         return Estimate(value, float(low), float(high), count)
+
+
+def estimate(
+    resamples: Resamples, name: str, values: np.ndarray, others: np.ndarray | None = None
+) -> Estimate:
+    """The mean or the median, as the measure of that name is given; or that of values less that of
+    others."""
+    if MEASURES[name].middle == "median":
+        if others is None:
+            return resamples.median(values)
+        return resamples.median_difference(values, others)
+    return resamples.mean(values) if others is None else resamples.difference(values, others)
+
+
+def _weighted_median(values: np.ndarray, counts: np.ndarray) -> float:
+    """The median of values in rising order that stand `counts` times each."""
+    if not counts.any():
+        return float("nan")
+    standing = np.cumsum(counts)
+    half = standing[-1] / 2
+    lower, upper = (np.searchsorted(standing, half, side=side) for side in ("left", "right"))
+    return float((values[lower] + values[min(upper, len(values) - 1)]) / 2)

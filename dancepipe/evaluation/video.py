@@ -1,35 +1,41 @@
-"""A finished video against the driver it was made from: time, sound, stability, drift and body,
-without any ground truth.
+"""A finished video against the driver it was made from: time, sound, stability, drift and body; and
+against the truth, where there is a real video of the same person doing the same dance.
 
 What depends on the dance itself (flicker, warp error, jitter, fine detail, drift of colour) is
 measured on driver and result alike; the driver's number is what a real camera gives for this dance.
-Frames are paired by their times.
+Frames are paired by their times; those of the truth by the time since its first frame.
 """
 
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from dancepipe.errors import ConfigError
 from dancepipe.evaluation.body import height_ratio, proportions_error
+from dancepipe.evaluation.facing import turn_scores
 from dancepipe.evaluation.options import VIDEO_METRICS
 from dancepipe.evaluation.scores import number
-from dancepipe.evaluation.statistics import Estimate, Resamples
+from dancepipe.evaluation.statistics import Estimate, Resamples, estimate
 from dancepipe.evaluation.video_frames import FrameFacts, Likeness, paired_times, read_facts
 from dancepipe.evaluation.video_sound import sound_scores
+from dancepipe.evaluation.video_truth import check_shape, pixel_series, pose_series
 from dancepipe.person.finder import PersonFinder
 from dancepipe.pose.retarget import BodyProportions, measure_proportions
 from dancepipe.pose.skeleton import LIMBS, torso_length_px
 from dancepipe.records import Pose
 
-DRIVER, RESULT = "driver", "result"
+DRIVER, RESULT, TRUTH = "driver", "result", "truth"
 _WITHOUT_PEOPLE = {"timing", "audio"}
 _BONES = LIMBS[:12]
 _SHORTEST_BONE_TORSOS = 0.25  # the direction of a bone that points at the camera is noise
 _FEWEST_FOR_DRIFT = 20
+_NO_TRUTH = (
+    "the metric truth needs a real video of the same person doing the same dance: give --truth"
+)
 _BLOCK_SECONDS = 1.0  # neighbouring frames resemble each other: blocks are resampled, not frames
 
 
@@ -54,6 +60,7 @@ def score_video(
     *,
     reference_pose: Pose | None = None,
     likeness: Likeness | None = None,
+    truth: Path | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
     shown: int = 6,
@@ -62,40 +69,74 @@ def score_video(
     BadVideoError.
 
     reference_pose: of the photo that the result was made from; the proportions are then compared
-    with it. likeness: of a picture's person to the photo's, for the metric identity.
+    with it. likeness: of a picture's person to the photo's, for the metric identity. truth: a real
+    video of the photo's person doing the driver's dance, framed as the driver, of the result's
+    shape (ConfigError); the metric truth needs it.
     """
     if not set(metrics) <= VIDEO_METRICS.keys():
         raise ConfigError(
             f"a finished video has no {', '.join(sorted(set(metrics) - VIDEO_METRICS.keys()))}; "
             f"its metrics are: {', '.join(VIDEO_METRICS)}"
         )
+    if "truth" in metrics and truth is None:
+        raise ConfigError(_NO_TRUTH)
     facts, pictures = {}, {}
-    for method, path in ((DRIVER, driver), (RESULT, result)):
+    videos = {DRIVER: driver, RESULT: result}
+    if truth is not None:
+        check_shape(result, truth)
+        videos[TRUTH] = truth
+    for method, path in videos.items():
         facts[method], pictures[method] = _read(
-            path, open_finder if set(metrics) - _WITHOUT_PEOPLE else nullcontext, shown, likeness
+            path,
+            open_finder if set(metrics) - _WITHOUT_PEOPLE else nullcontext,
+            shown,
+            likeness,
+            truth is not None and method != DRIVER,
         )
-    paired = paired_times(
-        [one.time_seconds for one in facts[DRIVER]], [one.time_seconds for one in facts[RESULT]]
-    )
-    result_on_driver = [None if index is None else facts[RESULT][index] for index in paired]
+    paired = paired_times(_times(facts[DRIVER]), _times(facts[RESULT]))
+    places = {DRIVER: list(range(len(facts[DRIVER]))), RESULT: paired}
+    if truth is not None:
+        places[TRUTH] = paired_times(_since_first(facts[DRIVER]), _since_first(facts[TRUTH]))
+    on_driver = {
+        method: [None if index is None else facts[method][index] for index in found]
+        for method, found in places.items()
+    }
 
-    per_frame = {DRIVER: _series(facts[DRIVER]), RESULT: _series(result_on_driver)}
-    per_frame[RESULT] |= _against(result_on_driver, facts[DRIVER])
-    single = {DRIVER: _drift(per_frame[DRIVER]), RESULT: _drift(per_frame[RESULT])}
+    per_frame = {method: _series(on_driver[method]) for method in videos}
+    for method in videos:
+        if method != DRIVER:
+            per_frame[method] |= _against(on_driver[method], facts[DRIVER])
+    if truth is not None and "truth" in metrics:
+        both = [
+            None if own is None or other is None else (own, other)
+            for own, other in zip(paired, places[TRUTH])
+        ]
+        for method in (RESULT, DRIVER):  # the driver: how far apart two people in one dance are
+            per_frame[method] |= pose_series(on_driver[method], on_driver[TRUTH])
+        per_frame[RESULT] |= pixel_series(result, truth, both, facts[RESULT], facts[TRUTH])
+    single = {method: _drift(per_frame[method]) for method in videos}
     single[RESULT] |= (
         _timing(facts, paired) | sound_scores(driver, result) | _body(facts, reference_pose)
     )
     wanted = {name for metric in metrics for name in VIDEO_METRICS[metric]}
     not_available = _reasons(wanted, single[RESULT], len(facts[DRIVER]))
+    if "turn" in metrics and not any(one.body and one.body.landmarks for one in facts[DRIVER]):
+        reason = "no landmarks with depth are read in the driver; --pose mediapipe reads them"
+        not_available |= dict.fromkeys(VIDEO_METRICS["turn"], reason)
+        wanted -= set(VIDEO_METRICS["turn"])
+    if "truth" in metrics and not np.isfinite(per_frame[RESULT]["l1_box"]).any():
+        reason = "nobody is seen in those frames of the truth that the result has too"
+        not_available |= dict.fromkeys(VIDEO_METRICS["truth"], reason)
+        wanted -= set(VIDEO_METRICS["truth"])
 
     times = np.array([float(one.time_seconds) for one in facts[DRIVER]])
     resamples = Resamples(
         [str(int(block)) for block in (times - times[0]) // _BLOCK_SECONDS], bootstrap, seed
     )
     methods: dict[str, dict[str, Estimate]] = {}
-    for method in (RESULT, DRIVER):
+    for method in (RESULT, *(name for name in videos if name != RESULT)):
         methods[method] = {
-            name: resamples.mean(values)
+            name: estimate(resamples, name, values)
             for name, values in per_frame[method].items()
             if name in wanted
         }
@@ -104,12 +145,14 @@ def score_video(
             for name, value in single[method].items()
             if name in wanted and np.isfinite(value)
         }
-    both = [name for name in per_frame[DRIVER] if name in wanted]
     differences = {
-        f"{RESULT} - {DRIVER}": {
-            name: resamples.difference(per_frame[RESULT][name], per_frame[DRIVER][name])
-            for name in both
+        f"{RESULT} - {other}": {
+            name: estimate(resamples, name, per_frame[RESULT][name], per_frame[other][name])
+            for name in per_frame[other]
+            if name in wanted
         }
+        for other in videos
+        if other != RESULT
     }
     frames = [
         {"time_seconds": number(times[i])}
@@ -119,33 +162,43 @@ def score_video(
                 for name, values in per_frame[method].items()
                 if name in wanted
             }
-            for method in (RESULT, DRIVER)
+            for method in methods
         }
         for i in range(len(times))
     ]
     side_by_side = [
         (
             f"at {float(facts[DRIVER][i].time_seconds):.2f} s",
-            {DRIVER: pictures[DRIVER][i], RESULT: pictures[RESULT][paired[i]]},
+            {
+                method: pictures[method][places[method][i]]
+                for method in videos
+                if places[method][i] in pictures[method]
+            },
         )
         for i in pictures[DRIVER]
-        if paired[i] is not None and paired[i] in pictures[RESULT]
+        if paired[i] in pictures[RESULT]
     ]
     counts = {
         "frames": {method: len(facts[method]) for method in facts},
         "block_seconds": _BLOCK_SECONDS,
     }
+    if truth is not None:
+        counts["frames_with_truth"] = sum(place is not None for place in places[TRUTH])
     return VideoScores(methods, differences, not_available, frames, side_by_side, counts)
 
 
 def _read(
-    path: Path, open_finder: Callable[[], PersonFinder], shown: int, likeness: Likeness | None
+    path: Path,
+    open_finder: Callable[[], PersonFinder],
+    shown: int,
+    likeness: Likeness | None,
+    outlines: bool,
 ) -> tuple[list[FrameFacts], dict[int, np.ndarray]]:
     """Facts of every frame, and about `shown` pictures: the gap between kept ones doubles
     whenever there are too many."""
     facts, kept, gap = [], {}, 1
     with open_finder() as finder:
-        for one, image in read_facts(path, finder, likeness):
+        for one, image in read_facts(path, finder, likeness, outlines=outlines):
             if shown and len(facts) % gap == 0:
                 kept[len(facts)] = image
                 if len(kept) >= 2 * shown:
@@ -153,6 +206,16 @@ def _read(
                     kept = {index: picture for index, picture in kept.items() if index % gap == 0}
             facts.append(one)
     return facts, kept
+
+
+def _times(facts: list[FrameFacts]) -> list[Fraction]:
+    return [one.time_seconds for one in facts]
+
+
+def _since_first(facts: list[FrameFacts]) -> list[Fraction]:
+    """The truth was recorded by another camera, whose clock says nothing of the driver's."""
+    times = _times(facts)
+    return [time - times[0] for time in times]
 
 
 def _series(facts: list[FrameFacts | None]) -> dict[str, np.ndarray]:
@@ -209,11 +272,13 @@ def _jitter(poses: list[Pose | None]) -> np.ndarray:
 
 def _against(result: list[FrameFacts | None], driver: list[FrameFacts]) -> dict[str, np.ndarray]:
     angles, heights = np.full(len(driver), np.nan), np.full(len(driver), np.nan)
+    bodies = [one and one.body for one in result]
     for i, (one, other) in enumerate(zip(result, driver, strict=True)):
         if one is not None and one.pose is not None and other.pose is not None:
             angles[i] = _angle_error(one.pose, other.pose)
             heights[i] = height_ratio(one.pose, other.pose, one.size_wh[1], other.size_wh[1])
-    return {"angle_error_degrees": angles, "height_ratio": heights}
+    turns = turn_scores(bodies, [one.body for one in driver])
+    return {"angle_error_degrees": angles, "height_ratio": heights} | turns
 
 
 def _angle_error(pose: Pose, target: Pose) -> float:

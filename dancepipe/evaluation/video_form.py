@@ -1,6 +1,7 @@
 """--driver and --result: opens what a finished video is looked at with, scores it, and writes
 down how."""
 
+import logging
 from pathlib import Path
 
 from dancepipe.device import pick_device
@@ -12,9 +13,11 @@ from dancepipe.evaluation.options import EvaluateOptions, metrics_of_form, optio
 from dancepipe.evaluation.people import pose_identity
 from dancepipe.evaluation.scores import Scores
 from dancepipe.evaluation.statistics import MIN_GROUPS
-from dancepipe.evaluation.video import score_video
+from dancepipe.evaluation.video import DRIVER, TRUTH, score_video
 from dancepipe.media.image import load_photo
 from dancepipe.person.finder import open_person_finder
+
+log = logging.getLogger(__name__)
 
 
 def score_finished_video(driver: Path, result: Path, options: EvaluateOptions) -> Scores:
@@ -55,6 +58,7 @@ def score_finished_video(driver: Path, result: Path, options: EvaluateOptions) -
         open_finder,
         reference_pose=pose,
         likeness=like_the_photo,
+        truth=Path(options.truth) if options.truth else None,
         bootstrap=options.bootstrap,
         seed=options.seed,
         shown=options.examples,
@@ -63,20 +67,22 @@ def score_finished_video(driver: Path, result: Path, options: EvaluateOptions) -
     protocol |= {"driver_sha256": sha256_of(driver), "result_sha256": sha256_of(result)}
     if options.reference:
         protocol["reference_sha256"] = sha256_of(Path(options.reference))
+    if options.truth:
+        protocol["truth_sha256"] = sha256_of(Path(options.truth))
     examples = [
         Example(title, "frame", {name: small_png(picture) for name, picture in shown.items()}, {})
         for title, shown in found.shown
     ]
-    notes = []
+    notes = _cut_short(found.facts) if options.truth else []
     if options.bootstrap:
         has_intervals = any(
             one.low is not None for values in found.methods.values() for one in values.values()
         )
-        notes = [
+        notes.append(
             "intervals: over blocks of one second"
             if has_intervals
             else f"too short for intervals (need {MIN_GROUPS} blocks of one second)"
-        ]
+        )
     return Scores(
         "video",
         protocol,
@@ -87,6 +93,19 @@ def score_finished_video(driver: Path, result: Path, options: EvaluateOptions) -
         examples,
         notes,
     )
+
+
+def _cut_short(facts: dict) -> list[str]:
+    """In words, that truth and driver are of other lengths or rates."""
+    frames, both = facts["frames"], facts["frames_with_truth"]
+    if both == frames[TRUTH] == frames[DRIVER]:
+        return []
+    line = (
+        f"the truth has {frames[TRUTH]} frames and the driver {frames[DRIVER]}: compared are the "
+        f"{both} that lie at the same times"
+    )
+    log.warning(line)
+    return [line]
 
 
 def _likeness_to(photo, pose, options: EvaluateOptions):

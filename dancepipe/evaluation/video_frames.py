@@ -1,6 +1,7 @@
 """A driver and the video made from it, frame beside frame: what is needed of each frame,
 measured in one pass."""
 
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,7 +12,7 @@ import numpy as np
 from dancepipe.evaluation.detail import fine_detail
 from dancepipe.media.read import VideoReader
 from dancepipe.person.finder import PersonFinder
-from dancepipe.records import Frame, Pose
+from dancepipe.records import BodyPose, Frame, Pose
 
 ANALYSIS_SIDE_PX = 480
 _RETURN_PX = 1.5  # a pixel whose flow there and back ends further off was covered in between
@@ -24,12 +25,26 @@ class FrameFacts:
     """One frame of one video. nan and None where no person was found."""
 
     time_seconds: Fraction
-    pose: Pose | None
+    body: BodyPose | None
     size_wh: tuple[int, int]
     colour: np.ndarray  # (3,) mean of the person in [0, 1]
     detail: float  # hf
     warp_error: float  # against the frame before; nan for the first
     identity: float  # likeness to the photo, 0 for nobody; nan when nothing measures it
+    outline: bytes | None = None  # mask(), packed: a thousandth of the picture
+
+    @property
+    def pose(self) -> Pose | None:
+        """The 18 joints."""
+        return self.body and self.body.joints
+
+    def mask(self) -> np.ndarray:
+        """bool (H, W): the person; of a frame whose outline was kept."""
+        width, height = self.size_wh
+        if self.outline is None:
+            return np.zeros((height, width), bool)
+        bits = np.frombuffer(zlib.decompress(self.outline), np.uint8)
+        return np.unpackbits(bits, count=width * height).reshape(height, width).astype(bool)
 
 
 @dataclass(frozen=True)
@@ -65,22 +80,30 @@ Likeness = Callable[[np.ndarray, Pose | None], float]
 
 
 def read_facts(
-    path: Path, finder: PersonFinder | None, likeness: Likeness | None = None
+    path: Path,
+    finder: PersonFinder | None,
+    likeness: Likeness | None = None,
+    *,
+    outlines: bool = False,
 ) -> Iterator[tuple[FrameFacts, np.ndarray]]:
     """Facts and picture (at analysis size) of every frame.
 
     finder: in video mode with masks, for this video alone; None: times only. likeness: a picture
-    and its person -> to the photo's.
+    and its person -> to the photo's. outlines: facts keep the masks.
     """
     previous = None
     with VideoReader(path, max_side_px=ANALYSIS_SIDE_PX) as video:
         for frame in video:
-            facts, previous = _facts(frame, finder, previous, likeness)
+            facts, previous = _facts(frame, finder, previous, likeness, outlines)
             yield facts, frame.image
 
 
 def _facts(
-    frame: Frame, finder: PersonFinder | None, previous: _Evened | None, likeness: Likeness | None
+    frame: Frame,
+    finder: PersonFinder | None,
+    previous: _Evened | None,
+    likeness: Likeness | None,
+    outlines: bool,
 ) -> tuple[FrameFacts, _Evened | None]:
     import torch
 
@@ -116,8 +139,9 @@ def _facts(
     )
     current = _Evened((picture - colour) / max(spread, 1e-3), spread, weight)
     error = _warp_error(previous, current) if previous is not None else float("nan")
+    outline = zlib.compress(np.packbits(mask > 127).tobytes()) if outlines else None
     return FrameFacts(
-        frame.time_seconds, person.pose, (width, height), colour, detail, error, identity
+        frame.time_seconds, person.body, (width, height), colour, detail, error, identity, outline
     ), current
 
 
