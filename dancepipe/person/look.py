@@ -65,9 +65,10 @@ class Look(Protocol[R]):
         """
         ...
 
-    def person(self, reading: R, before: PersonFrame | None = None) -> PersonFrame | None:
+    def person(self, reading: R, before: R | None = None) -> PersonFrame | None:
         """What was read, in the picture's own pixels, with mask and hands where they were asked
-        for; None when no joint is left. before: that person in the frame before."""
+        for; None when no joint is left. before: that person in the frame before, of whom a reading
+        may tell more once person has been asked for."""
         ...
 
 

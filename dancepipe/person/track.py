@@ -148,7 +148,6 @@ class PersonTracker(Generic[R]):
         self._backend = backend
         self._follower = PersonFollower()
         self._last: R | None = None  # what was read in the last frame
-        self._person: PersonFrame | None = None  # and what came of it
         self._people_seen = 1
         self._has_neighbour = False
         self._frame = 0
@@ -157,15 +156,13 @@ class PersonTracker(Generic[R]):
         """The followed person in the next frame; None while nobody can be that person."""
         reading = self._go_on(look) or self._look_around(look)
         self._frame += 1
-        self._last = reading
+        before, self._last = self._last, reading
         if reading is None:
             self._follower.miss()
-            self._person = None
             return None
         self._follower.accept(reading.sighting)
-        person = look.person(reading, self._person)
-        self._person = person and replace(person, people_seen=self._people_seen)
-        return self._person
+        person = look.person(reading, before)
+        return None if person is None else replace(person, people_seen=self._people_seen)
 
     def _go_on(self, look: Look[R]) -> R | None:
         """The followed person, read where the last frame left off; None when that is not, or no

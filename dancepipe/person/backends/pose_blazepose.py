@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from dancepipe.person.blazepose.body_network import Body, BodyNetwork
 from dancepipe.person.blazepose.detect_people import PeopleDetector
+from dancepipe.person.blazepose.follow_hands import SeenHand, follow_hands
 from dancepipe.person.blazepose.hand_network import HandNetwork
 from dancepipe.person.blazepose.litert import Network
 from dancepipe.person.blazepose.models import (
@@ -40,6 +42,18 @@ HANDS = ((16, 18, 20), (15, 17, 19))  # wrist, little finger, index among the la
 # Behind a wrist that is less visible, the hand network sees one time in ten a hand (of all: every
 # second time), and costs as much. mediapipe's graph asks from 0.1.
 MIN_WRIST_VISIBILITY = 0.5
+
+
+@dataclass
+class BlazePoseReading:
+    """What was read of one person."""
+
+    body: Body
+    hands: Sequence[SeenHand | None] = (None, None)  # right and left; filled in by person()
+
+    @property
+    def sighting(self) -> Sighting:
+        return self.body.next_region.sighting()
 
 
 class BlazePoseBackend:
@@ -86,26 +100,38 @@ class BlazePoseLook:
         return self._networks.detector.detect(self._small)
 
     def read(
-        self, index: int | None, beside: Sequence[int] = (), last: Body | None = None
-    ) -> Body | None:
-        bodies, small = self._networks.bodies, self._small
+        self,
+        index: int | None,
+        beside: Sequence[int] = (),
+        last: BlazePoseReading | None = None,
+    ) -> BlazePoseReading | None:
         if index is not None:
             own = self._regions[index]
         elif last is not None:
-            own = last.next_region
+            own = last.body.next_region
         else:
             raise ValueError("read needs the index of a sighting, or what was read last")
-        body = bodies.read(small, own if last is None else last.next_region)
-        if not beside:
+        others = [self._regions[other] for other in beside]
+        body = self._read_among(own, others, own if last is None else last.body.next_region)
+        return None if body is None else BlazePoseReading(body)
+
+    def _read_among(self, own: Region, others: list[Region], region: Region) -> Body | None:
+        """The body in region, of the person who is seen, or expected, at own; no mixture with the
+        bodies of others."""
+        bodies, small = self._networks.bodies, self._small
+        body = bodies.read(small, region)
+        if not others:
             return body
         reach = own.sighting().reach_px
         if body is not None and _distance(body.next_region, own) < MIXED_REACHES * reach:
             return body
-        return bodies.read(_painted_over(small, own, [self._regions[i] for i in beside]), own)
+        return bodies.read(_painted_over(small, own, others), own)
 
-    def person(self, reading: Body, before: PersonFrame | None = None) -> PersonFrame | None:
+    def person(
+        self, reading: BlazePoseReading, before: BlazePoseReading | None = None
+    ) -> PersonFrame | None:
         size_wh = _size_wh(self._image)
-        landmarks = reading.landmarks.copy()
+        landmarks = reading.body.landmarks.copy()
         scale = np.array([size_wh[0] / self.size_wh[0], size_wh[1] / self.size_wh[1]], np.float32)
         landmarks[:, :2] = (landmarks[:, :2] + 0.5) * scale - 0.5
         landmarks[:, 3] *= scale[0]
@@ -114,28 +140,27 @@ class BlazePoseLook:
         pose = openpose_view(landmarks[:, :3], BLAZEPOSE_33, size_wh)
         if not pose.present.any() or not np.isfinite(landmarks).all():
             return None
-        hands = self._read_hands(self._networks.hands, landmarks) if self._networks.hands else None
-        mask = None if reading.mask is None else full_mask(reading.mask, size_wh)
+        hands = None
+        if self._networks.hands:
+            at = [self._hand_xy_px(landmarks, points) for points in HANDS]
+            seen_before = (None, None) if before is None else before.hands
+            image = np.ascontiguousarray(self._image)  # at its full size: hands are small
+            found, reading.hands = follow_hands(self._networks.hands, image, at, seen_before)
+            right, left = (
+                None if points is None else Pose.from_array(points, HAND_21) for points in found
+            )
+            hands = right, left
+        mask = None if reading.body.mask is None else full_mask(reading.body.mask, size_wh)
         seen = landmarks[:, 2].clip(0, 1)
         whole = Pose(landmarks[:, :2], seen, BLAZEPOSE_33, landmarks[:, 3])
         return PersonFrame(BodyPose(pose, whole, hands), mask)
 
-    def _read_hands(
-        self, network: HandNetwork, landmarks: np.ndarray
-    ) -> tuple[Pose | None, Pose | None]:
-        """Both hands as BodyPose has them, read in the picture's full size."""
-        image = np.ascontiguousarray(self._image)
-        hands: list[Pose | None] = []
-        last_xy_px = np.array(_size_wh(image)) - 1
-        for points in HANDS:
-            hand_xy_px = landmarks[list(points), :2]
-            is_inside = ((hand_xy_px >= 0) & (hand_xy_px <= last_xy_px)).all()
-            hand = None
-            if is_inside and landmarks[points[0], 2] >= MIN_WRIST_VISIBILITY:
-                hand = network.read(image, hand_xy_px)
-            hands.append(None if hand is None else Pose.from_array(hand, HAND_21))
-        right, left = hands
-        return right, left
+    def _hand_xy_px(self, landmarks: np.ndarray, points: tuple[int, ...]) -> np.ndarray | None:
+        """Wrist, little finger and index; None where that hand cannot be seen."""
+        hand_xy_px = landmarks[list(points), :2]
+        is_inside = ((hand_xy_px >= 0) & (hand_xy_px <= np.array(_size_wh(self._image)) - 1)).all()
+        is_seen = is_inside and landmarks[points[0], 2] >= MIN_WRIST_VISIBILITY
+        return hand_xy_px if is_seen else None
 
 
 def _open(model: ModelFile) -> Network:

@@ -111,7 +111,7 @@ class YoloLook:
     ) -> YoloReading | None:
         return None if index is None else self._readings[index]
 
-    def person(self, reading: YoloReading, before: PersonFrame | None = None) -> PersonFrame | None:
+    def person(self, reading: YoloReading, before: YoloReading | None = None) -> PersonFrame | None:
         pose = openpose_view(reading.keypoints, COCO_17, self.size_wh)
         return PersonFrame(BodyPose(pose), None) if pose.present.any() else None
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from dancepipe.person.blazepose.litert import Network
 from dancepipe.person.blazepose.region import Region
-from dancepipe.person.look import Sighting
 
 LANDMARK_COUNT = 33
 _INPUT_PX = 256
@@ -34,11 +33,6 @@ class Body:
     landmarks: np.ndarray
     next_region: Region  # where to look in the next frame
     mask: np.ndarray | None  # float32 (H, W) in [0, 1], 0 outside the region
-
-    @property
-    def sighting(self) -> Sighting:
-        """Where this body is."""
-        return self.next_region.sighting()
 
 
 class BodyNetwork:
