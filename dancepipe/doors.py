@@ -32,11 +32,11 @@ def find_people(
     pose: str = "mediapipe",
     device: str = "cpu",
 ) -> "list[PersonFrame]":
-    """The person of a picture whom the other commands would take, in a list; empty where nobody is
+    """Everyone in a picture; first comes whom the other commands would take. Empty where nobody is
     seen.
 
     >>> import dancepipe
-    >>> (person,) = dancepipe.find_people("me.jpg")
+    >>> person, *others = dancepipe.find_people("me.jpg")
     >>> person.pose.points_px.shape
     (18, 2)
 
@@ -52,8 +52,7 @@ def find_people(
     image = picture if isinstance(picture, np.ndarray) else load_photo(Path(picture))
     masks = "mediapipe" if mask else None
     with open_person_finder(pose, masks, hands=hands, mode="photo", device=device) as finder:
-        person = finder.find(image)
-    return [] if person is None else [person]
+        return finder.find_all(image)
 
 
 def build_dataset(

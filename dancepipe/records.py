@@ -176,7 +176,7 @@ class BodyPose:
 
 @dataclass(frozen=True)
 class PersonFrame:
-    """The followed person in one picture."""
+    """One person in one picture."""
 
     body: BodyPose
     mask: np.ndarray | None  # uint8 (H, W), 255 = person; None when no mask was asked for

@@ -1,91 +1,16 @@
-"""The rules every pose backend is held to."""
+"""Names become finders, and a segmenter takes the place of the backend's own mask. The rules that
+pose backends are held to: test_pose_backends.py."""
 
 import numpy as np
 import pytest
-from figure import draw_figure, standing_pose
+from figure import standing_pose
 
 from dancepipe.errors import ConfigError
 from dancepipe.person.finder import PersonFinder, open_person_finder
+from dancepipe.person.look import Sighting
 from dancepipe.records import BodyPose, PersonFrame
 
 POSE = standing_pose((160, 30), 270)
-
-
-def open_mediapipe(mode, mask):
-    return open_person_finder("mediapipe", "mediapipe" if mask else None, mode=mode)
-
-
-def open_yolo(mode, mask):
-    """Joints as a YOLO network with trained weights would give them, through everything that
-    stands around the network."""
-    pytest.importorskip("ultralytics", reason="needs the extra yolo")
-    from yolo_networks import seeing, tiny_pose_file
-
-    finder = open_person_finder(
-        "yolo",
-        "mediapipe" if mask else None,
-        mode=mode,
-        yolo_weights=tiny_pose_file(),
-    )
-    finder._pose_finder._model.predict = seeing([POSE])
-    return finder
-
-
-BACKENDS = [pytest.param(open_mediapipe, id="mediapipe"), pytest.param(open_yolo, id="yolo")]
-
-
-@pytest.mark.parametrize("open_finder", BACKENDS)
-@pytest.mark.parametrize("mode", ["video", "photo"])
-def test_every_backend_gives_the_person_in_the_pictures_own_pixels(open_finder, mode):
-    image = draw_figure(POSE, (320, 340))
-    before = image.copy()
-    with open_finder(mode, True) as finder:
-        person = finder.find(image)
-        view = finder.find(np.ascontiguousarray(image[:, ::-1])[:, ::-1])  # not contiguous
-    assert isinstance(person, PersonFrame)
-    assert np.abs(person.pose.points_px - POSE.points_px).max() < 15
-    assert person.mask.shape == (340, 320) and person.mask.dtype == np.uint8
-    inside, outside = person.mask[150, 160], person.mask[20, 20]
-    assert inside > 200 and outside < 20
-    assert person.people_seen == 1
-    assert (
-        np.abs(view.pose.points_px - person.pose.points_px).max() < 10
-    )  # the second frame is read in a better region
-    np.testing.assert_array_equal(image, before)
-
-
-@pytest.mark.parametrize("open_finder", BACKENDS)
-def test_no_mask_is_given_when_none_was_asked_for(open_finder):
-    with open_finder("photo", False) as finder:
-        assert finder.find(draw_figure(POSE, (320, 340))).mask is None
-
-
-@pytest.mark.parametrize("open_finder", BACKENDS)
-def test_bad_input_is_refused_and_the_finder_lives_on(open_finder):
-    image = draw_figure(POSE, (320, 340))
-    with open_finder("video", True) as finder:
-        for bad in (
-            image[..., 0],
-            image.astype(np.float32),
-            np.dstack([image, image[..., :1]]),
-            "photo.jpg",
-            None,
-        ):
-            with pytest.raises(ValueError, match="uint8 RGB picture"):
-                finder.find(bad)
-        for tiny in (image[:0], image[:1, :1], image[:7]):
-            assert finder.find(tiny) is None
-        assert finder.find(np.zeros((9, 2000, 3), np.uint8)) is None
-        assert finder.find(image) is not None
-
-
-@pytest.mark.parametrize("open_finder", BACKENDS)
-def test_closing_twice_is_allowed_and_a_closed_finder_says_so(open_finder):
-    finder = open_finder("photo", False)
-    finder.close()
-    finder.close()
-    with pytest.raises(ValueError, match="closed"):
-        finder.find(draw_figure(POSE, (320, 340)))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +26,86 @@ def test_unknown_names_are_config_errors(options, words):
         open_person_finder(**options)
 
 
-def test_a_segmenter_replaces_the_mask_and_is_closed_too():
+class Standing:
+    """A reading that stands where it was seen."""
+
+    def __init__(self, sighting: Sighting):
+        self.sighting = sighting
+
+
+class Crowd:
+    """A backend that sees these people and keeps which it was asked to read, beside whom."""
+
+    goes_on, neighbour_reaches = False, 1.5
+
+    def __init__(self, *sightings: Sighting, bodies=None):
+        self.size_wh = (640, 360)
+        self._sightings = list(sightings)
+        self._bodies = {} if bodies is None else bodies  # index -> the sighting that is read
+        self.asked = []
+
+    def look(self, image):
+        return self
+
+    def sightings(self):
+        return self._sightings
+
+    def read(self, index, beside=(), last=None):
+        self.asked.append((index, list(beside)))
+        found = self._bodies.get(index, self._sightings[index])
+        return None if found is None else Standing(found)
+
+    def person(self, reading, before=None):
+        shift = np.subtract(reading.sighting.center_xy_px, (160, 150))
+        return PersonFrame(BodyPose(POSE.scaled_and_shifted(1, shift)), None)
+
+    def close(self):
+        pass
+
+
+def at(x, reach=80.0, is_sure=True):
+    return Sighting((x, 180.0), reach, 0.9 if is_sure else 0.3, is_sure)
+
+
+def found(crowd):
+    with PersonFinder(crowd, mode="photo") as finder:
+        return finder.find_all(np.zeros((360, 640, 3), np.uint8))
+
+
+def test_only_the_chosen_one_is_read_when_one_is_wanted():
+    crowd = Crowd(at(60), at(330), at(600))
+    with PersonFinder(crowd, mode="video") as finder:
+        person = finder.find(np.zeros((360, 640, 3), np.uint8))
+    assert crowd.asked == [(1, [])] and person.people_seen == 3
+
+
+def test_everyone_is_read_the_chosen_one_first_each_apart_from_those_beside():
+    crowd = Crowd(at(60), at(330), at(400))
+    people = found(crowd)
+    assert crowd.asked == [(1, [2]), (2, [1]), (0, [])]
+    np.testing.assert_allclose(
+        [person.pose.points_px[1, 0] for person in people], [330, 400, 60], atol=1
+    )
+
+
+def test_two_sightings_that_lead_to_one_body_are_one_person():
+    crowd = Crowd(at(330), at(350), at(60), bodies={1: at(331)})
+    assert len(found(crowd)) == 2
+
+
+def test_a_sighting_without_a_body_is_nobody():
+    assert len(found(Crowd(at(330), at(60), bodies={0: None}))) == 1
+
+
+def test_an_unsure_sighting_is_read_only_where_nobody_is_surely_seen():
+    unsure = at(100, is_sure=False)
+    assert len(found(Crowd(at(330), unsure))) == 1
+    assert len(found(Crowd(unsure, at(500, is_sure=False)))) == 1
+    people = found(Crowd(at(330), unsure, bodies={0: None}))
+    assert len(people) == 1 and people[0].people_seen == 1
+
+
+def test_a_segmenter_replaces_the_mask_of_each_and_is_closed_too():
     class EveryoneSegmenter:
         closed = False
 
@@ -111,15 +115,10 @@ def test_a_segmenter_replaces_the_mask_and_is_closed_too():
         def close(self):
             self.closed = True
 
-    class OnePose:
-        def find(self, image):
-            return PersonFrame(BodyPose(POSE), None, 3)
-
-        def close(self):
-            pass
-
     segmenter = EveryoneSegmenter()
-    with PersonFinder(OnePose(), segmenter) as finder:
-        person = finder.find(np.zeros((340, 320, 3), np.uint8))
-    assert person.mask.min() == 255 and person.people_seen == 3
+    image = np.zeros((360, 640, 3), np.uint8)
+    with PersonFinder(Crowd(at(330), at(60)), segmenter, mode="photo") as finder:
+        people = [finder.find(image), *finder.find_all(image)]
+    assert [person.mask.min() for person in people] == [255, 255, 255]
+    assert people[0].people_seen == 2
     assert segmenter.closed

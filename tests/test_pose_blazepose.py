@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from figure import draw_figure, standing_pose
 
-from dancepipe.person.backends.pose_blazepose import BlazePoseFinder
+from dancepipe.person.backends.pose_blazepose import BlazePoseBackend
+from dancepipe.person.finder import PersonFinder, open_person_finder
 from dancepipe.pose.skeleton import L_EAR, L_EYE, NOSE, R_EAR, R_EYE, R_SHOULDER, torso_length_px
 
 
@@ -19,7 +20,7 @@ def joint_error(person, truth):
 def test_a_drawn_person_is_found_with_joints_and_mask_in_the_pictures_own_pixels():
     pose = standing_pose((500, 150), 750)  # larger than what the network reads
     image = draw_figure(pose, (900, 1000))
-    finder = BlazePoseFinder("photo", mask=True)
+    finder = open_person_finder(mode="photo")
     person = finder.find(image)
     finder.close()
     assert person.people_seen == 1
@@ -31,25 +32,8 @@ def test_a_drawn_person_is_found_with_joints_and_mask_in_the_pictures_own_pixels
     assert (body & found).sum() / (body | found).sum() > 0.88
 
 
-def test_photo_mode_is_the_same_for_every_order_of_pictures():
-    first = draw_figure(standing_pose((120, 40), 250), (300, 320))
-    second = draw_figure(standing_pose((200, 60), 220), (300, 320), shirt=(40, 120, 60))
-    finder = BlazePoseFinder("photo", mask=False)
-    alone = finder.find(second).pose.as_array()
-    finder.find(first)
-    np.testing.assert_array_equal(finder.find(second).pose.as_array(), alone)
-    finder.close()
-
-
-def test_an_empty_picture_holds_nobody_and_the_next_one_is_read():
-    finder = BlazePoseFinder("video", mask=True)
-    assert finder.find(np.full((240, 320, 3), 128, np.uint8)) is None
-    assert finder.find(draw_figure(standing_pose((160, 20), 200), (320, 240))) is not None
-    finder.close()
-
-
 def test_the_central_person_is_followed_past_another_and_both_are_counted():
-    finder = BlazePoseFinder("video", mask=True)
+    finder = open_person_finder(mode="video")
     for t in range(8):
         mine = standing_pose((300 + 4 * t, 60), 260)
         other = standing_pose((490 - 8 * t, 50), 260)
@@ -65,7 +49,7 @@ def test_the_central_person_is_followed_past_another_and_both_are_counted():
 
 
 def test_the_person_is_found_again_on_the_expected_place_after_a_gap():
-    finder = BlazePoseFinder("video", mask=False)
+    finder = open_person_finder(mode="video", mask=None)
     pose, other = standing_pose((220, 60), 240), standing_pose((480, 50), 260)
     both = draw_figure(other, (640, 360), onto=draw_figure(pose, (640, 360), shirt=(40, 120, 60)))
     alone = draw_figure(other, (640, 360))
@@ -80,37 +64,13 @@ def test_the_person_is_found_again_on_the_expected_place_after_a_gap():
     finder.close()
 
 
-def test_a_change_of_frame_size_inside_a_clip_starts_anew():
-    finder = BlazePoseFinder("video", mask=True)
-    for size_wh, top, height in (
-        ((320, 240), (100, 20), 200),
-        ((240, 320), (120, 20), 260),
-        ((320, 240), (220, 20), 200),
-    ):
-        pose = standing_pose(top, height)
-        for _ in range(2):
-            person = finder.find(draw_figure(pose, size_wh))
-            assert person.mask.shape == size_wh[::-1]
-            assert joint_error(person, pose) < 0.25
-    finder.close()
-
-
-def test_a_fresh_finder_gives_the_same_clip_the_same_poses():
-    frames = [draw_figure(standing_pose((150 + 3 * t, 20), 200), (320, 240)) for t in range(4)]
-    runs = []
-    for _ in range(2):
-        finder = BlazePoseFinder("video", mask=False)
-        runs.append([finder.find(frame).pose.as_array() for frame in frames])
-        finder.close()
-    np.testing.assert_array_equal(*runs)
-
-
 @pytest.mark.parametrize(("nose_depth", "is_sure"), [(-100.0, True), (0.0, True), (60.0, False)])
 def test_a_face_on_the_far_side_of_the_head_is_kept_but_not_believed(
     monkeypatch, nose_depth, is_sure
 ):
-    finder = BlazePoseFinder("photo", mask=False)
-    read_body = finder._bodies.read
+    backend = BlazePoseBackend(mask=False)
+    finder = PersonFinder(backend, mode="photo")
+    read_body = backend.bodies.read
 
     def with_depth(image, region):
         body = read_body(image, region)
@@ -118,7 +78,7 @@ def test_a_face_on_the_far_side_of_the_head_is_kept_but_not_believed(
         body.landmarks[0, 3] = nose_depth
         return body
 
-    monkeypatch.setattr(finder._bodies, "read", with_depth)
+    monkeypatch.setattr(backend.bodies, "read", with_depth)
     pose = finder.find(draw_figure(standing_pose((160, 20), 300), (320, 340))).pose
     finder.close()
     assert pose.present.all()
@@ -128,7 +88,7 @@ def test_a_face_on_the_far_side_of_the_head_is_kept_but_not_believed(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_finds_what_its_parent_finds():
-    finder = BlazePoseFinder("photo", mask=True)
+    finder = open_person_finder(mode="photo")
     image = draw_figure(standing_pose((160, 20), 300), (320, 340))
     found = finder.find(image)
     reading, writing = os.pipe()
@@ -150,7 +110,7 @@ def test_one_thread_or_four_give_the_same_numbers():
     images = [
         draw_figure(standing_pose((120 + 4 * i, 20), 240 + 4 * i), (320, 300)) for i in range(12)
     ]
-    finder = BlazePoseFinder("photo", mask=True)
+    finder = open_person_finder(mode="photo")
     alone = [finder.find(image) for image in images]
     with ThreadPoolExecutor(4) as threads:
         together = list(threads.map(finder.find, images))
@@ -179,7 +139,7 @@ def test_real_photos_are_all_found(shared):
     photos = sorted((shared / "photos").glob("*.[jp][pn]g"))
     if not photos:
         pytest.skip("no photos in the material folder")
-    finder = BlazePoseFinder("photo", mask=True)
+    finder = open_person_finder(mode="photo")
     missed = [
         photo.name
         for photo in photos

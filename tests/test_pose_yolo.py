@@ -6,7 +6,8 @@ from figure import standing_pose
 
 from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
 from dancepipe.person.backends import pose_yolo
-from dancepipe.person.backends.pose_yolo import YoloPoseFinder
+from dancepipe.person.backends.pose_yolo import YoloPoseBackend
+from dancepipe.person.finder import PersonFinder
 from dancepipe.records import Pose
 
 
@@ -23,35 +24,42 @@ def picture(size_wh=(640, 400)):
     return np.random.default_rng(0).integers(0, 255, (size_wh[1], size_wh[0], 3), dtype=np.uint8)
 
 
+def finder_of(yolo, mode):
+    return PersonFinder(YoloPoseBackend(weights=yolo.tiny_pose_file()), mode=mode)
+
+
 def test_a_network_file_runs_and_gives_joints_in_the_picture(yolo):
     """Random weights: the joints mean nothing, but they have gone through the whole library."""
-    finder = YoloPoseFinder("photo", weights=yolo.tiny_pose_file(), min_box_confidence=1e-6)
-    person = finder.find(picture((300, 200)))
-    finder.close()
+    backend = YoloPoseBackend(weights=yolo.tiny_pose_file(), min_box_confidence=1e-6)
+    with PersonFinder(backend, mode="photo") as finder:
+        person = finder.find(picture((300, 200)))
+        everyone, again = (finder.find_all(picture((300, 200))) for _ in range(2))
     inside = person.pose.points_px[person.pose.present]
-    assert person.mask is None and person.people_seen > 1
+    assert person.mask is None and person.people_seen > 1 and 1 < len(everyone) == len(again)
+    for one, other in zip([person, *everyone], [everyone[0], *again], strict=True):
+        np.testing.assert_array_equal(one.pose.as_array(), other.pose.as_array())
     assert (inside >= -0.5).all() and (inside <= [299.5, 199.5]).all()
 
 
 def test_the_joints_are_the_networks_in_our_order_and_the_picture_goes_in_as_bgr(yolo):
     pose = standing_pose((320, 40), 300)
     calls = []
-    finder = YoloPoseFinder("photo", weights=yolo.tiny_pose_file())
-    finder._model.predict = yolo.seeing([pose], calls)
+    finder = finder_of(yolo, "photo")
+    finder._backend._model.predict = yolo.seeing([pose], calls)
     image = picture()
     np.testing.assert_allclose(finder.find(image).pose.as_array(), pose.as_array(), atol=1e-3)
     np.testing.assert_array_equal(calls[0][0], image[..., ::-1])
 
 
 def test_the_central_person_is_followed_when_the_order_changes(yolo):
-    finder = YoloPoseFinder("video", weights=yolo.tiny_pose_file())
+    finder = finder_of(yolo, "video")
     for t in range(12):
         mine, other = standing_pose((330 - 4 * t, 40), 300), standing_pose((560 - 12 * t, 30), 300)
-        finder._model.predict = yolo.seeing([mine, other] if t % 2 else [other, mine])
+        finder._backend._model.predict = yolo.seeing([mine, other] if t % 2 else [other, mine])
         person = finder.find(picture())
         np.testing.assert_allclose(person.pose.points_px, mine.points_px, atol=1e-3)
         assert person.people_seen == 2
-    finder._model.predict = yolo.seeing([])
+    finder._backend._model.predict = yolo.seeing([])
     assert finder.find(picture()) is None
 
 
@@ -59,8 +67,8 @@ def test_unsure_joints_are_missing(yolo):
     pose = standing_pose((320, 40), 300)
     confidence = np.ones(18)
     confidence[4] = 0.1
-    finder = YoloPoseFinder("photo", weights=yolo.tiny_pose_file())
-    finder._model.predict = yolo.seeing([Pose(pose.points_px, confidence)])
+    finder = finder_of(yolo, "photo")
+    finder._backend._model.predict = yolo.seeing([Pose(pose.points_px, confidence)])
     assert np.flatnonzero(~finder.find(picture()).pose.present).tolist() == [4]
 
 
@@ -79,13 +87,13 @@ def test_damaged_foreign_and_dangerous_files_are_refused(yolo, tmp_path, monkeyp
     torch.save({"weights": torch.zeros(3)}, tmp_path / "foreign.pt")
     for name in ("damaged.pt", "cut.pt", "dangerous.pt", "foreign.pt"):
         with pytest.raises(WeightsError, match=f"cannot read YOLO weights .*{name}"):
-            YoloPoseFinder("video", weights=tmp_path / name)
+            YoloPoseBackend(weights=tmp_path / name)
     assert not (tmp_path / "intruder").exists()
 
 
 def test_a_network_for_another_task_is_refused(yolo):
     with pytest.raises(WeightsError, match="network for detect, a pose network is needed"):
-        YoloPoseFinder("video", weights=yolo.tiny_pose_file("yolo11n.yaml"))
+        YoloPoseBackend(weights=yolo.tiny_pose_file("yolo11n.yaml"))
 
 
 def test_missing_files_and_unknown_names_say_what_to_do(tmp_path):
@@ -93,9 +101,9 @@ def test_missing_files_and_unknown_names_say_what_to_do(tmp_path):
         with pytest.raises(
             WeightsError, match="give the path of a pose .pt file, or a published name"
         ):
-            YoloPoseFinder("video", weights=weights)
+            YoloPoseBackend(weights=weights)
     with pytest.raises(WeightsError, match="must be a .pt file"):
-        YoloPoseFinder("video", weights="model.onnx")
+        YoloPoseBackend(weights="model.onnx")
 
 
 def test_a_download_that_fails_leaves_nothing_and_names_the_way_out(
@@ -111,7 +119,7 @@ def test_a_download_that_fails_leaves_nothing_and_names_the_way_out(
     monkeypatch.setattr(downloads, "attempt_download_asset", offline)
     said.clear()
     with pytest.raises(WeightsError, match="bring the file to this machine"):
-        YoloPoseFinder("video")
+        YoloPoseBackend()
     assert any("downloading yolo11n-pose.pt" in line for line in said)
     assert not list((tmp_path / "weights").iterdir())
 
@@ -127,9 +135,9 @@ def test_a_published_name_is_downloaded_once(yolo, tmp_path, monkeypatch, said):
     monkeypatch.setenv("DANCEPIPE_CACHE", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(downloads, "attempt_download_asset", arrive)
-    YoloPoseFinder("video")
+    YoloPoseBackend()
     said.clear()
-    YoloPoseFinder("video")
+    YoloPoseBackend()
     assert not any("downloading" in line for line in said)
     assert [path.name for path in (tmp_path / "weights").iterdir()] == ["yolo11n-pose.pt"]
 
@@ -138,7 +146,7 @@ def test_the_licence_is_named_once(yolo, monkeypatch, said):
     monkeypatch.setattr(pose_yolo, "_notice_given", False)
     said.clear()
     for _ in range(2):
-        YoloPoseFinder("photo", weights=yolo.tiny_pose_file())
+        YoloPoseBackend(weights=yolo.tiny_pose_file())
     assert sum("AGPL-3.0" in line for line in said) == 1
 
 
@@ -148,14 +156,14 @@ def test_a_device_that_is_not_there_is_a_config_error(yolo):
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")
     with pytest.raises(ConfigError, match="cuda"):
-        YoloPoseFinder("photo", weights=yolo.tiny_pose_file(), device="cuda:0")
+        YoloPoseBackend(weights=yolo.tiny_pose_file(), device="cuda:0")
 
 
 def test_without_the_package_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "ultralytics", None)
     (tmp_path / "some.pt").write_bytes(b"")
     with pytest.raises(MissingExtraError, match=r"dancepipe\[yolo\]"):
-        YoloPoseFinder("photo", weights=tmp_path / "some.pt")
+        YoloPoseBackend(weights=tmp_path / "some.pt")
 
 
 def test_loading_yolo_leaves_pillow_alone(tmp_path):
@@ -164,5 +172,5 @@ def test_loading_yolo_leaves_pillow_alone(tmp_path):
     before = Image.open
     with pytest.raises(WeightsError):
         (tmp_path / "broken.pt").write_bytes(b"not weights")
-        YoloPoseFinder("photo", weights=tmp_path / "broken.pt", device="cpu")
+        YoloPoseBackend(weights=tmp_path / "broken.pt", device="cpu")
     assert Image.open is before

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from dancepipe.person.track import PersonFollower, Sighting, choose_person
+from dancepipe.person.look import Sighting
+from dancepipe.person.track import PersonFollower, choose_person
 
 SIZE = (640, 360)
 

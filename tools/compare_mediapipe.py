@@ -27,7 +27,8 @@ from mediapipe_graphs import MediapipeBodies, MediapipeDetector
 
 from dancepipe.media.image import load_photo
 from dancepipe.media.read import VideoReader
-from dancepipe.person.backends.pose_blazepose import MAX_SIDE_PX, BlazePoseFinder
+from dancepipe.person.backends.pose_blazepose import MAX_SIDE_PX, BlazePoseBackend
+from dancepipe.person.finder import PersonFinder, open_person_finder
 from dancepipe.person.regions import fit_within
 
 MEDIAN_PX, MOST_PX_AT_95, LEAST_IOU = 0.5, 2.0, 0.99
@@ -38,27 +39,29 @@ PARTS = (
 PICTURES, VIDEOS = (".jpg", ".jpeg", ".png"), (".mp4", ".mov", ".mkv", ".webm")
 
 
-def mediapipe_finder(mode: str, *, mask: bool) -> BlazePoseFinder:
-    """Who is followed as ever, on mediapipe's own graphs."""
-    finder = BlazePoseFinder(mode, mask=mask)
-    finder.close()
-    finder._detector, finder._bodies = MediapipeDetector(), MediapipeBodies(mask=mask)
-    return finder
+def mediapipe_backend() -> BlazePoseBackend:
+    """Looks as ever, on mediapipe's own graphs."""
+    backend = BlazePoseBackend(mask=True)
+    backend.close()
+    backend.detector, backend.bodies = MediapipeDetector(), MediapipeBodies(mask=True)
+    return backend
+
+
+def mediapipe_finder(mode: str) -> PersonFinder:
+    return PersonFinder(mediapipe_backend(), mode=mode)
 
 
 class Stages:
     """Differences of each stage, given the same picture and region."""
 
     def __init__(self):
-        self.ours, self.theirs = (
-            make("photo", mask=True) for make in (BlazePoseFinder, mediapipe_finder)
-        )
+        self.ours, self.theirs = BlazePoseBackend(mask=True), mediapipe_backend()
         self.pictures = self.unlike = 0  # unlike: not the same regions or bodies found
         self.parts = {name: [] for name in PARTS}
 
     def compare(self, image: np.ndarray) -> None:
         small, _ = fit_within(image, MAX_SIDE_PX)
-        ours, theirs = self.ours._detector.detect(small), self.theirs._detector.detect(small)
+        ours, theirs = self.ours.detector.detect(small), self.theirs.detector.detect(small)
         self.pictures += 1
         if len(ours) != len(theirs):
             self.unlike += 1
@@ -66,7 +69,7 @@ class Stages:
         for own, other in zip(ours, theirs, strict=True):
             self._regions("detector px", own, other)
             self.parts["detector score"].append(abs(own.score - other.score))
-            bodies = self.ours._bodies.read(small, other), self.theirs._bodies.read(small, other)
+            bodies = self.ours.bodies.read(small, other), self.theirs.bodies.read(small, other)
             if (bodies[0] is None) != (bodies[1] is None):
                 self.unlike += 1
             elif bodies[0] is not None:
@@ -143,22 +146,20 @@ class Clock:
 
 
 def compare_photos(pictures, pairs: Pairs, clock: Clock) -> None:
-    finders = BlazePoseFinder("photo", mask=True), mediapipe_finder("photo", mask=True)
+    finders = open_person_finder(mode="photo"), mediapipe_finder("photo")
     for picture in pictures:
         pairs.add(*clock.find(finders, picture))
 
 
 def compare_clip(frames, in_step: Pairs, alone: Pairs, control: Pairs, clock: Clock) -> None:
-    ours, step = (BlazePoseFinder("video", mask=True) for _ in range(2))
-    theirs, touched = (mediapipe_finder("video", mask=True) for _ in range(2))
+    ours, step = (open_person_finder(mode="video") for _ in range(2))
+    theirs, touched = (mediapipe_finder("video") for _ in range(2))
     for number, frame in enumerate(frames):
         if number:
             state = {
-                name: value
-                for name, value in vars(theirs._clip).items()
-                if name not in ("_detector", "_bodies")
+                name: value for name, value in vars(theirs._clip[1]).items() if name != "_backend"
             }
-            vars(step._clip).update(copy.deepcopy(state))
+            vars(step._clip[1]).update(copy.deepcopy(state))
         stepped = step.find(frame)
         own, other = clock.find((ours, theirs), frame)
         if not number:

@@ -8,18 +8,14 @@ from typing import Protocol
 import numpy as np
 
 from dancepipe.errors import ConfigError
+from dancepipe.person.look import PoseBackend
+from dancepipe.person.track import PersonTracker, read_everyone
 from dancepipe.records import PersonFrame
 
 POSE_BACKENDS = ("mediapipe", "yolo")
 MASK_BACKENDS = ("mediapipe", "rembg", None)
+MODES = ("video", "photo")
 MIN_SIDE_PX = 8  # nobody is found in less
-
-
-class PoseFinder(Protocol):
-    """What pose_*.py give. find may return a mask of its own."""
-
-    def find(self, image: np.ndarray) -> PersonFrame | None: ...
-    def close(self) -> None: ...
 
 
 class Segmenter(Protocol):
@@ -30,21 +26,48 @@ class Segmenter(Protocol):
 
 
 class PersonFinder:
-    """Finds the one person of a clip (mode "video") or of a photo: joints, mask, and how many
-    people are there."""
+    """Finds the people of a photo (mode "photo"), or follows one person through a clip (mode
+    "video"): joints, mask, and how many people are there."""
 
-    def __init__(self, pose_finder: PoseFinder, segmenter: Segmenter | None = None):
+    def __init__(
+        self, backend: PoseBackend, segmenter: Segmenter | None = None, *, mode: str = "video"
+    ):
         """Both are owned from here on: close() closes them."""
-        self._pose_finder, self._segmenter = pose_finder, segmenter
+        self._backend, self._segmenter, self._mode = backend, segmenter, mode
+        self._clip: tuple[tuple[int, int], PersonTracker] | None = None  # of frames of that size
         self._closed = False
 
     def find(self, image: np.ndarray) -> PersonFrame | None:
-        """image: uint8 RGB (H, W, 3) of any size -> the person in its own pixels, or None when
-        nobody is seen.
+        """image: uint8 RGB (H, W, 3) of any size -> the one person who is chosen, or followed, in
+        the picture's own pixels, or None when nobody is seen.
 
-        In mode "video" give the frames of ONE clip in order. ValueError for anything that is no
-        such picture.
+        In mode "video" give the frames of ONE clip in order; a frame of another size than the one
+        before starts the following anew. In mode "photo" each picture is taken for itself, from as
+        many threads as you like. ValueError for anything that is no such picture.
         """
+        if not self._can_hold_a_person(image):
+            return None
+        if self._mode == "photo":
+            tracker = PersonTracker(self._backend)
+        else:
+            if self._clip is None or self._clip[0] != image.shape[:2]:
+                self._clip = image.shape[:2], PersonTracker(self._backend)
+            tracker = self._clip[1]
+        person = tracker.find(self._backend.look(image))
+        return None if person is None else self._with_mask(image, person)
+
+    def find_all(self, image: np.ndarray) -> list[PersonFrame]:
+        """image as find has it -> everyone in it, whom find would choose first; of a finder in mode
+        "photo". ValueError for another one."""
+        if self._mode != "photo":
+            raise ValueError("find_all needs a finder in mode photo; one in mode video follows")
+        if not self._can_hold_a_person(image):
+            return []
+        people = read_everyone(self._backend.look(image), self._backend)
+        return [self._with_mask(image, person) for person in people]
+
+    def _can_hold_a_person(self, image: np.ndarray) -> bool:
+        """Whether the picture is large enough. ValueError for what is no picture."""
         if self._closed:
             raise ValueError("this person finder is closed")
         if (
@@ -55,10 +78,10 @@ class PersonFinder:
         ):
             got = f"{getattr(image, 'dtype', type(image).__name__)} {getattr(image, 'shape', '')}"
             raise ValueError(f"find needs a uint8 RGB picture (H, W, 3), got {got}")
-        if min(image.shape[:2]) < MIN_SIDE_PX:
-            return None
-        person = self._pose_finder.find(image)
-        if person is None or self._segmenter is None:
+        return min(image.shape[:2]) >= MIN_SIDE_PX
+
+    def _with_mask(self, image: np.ndarray, person: PersonFrame) -> PersonFrame:
+        if self._segmenter is None:
             return person
         return replace(person, mask=self._segmenter.segment(image, person))
 
@@ -66,7 +89,7 @@ class PersonFinder:
         """Frees the backends. Closing twice is allowed; find afterwards raises ValueError."""
         if not self._closed:
             self._closed = True
-            self._pose_finder.close()
+            self._backend.close()
             if self._segmenter is not None:
                 self._segmenter.close()
 
@@ -100,32 +123,32 @@ def open_person_finder(
         raise ConfigError(f"unknown pose backend {pose!r}: choose from {', '.join(POSE_BACKENDS)}")
     if mask not in MASK_BACKENDS:
         raise ConfigError(f"unknown mask backend {mask!r}: choose from mediapipe, rembg, or none")
-    if mode not in ("video", "photo"):
-        raise ConfigError(f"unknown mode {mode!r} of a person finder: choose video or photo")
+    if mode not in MODES:
+        raise ConfigError(f"unknown mode {mode!r} of a person finder: choose {' or '.join(MODES)}")
     if hands and pose != "mediapipe":
         raise ConfigError(
             f"the pose backend {pose} reads no hands: choose mediapipe, or leave hands out"
         )
     if pose == "mediapipe":
-        from dancepipe.person.backends.pose_blazepose import BlazePoseFinder
+        from dancepipe.person.backends.pose_blazepose import BlazePoseBackend
 
-        pose_finder = BlazePoseFinder(mode, mask=mask == "mediapipe", hands=hands)
+        backend = BlazePoseBackend(mask=mask == "mediapipe", hands=hands)
     else:
-        from dancepipe.person.backends.pose_yolo import YoloPoseFinder
+        from dancepipe.person.backends.pose_yolo import YoloPoseBackend
 
-        pose_finder = YoloPoseFinder(mode, weights=yolo_weights, device=device)
+        backend = YoloPoseBackend(weights=yolo_weights, device=device)
 
     segmenter = None
     try:
         if mask == "rembg":
             from dancepipe.person.backends.segment_rembg import RembgSegmenter
 
-            segmenter = RembgSegmenter(rembg_model, device=device)
+            segmenter = RembgSegmenter(rembg_model, device=device, steady=mode == "video")
         elif mask == "mediapipe" and pose != "mediapipe":
             from dancepipe.person.backends.segment_blazepose import BlazePoseSegmenter
 
             segmenter = BlazePoseSegmenter()
     except BaseException:
-        pose_finder.close()
+        backend.close()
         raise
-    return PersonFinder(pose_finder, segmenter)
+    return PersonFinder(backend, segmenter, mode=mode)

@@ -3,10 +3,15 @@
 A Sighting is all a backend has to say about a person here: middle, size and score.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Generic
 
 import numpy as np
+
+from dancepipe.person.look import Look, PoseBackend, R, Sighting
+from dancepipe.records import PersonFrame
 
 # a body's middle moves less than this many of its reaches from one frame to the next, at 5 frames a
 # second too
@@ -21,21 +26,11 @@ PATIENCE_FRAMES = 60  # after that many frames without the person, anyone may be
 PATIENCE_PER_SIGHTING = (
     3  # and sooner for somebody who was seen in a few frames only: that may have been a mistake
 )
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """A person seen in a frame."""
-
-    center_xy_px: tuple[
-        float, float
-    ]  # middle of the hips, or of the box when the backend gives boxes
-    reach_px: float  # half the body's extent
-    score: float  # in [0, 1]
-
-    def __post_init__(self):
-        if not (self.reach_px > 0 and np.isfinite([*self.center_xy_px, self.reach_px]).all()):
-            raise ValueError(f"a sighting needs a finite middle and a positive reach, got {self}")
+# While one person is read from frame to frame everyone is looked for this often, to count the
+# others; on every frame while somebody stands beside.
+RECOUNT_FRAMES = 30
+# Two readings whose middles and sizes differ by less than this, in reaches, are one body.
+SAME_BODY = 0.1
 
 
 def choose_person(sightings: Sequence[Sighting], size_wh: tuple[int, int]) -> int:
@@ -144,3 +139,123 @@ class PersonFollower:
 def _steps(sighting: Sighting, last: Sighting) -> float:
     """Distance of the middles in reaches."""
     return float(np.hypot(*np.subtract(sighting.center_xy_px, last.center_xy_px))) / last.reach_px
+
+
+class PersonTracker(Generic[R]):
+    """The followed person through the frames of one clip, and how many people are there."""
+
+    def __init__(self, backend: PoseBackend[R]):
+        self._backend = backend
+        self._follower = PersonFollower()
+        self._last: R | None = None  # what was read in the last frame
+        self._people_seen = 1
+        self._has_neighbour = False
+        self._frame = 0
+
+    def find(self, look: Look[R]) -> PersonFrame | None:
+        """The followed person in the next frame; None while nobody can be that person."""
+        reading = self._go_on(look) or self._look_around(look)
+        self._frame += 1
+        before, self._last = self._last, reading
+        if reading is None:
+            self._follower.miss()
+            return None
+        self._follower.accept(reading.sighting)
+        person = look.person(reading, before)
+        return None if person is None else replace(person, people_seen=self._people_seen)
+
+    def _go_on(self, look: Look[R]) -> R | None:
+        """The followed person, read where the last frame left off; None when that is not, or no
+        longer, the same person."""
+        if self._last is None or not self._backend.goes_on:
+            return None
+        index, beside = None, []
+        if self._frame % RECOUNT_FRAMES == 0 or self._has_neighbour:
+            seen = look.sightings()
+            sure = self._count(seen)
+            index = self._pick(look, sure)
+            own = self._last.sighting if index is None else seen[index]
+            beside = self._beside(own, seen, [other for other in sure if other != index])
+        reading = look.read(index, beside, self._last)
+        if reading is None or not self._follower.could_be(reading.sighting):
+            return None
+        return reading
+
+    def _look_around(self, look: Look[R]) -> R | None:
+        """The person to follow, among all who are seen."""
+        seen = look.sightings()
+        sure = self._count(seen)
+        # An unsure sighting is tried too: whoever reads the body has the last word.
+        for candidates in (sure, [i for i in range(len(seen)) if i not in sure]):
+            left = list(candidates)
+            while (index := self._pick(look, left)) is not None:
+                left.remove(index)
+                others = [other for other in sure if other != index]
+                reading = look.read(index, self._beside(seen[index], seen, others))
+                if reading is not None:
+                    return reading
+        return None
+
+    def _count(self, seen: Sequence[Sighting]) -> list[int]:
+        """The indices of those who are surely there."""
+        sure = [index for index, sighting in enumerate(seen) if sighting.is_sure]
+        self._people_seen = max(len(sure), 1)
+        self._has_neighbour = False
+        return sure
+
+    def _pick(self, look: Look[R], indices: Sequence[int]) -> int | None:
+        """Which of these sightings is the followed person."""
+        seen = look.sightings()
+        picked = self._follower.pick([seen[index] for index in indices], look.size_wh)
+        return None if picked is None else indices[picked]
+
+    def _beside(self, own: Sighting, seen: Sequence[Sighting], others: Sequence[int]) -> list[int]:
+        """Which of the others can be taken for the followed person; they are remembered."""
+        near = _near(own, seen, others, self._backend.neighbour_reaches)
+        self._has_neighbour = bool(near)
+        self._follower.note_others([seen[index] for index in near])
+        return near
+
+
+def read_everyone(look: Look[R], backend: PoseBackend[R]) -> list[PersonFrame]:
+    """All people of one picture; whom a tracker would choose comes first, then by the same
+    measure. Where nobody is surely seen, the first unsure sighting that has a body."""
+    seen = look.sightings()
+    sure = _by_worth([i for i, one in enumerate(seen) if one.is_sure], look)
+    read: list[R] = []
+    for index in sure:
+        others = [other for other in sure if other != index]
+        reading = look.read(index, _near(seen[index], seen, others, backend.neighbour_reaches))
+        if reading is not None and not any(_is_same(reading, other) for other in read):
+            read.append(reading)
+    for index in _by_worth([i for i, one in enumerate(seen) if not one.is_sure], look):
+        if read:
+            break
+        others = _near(seen[index], seen, sure, backend.neighbour_reaches)
+        reading = look.read(index, others)
+        read += [] if reading is None else [reading]
+    people = [person for reading in read if (person := look.person(reading)) is not None]
+    count = max(len(sure), len(people))
+    return [replace(person, people_seen=count) for person in people]
+
+
+def _by_worth(indices: list[int], look: Look) -> list[int]:
+    """In the order in which choose_person would take them."""
+    left, order, seen = list(indices), [], look.sightings()
+    while left:
+        order.append(left.pop(choose_person([seen[index] for index in left], look.size_wh)))
+    return order
+
+
+def _near(
+    own: Sighting, seen: Sequence[Sighting], others: Sequence[int], reaches: float
+) -> list[int]:
+    """Those of the others whose middle is that near to one's own, in one's own reaches."""
+    limit = reaches * own.reach_px
+    return [i for i in others if math.dist(seen[i].center_xy_px, own.center_xy_px) < limit]
+
+
+def _is_same(reading: R, other: R) -> bool:
+    """Whether two sightings led to one body."""
+    one, two = reading.sighting, other.sighting
+    return _steps(one, two) < SAME_BODY and abs(one.reach_px / two.reach_px - 1) < SAME_BODY

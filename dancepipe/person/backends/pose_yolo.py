@@ -5,9 +5,12 @@ Ultralytics and its weights are AGPL-3.0; they are imported nowhere else and onl
 """
 
 import logging
+import math
 import os
 import re
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +19,7 @@ from PIL import Image
 from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
 from dancepipe.files.caches import cache_folder
 from dancepipe.files.whole_file import make_folder
-from dancepipe.person.track import PersonFollower, Sighting
+from dancepipe.person.look import Sighting
 from dancepipe.pose.skeleton import openpose_view
 from dancepipe.records import BodyPose, PersonFrame
 from dancepipe.skeletons import COCO_17
@@ -36,12 +39,25 @@ LICENCE_NOTICE = (
 _notice_given = False
 
 
-class YoloPoseFinder:
-    """find(image) -> PersonFrame | None, without a mask. mode as in open_person_finder."""
+@dataclass(frozen=True)
+class YoloReading:
+    """What the network says about one person."""
+
+    sighting: Sighting
+    keypoints: np.ndarray  # float32 (17, 3): x_px, y_px, confidence
+
+
+class YoloPoseBackend:
+    """look(image) -> everyone in a picture, without masks; one run of the network reads them all.
+
+    It knows nothing of the frame before: each is looked at whole.
+    """
+
+    goes_on = False
+    neighbour_reaches = math.inf
 
     def __init__(
         self,
-        mode: str,
         *,
         weights: Path | str | None = None,
         device: str = "cpu",
@@ -50,47 +66,54 @@ class YoloPoseFinder:
         """weights: a .pt file, or a published name (default yolo11n-pose.pt), which is looked
         for in the working folder and then downloaded by ultralytics into
         <cache>/dancepipe/weights (DANCEPIPE_CACHE, else ~/.cache)."""
-        if mode not in ("video", "photo"):
-            raise ValueError(f"mode must be 'video' or 'photo', got {mode!r}")
         global _notice_given
         if not _notice_given:
             log.info(LICENCE_NOTICE)
             _notice_given = True
-        self._mode, self._device, self._min_box_confidence = mode, device, min_box_confidence
+        self._device, self._min_box_confidence = device, min_box_confidence
         self._model = _load(weights or DEFAULT_WEIGHTS)
         _check_device(device)
-        self._follower = PersonFollower()
-        self._size_wh: tuple[int, int] | None = None
 
-    def find(self, image: np.ndarray) -> PersonFrame | None:
-        size_wh = (image.shape[1], image.shape[0])
-        if self._mode == "photo" or size_wh != self._size_wh:
-            self._follower, self._size_wh = PersonFollower(), size_wh
+    def look(self, image: np.ndarray) -> "YoloLook":
         bgr = np.ascontiguousarray(image[..., ::-1])
         result = self._model.predict(
             bgr, conf=self._min_box_confidence, device=self._device, verbose=False
         )[0]
-        if result.keypoints is None or not len(result.boxes):
-            self._follower.miss()
-            return None
-        boxes = result.boxes.xyxy.cpu().numpy() - 0.5  # theirs count from the outer edge of pixel 0
-        scores = result.boxes.conf.cpu().numpy()
-        sightings = [_sighting(box, float(score)) for box, score in zip(boxes, scores, strict=True)]
-        index = self._follower.pick(sightings, size_wh)
-        if index is None:
-            self._follower.miss()
-            return None
-        self._follower.accept(sightings[index])
-        self._follower.note_others(sightings[:index] + sightings[index + 1 :])
-        keypoints = result.keypoints.data[index].cpu().numpy().astype(np.float32)  # (17, 3)
-        keypoints[:, :2] -= 0.5
-        pose = openpose_view(keypoints, COCO_17, size_wh)
-        if not pose.present.any():
-            return None
-        return PersonFrame(BodyPose(pose), None, len(sightings))
+        readings = []
+        if result.keypoints is not None and len(result.boxes):
+            # theirs count from the outer edge of pixel 0
+            boxes = result.boxes.xyxy.cpu().numpy() - 0.5
+            scores = result.boxes.conf.cpu().numpy()
+            keypoints = result.keypoints.data.cpu().numpy().astype(np.float32)  # (K, 17, 3)
+            keypoints[..., :2] -= 0.5
+            readings = [
+                YoloReading(_sighting(box, float(score)), points)
+                for box, score, points in zip(boxes, scores, keypoints, strict=True)
+            ]
+        return YoloLook((image.shape[1], image.shape[0]), readings)
 
     def close(self) -> None:
+        """Frees the network. Closing twice is allowed."""
         self._model = None
+
+
+class YoloLook:
+    """One picture that the network has read."""
+
+    def __init__(self, size_wh: tuple[int, int], readings: list[YoloReading]):
+        self.size_wh, self._readings = size_wh, readings
+
+    def sightings(self) -> list[Sighting]:
+        return [reading.sighting for reading in self._readings]
+
+    def read(
+        self, index: int | None, beside: Sequence[int] = (), last: YoloReading | None = None
+    ) -> YoloReading | None:
+        return None if index is None else self._readings[index]
+
+    def person(self, reading: YoloReading, before: YoloReading | None = None) -> PersonFrame | None:
+        pose = openpose_view(reading.keypoints, COCO_17, self.size_wh)
+        return PersonFrame(BodyPose(pose), None) if pose.present.any() else None
 
 
 def _sighting(box: np.ndarray, score: float) -> Sighting:

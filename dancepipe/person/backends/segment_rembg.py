@@ -60,7 +60,10 @@ class RembgSegmenter:
         model: str = "u2net_human_seg",
         *,
         device: str = "cpu",
+        steady: bool = True,
     ):
+        """steady: the pictures are frames of one clip, and the square around the person stays where
+        it is while it can."""
         if model not in MODELS:
             raise ConfigError(
                 f"rembg model {model!r} is not one of the free local ones: choose from "
@@ -69,12 +72,15 @@ class RembgSegmenter:
         self._network = MODELS[model]
         self._session = _open_session(model, _find_or_download(model), device)
         self._input_name = self._session.get_inputs()[0].name
-        self._box: Box | None = None
+        self._steady = steady
+        self._box: Box | None = None  # of the frame before
 
     def segment(self, image: np.ndarray, person: PersonFrame) -> np.ndarray:
-        self._box = _steady_box(body_bounds(person.pose), self._box)
+        box = _steady_box(body_bounds(person.pose), self._box)
+        if self._steady:
+            self._box = box
         network = self._network
-        crop = crop_square(image, self._box, network.side_px)  # (S, S, 3)
+        crop = crop_square(image, box, network.side_px)  # (S, S, 3)
         normal = (crop.astype(np.float32) / 255 - np.float32(network.mean)) / np.float32(
             network.std
         )
@@ -87,7 +93,7 @@ class RembgSegmenter:
             else out.astype(np.float32)
         )
         square = (np.nan_to_num(probability).clip(0, 1) * 255 + 0.5).astype(np.uint8)
-        mask = paste_square(square, self._box, (image.shape[1], image.shape[0]))
+        mask = paste_square(square, box, (image.shape[1], image.shape[0]))
         return limit_to_person(mask, person.pose) if person.people_seen > 1 else mask
 
     def close(self) -> None:

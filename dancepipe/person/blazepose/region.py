@@ -4,11 +4,12 @@ import math
 from dataclasses import dataclass
 
 from dancepipe.person.blazepose.turned_square import TurnedSquare
-from dancepipe.person.track import Sighting
+from dancepipe.person.look import Sighting
 
 # side of the square that the body network was trained on, in reaches: twice the reach, and a
 # quarter more
 _SQUARE_REACHES = 2.5
+SURE_SCORE = 0.5  # a detection that counts as a person
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,10 @@ class Region:
 
     def sighting(self) -> Sighting:
         return Sighting(
-            self.center_xy_px, max(math.dist(self.center_xy_px, self.tip_xy_px), 1e-3), self.score
+            self.center_xy_px,
+            max(math.dist(self.center_xy_px, self.tip_xy_px), 1e-3),
+            self.score,
+            is_sure=self.score >= SURE_SCORE,
         )
 
     def square(self) -> TurnedSquare:

@@ -38,7 +38,9 @@ class TurnedSquare:
         or black."""
         matrix, grid = self._grid_to_picture(size_px), np.arange(size_px)
         x, y = (
-            np.add.outer(row[1] * grid + row[2], row[0] * grid, dtype=np.float32) for row in matrix
+            (row[1] * grid + row[2]).astype(np.float32)[:, None]
+            + (row[0] * grid).astype(np.float32)
+            for row in matrix
         )
         maps = cv2.convertMaps(x, y, cv2.CV_16SC2)
         border = cv2.BORDER_REPLICATE if repeat_border else cv2.BORDER_CONSTANT
