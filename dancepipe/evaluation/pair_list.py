@@ -82,7 +82,7 @@ class HeldOut:
         """The picture at that size (None: as stored)."""
         path, row = self._place[key]
         entry = read_row(self._files[path], path, row)
-        picture = LabelledPicture(entry.image, entry.mask, entry.pose)
+        picture = LabelledPicture(entry.image, entry.mask, entry.body)
         return picture if size_hw is None else picture.resized(size_hw)
 
 

@@ -14,7 +14,6 @@ from dancepipe.data.store import ClipWriter, DatasetRow
 from dancepipe.files.lock import Lock, lock_folder
 from dancepipe.files.whole_file import WholeFile, make_folder
 from dancepipe.filming.options import RenderDancersOptions
-from dancepipe.records import BodyPose
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +152,7 @@ def _render_identity(task: tuple[Path, RenderDancersOptions, Path, int]) -> int:
                     split,
                     frame.image,
                     frame.mask,
-                    BodyPose(frame.pose),
+                    frame.body,
                     (0.0, 0.0, side, side),
                     f"rendered:{frame.identity}",
                 )
