@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dancepipe.data.recipe import hold_to_recipe
-from dancepipe.data.store import ClipWriter, DatasetRow
+from dancepipe.data.store import ClipWriter, DatasetRow, hands_array
 from dancepipe.files.lock import Lock, lock_folder
 from dancepipe.files.whole_file import WholeFile, make_folder
 from dancepipe.filming.options import RenderDancersOptions
@@ -136,6 +136,8 @@ def _render_identity(task: tuple[Path, RenderDancersOptions, Path, int]) -> int:
         "parts": [],
         "joints": [],
         "joint_visibility": [],
+        "landmarks": [],
+        "hands": [],
     }
     first = None
     with ClipWriter(path, lossless=options.lossless) as clip:
@@ -165,6 +167,8 @@ def _render_identity(task: tuple[Path, RenderDancersOptions, Path, int]) -> int:
                 truth["parts"].append(part_labels(person.figure, frame.view))
                 truth["joints"].append(frame.true_pose.as_array())
                 truth["joint_visibility"].append(frame.visibility)
+                truth["landmarks"].append(frame.true_body.landmarks.with_depth())
+                truth["hands"].append(hands_array(frame.true_body.hands))
         if options.truth:
             _write_truth(_truth_path(out, path), truth)
     return number
