@@ -106,7 +106,9 @@ def moved_landmarks(
     flat = landmarks.flatten(1, -2)
     size = torch.linalg.det(moves[:, :, :2]).sqrt()[:, None, None]
     moved = moved_joints(flat, moves, size_hw)
-    return torch.cat((moved[..., :2], moved[..., 2:3] * size, moved[..., 3:]), -1).view_as(landmarks)
+    return torch.cat((moved[..., :2], moved[..., 2:3] * size, moved[..., 3:]), -1).view_as(
+        landmarks
+    )
 
 
 def moved_pictures(pictures: torch.Tensor, moves: torch.Tensor) -> torch.Tensor:

@@ -330,25 +330,19 @@ def read_columns(path: Path, columns: list[str]) -> Iterator[dict]:
 
 
 def has_any(file: pq.ParquetFile, path: Path, column: str) -> bool:
-    """Whether any row of an opened clip may have that column: False where the file says that all
-    of it is null, or lacks it. No row is read. DatasetError for a damaged file."""
+    """Whether any row of an opened clip may have that column: False where the file lacks it, or
+    says that all of it is null. No row is read. DatasetError for a damaged file."""
     try:
-        footer = file.metadata
-        leaf = next(
-            (
-                number
-                for number in range(len(file.schema))
-                if file.schema.column(number).path.split(".")[0] == column
-            ),
-            None,
-        )
-        if leaf is None:
+        schema, footer = file.schema_arrow, file.metadata
+        if column not in schema.names or pa.types.is_null(schema.field(column).type):
             return False
+        paths = [file.schema.column(number).path for number in range(len(file.schema))]
+        leaf = [one.split(".")[0] for one in paths].index(column)
         for group in range(footer.num_row_groups):
             chunk = footer.row_group(group).column(leaf)
-            counted = chunk.statistics
-            is_counted = counted is not None and counted.has_null_count
-            if not is_counted or counted.null_count < chunk.num_values:
+            counts = chunk.statistics
+            is_counted = counts is not None and counts.has_null_count
+            if not is_counted or counts.null_count < chunk.num_values:
                 return True
         return False
     except _READING_FAILS as error:
