@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from dancepipe.pose import skeleton
+from dancepipe.pose.retarget import JOINT_OF_LANDMARK
 from dancepipe.records import BodyPose, Pose
-from dancepipe.synthetic.landmarks import HAND_JOINTS, HIPS, JOINT_OF_LANDMARK
+from dancepipe.synthetic.landmarks import HAND_JOINTS, HIPS
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from functools import cached_property
 import numpy as np
 
 from dancepipe.body.posing import DEPTH_SCALE, HAND_DEPTH_SCALE
+from dancepipe.pose.retarget import JOINT_OF_LANDMARK
 from dancepipe.pose.skeleton import JOINTS
 from dancepipe.records import BodyPose, Pose
-from dancepipe.skeletons import BLAZEPOSE_33, HAND_21
+from dancepipe.skeletons import BLAZEPOSE_33, HAND_21, Skeleton
 from dancepipe.synthetic.assets import DancerAssets
 from dancepipe.synthetic.body import finger_bend, mouth_corner
 from dancepipe.synthetic.figure import Figure
@@ -53,20 +54,6 @@ _WRIST = HAND_21.index("wrist")
 _SIDES = ("right", "left")  # the order of hands
 HIPS = [BLAZEPOSE_33.index("left_hip"), BLAZEPOSE_33.index("right_hip")]
 _WRISTS = [BLAZEPOSE_33.index(f"{side}_wrist") for side in _SIDES]
-# What each landmark goes with: itself where it is a joint, else the joint that it hangs on.
-_HANGS_ON = {
-    "eye_inner": "eye", "eye_outer": "eye", "mouth": "nose", "heel": "ankle", "toes": "ankle",
-    **dict.fromkeys(_OF_HAND, "wrist"),
-}  # fmt: skip
-
-
-def _joint_of(landmark: str) -> int:
-    side, _, name = landmark.rpartition("_") if landmark == "nose" else landmark.partition("_")
-    joint = _HANGS_ON.get(name, name)
-    return JOINTS.index(joint if joint == "nose" else f"{side}_{joint}")
-
-
-JOINT_OF_LANDMARK = np.array([_joint_of(landmark) for landmark in BLAZEPOSE_33.joints])
 _IS_JOINT = np.array([name in JOINTS for name in BLAZEPOSE_33.joints])
 HAND_JOINTS = tuple(JOINTS.index(f"{side}_wrist") for side in _SIDES)  # right, left
 
@@ -188,7 +175,8 @@ def find_body(
     joints, visibility = find_joints(figure, joint_places, view)
     landmarks_dm, hands_dm = landmarks_in_space(figure, joint_places, places, view)
     landmarks = view.camera.project(landmarks_dm)
-    tolerance = np.where(np.arange(len(landmarks)) < 11, FACE_DEPTH_DM, LIMB_DEPTH_DM)
+    tolerance = np.full(len(landmarks), LIMB_DEPTH_DM)
+    tolerance[list(BLAZEPOSE_33.groups["face"])] = FACE_DEPTH_DM
     seen = np.where(
         _IS_JOINT, visibility[JOINT_OF_LANDMARK], what_is_seen(view, landmarks, tolerance)
     )
@@ -203,7 +191,14 @@ def _hand(points: np.ndarray, view: View) -> Pose:
     return _pose(points, seen, view, points[_WRIST, 2], HAND_DEPTH_SCALE, HAND_21)
 
 
-def _pose(points, seen, view: View, middle_dm: float, depth_scale: float, skeleton) -> Pose:
+def _pose(
+    points: np.ndarray,
+    seen: np.ndarray,
+    view: View,
+    middle_dm: float,
+    depth_scale: float,
+    skeleton: Skeleton,
+) -> Pose:
     """points: float64 (N, 3), as Camera.project has them; 0 of the depth is at middle_dm."""
     px_per_dm = view.camera.focal_px / middle_dm
     depth = (points[:, 2] - middle_dm) * px_per_dm / depth_scale
