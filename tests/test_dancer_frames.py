@@ -88,7 +88,7 @@ def test_left_is_left_in_a_frontal_view(assets, people):
     view = render_figure(person.figure, bones, camera, make_light(0.4, 0.7, 0.7, 0.6))
     from dancepipe.synthetic.joints import find_joints
 
-    pose, visibility = find_joints(person.figure, person.landmarks, view)
+    pose, visibility = find_joints(person.figure, person.joint_places, view)
     x, y = pose.points_px.T
     for right, left in (
         (skeleton.R_SHOULDER, skeleton.L_SHOULDER),

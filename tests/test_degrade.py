@@ -5,10 +5,13 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from dancepipe.records import Pose
+from dancepipe.pose import skeleton
+from dancepipe.records import BodyPose, Pose
+from dancepipe.skeletons import BLAZEPOSE_33, HAND_21
 from dancepipe.synthetic.degrade import (
     Degradation,
     compress_video,
+    degrade_body,
     degrade_mask,
     degrade_picture,
     degrade_pose,
@@ -120,3 +123,42 @@ def test_recordings_are_videos_or_single_pictures():
     assert all(one.jpeg_quality == 100 for one in videos) and all(
         one.jpeg_quality < 100 for one in drawn if one.video_crf is None
     )
+
+
+def test_what_hangs_on_a_joint_is_as_far_off_and_missing_with_it():
+    """Landmarks that are joints stay on them; the joints are those of degrade_pose."""
+    points = np.random.default_rng(0).uniform(20, 100, (33, 2))
+    names = {name: points[BLAZEPOSE_33.index(name)] for name in BLAZEPOSE_33.joints}
+    shoulders = (names["left_shoulder"] + names["right_shoulder"]) / 2
+    joints = Pose([names.get(name, shoulders) for name in skeleton.JOINTS], np.ones(18))
+    landmarks = Pose(points, np.ones(33), BLAZEPOSE_33, np.linspace(-60, 60, 33))
+    hand = Pose(np.zeros((21, 2)), np.ones(21), HAND_21, np.ones(21))
+    body = BodyPose(joints, landmarks, (hand, hand))
+    lost = 0
+    for seed in range(60):
+        rng, depths = np.random.default_rng(seed), np.random.default_rng(1000 + seed)
+        made = degrade_body(rng, depths, body, 128)
+        alone = degrade_pose(np.random.default_rng(seed), joints, 128)
+        np.testing.assert_array_equal(made.joints.as_array(), alone.as_array())
+        for number, name in enumerate(skeleton.JOINTS):
+            if name != "neck":
+                landmark = BLAZEPOSE_33.index(name)
+                np.testing.assert_allclose(
+                    made.landmarks.points_px[landmark], alone.points_px[number], atol=1e-3
+                )
+                assert made.landmarks.present[landmark] == alone.present[number]
+        for own, wrist, side in zip(
+            made.hands, (skeleton.R_WRIST, skeleton.L_WRIST), ("right", "left")
+        ):
+            lost += own is None
+            assert (own is None) == (not alone.present[wrist])
+            thumb = BLAZEPOSE_33.index(f"{side}_thumb")
+            assert made.landmarks.present[thumb] == alone.present[wrist]
+            off = alone.points_px[wrist] - joints.points_px[wrist]
+            np.testing.assert_allclose(
+                made.landmarks.points_px[thumb] - points[thumb], off, atol=1e-3
+            )
+            if own is not None:
+                np.testing.assert_allclose(own.points_px, np.tile(off, (21, 1)), atol=1e-3)
+        assert (made.landmarks.depth_px != landmarks.depth_px).all()
+    assert 0 < lost < 60

@@ -10,6 +10,7 @@ from dancepipe.data.augment import (
     mirrored,
     moved_flow,
     moved_joints,
+    moved_landmarks,
     moved_pictures,
     random_colours,
     random_moves,
@@ -18,6 +19,7 @@ from dancepipe.data.augment import (
 from dancepipe.data.pairs import PairSource, pair_batches
 from dancepipe.errors import DatasetError
 from dancepipe.pose.skeleton import L_WRIST, R_WRIST
+from dancepipe.skeletons import BLAZEPOSE_33
 
 
 @pytest.fixture
@@ -87,6 +89,65 @@ def test_stored_pictures_are_resized_with_their_joints(folder):
     assert np.abs(averaged - small["target_image"]).max() <= 1
 
 
+def test_landmarks_and_hands_are_resized_with_their_picture_and_depth_with_its_size(folder):
+    small = PairSource(folder, "train", (16, 16), seed=0)[5]
+    full = PairSource(folder, "train", (32, 32), seed=0)[5]
+    for name in ("reference_landmarks", "target_landmarks", "target_hands"):
+        xy = (full[name][..., :2] + 0.5) / 2 - 0.5
+        seen = full[name].any(-1)  # in place of a hand that is not seen there are zeros
+        assert seen.any()
+        np.testing.assert_allclose(small[name][seen][:, :2], xy[seen], atol=1e-4)
+        np.testing.assert_allclose(small[name][..., 2], full[name][..., 2] / 2, rtol=1e-5)
+        np.testing.assert_array_equal(small[name][..., 3], full[name][..., 3])
+        assert not small[name][~seen].any()
+
+
+def test_pairs_have_landmarks_and_hands_where_any_picture_has_and_are_else_the_same(tmp_path):
+    """Pictures, joints and their order do not depend on it. What a picture lacks has the
+    confidence 0."""
+    batches = {}
+    for kind, (landmarks, hands) in {
+        "bare": (False, False),
+        "mixed": (True, False),
+        "rich": (True, True),
+    }.items():
+        settings = {"landmarks": landmarks, "hands": hands}
+        write(tmp_path / kind / "train" / "a.parquet", 20, identity="ann", **settings)
+        write(
+            tmp_path / kind / "train" / "b.parquet",
+            20,
+            identity="bob",
+            landmarks=kind == "rich",
+            hands=kind == "rich",
+        )
+        source = PairSource(tmp_path / kind, "train", (32, 32), seed=3)
+        batches[kind] = list(pair_batches(source, 4, 0, 24, workers=0))
+    for bare, mixed, rich in zip(*batches.values(), strict=True):
+        for role in ("reference", "target"):
+            for part in ("image", "mask", "joints"):
+                name = f"{role}_{part}"
+                assert torch.equal(getattr(bare, name), getattr(rich, name))
+                assert torch.equal(getattr(bare, name), getattr(mixed, name))
+            assert getattr(bare, f"{role}_landmarks") is None
+            assert getattr(bare, f"{role}_hands") is getattr(mixed, f"{role}_hands") is None
+            whole, some = (getattr(one, f"{role}_landmarks") for one in (rich, mixed))
+            assert whole.shape == (4, 33, 4) and (whole[..., 3] > 0).all()
+            assert getattr(rich, f"{role}_hands").shape == (4, 2, 21, 4)
+            has = some[..., 3].any(1)
+            assert torch.equal(some[has], whole[has]) and not some[~has].any()
+    known = torch.cat([one.target_landmarks[:, 0, 3] > 0 for one in batches["mixed"]])
+    assert 0.2 < known.float().mean() < 0.8
+
+
+def test_points_stay_on_the_cpu(folder):
+    source = PairSource(folder, "train", (32, 32), seed=1)
+    batch = next(iter(pair_batches(source, 4, 0, 4, workers=0))).to("meta")
+    for role in ("reference", "target"):
+        assert getattr(batch, f"{role}_image").device.type == "meta"
+        for part in ("joints", "landmarks", "hands"):
+            assert getattr(batch, f"{role}_{part}").device.type == "cpu"
+
+
 def test_no_one_with_two_frames(tmp_path):
     write(tmp_path / "train" / "lonely.parquet", 1)
     with pytest.raises(DatasetError, match="no identity of the train split has two frames"):
@@ -111,6 +172,13 @@ def test_mirroring_twice_is_the_identity_and_once_swaps_hands(folder):
         31 - float(batch.target_joints[0, R_WRIST, 0]), abs=1e-4
     )
     assert once.target_joints[0, L_WRIST, 2] == batch.target_joints[0, R_WRIST, 2]
+    left, right = (BLAZEPOSE_33.index(f"{side}_thumb") for side in ("left", "right"))
+    for once_points, points in (
+        (once.target_landmarks[0, left], batch.target_landmarks[0, right]),
+        (once.target_hands[0, 1], batch.target_hands[0, 0]),  # the left one was the right one
+    ):
+        assert torch.equal(once_points[..., 0], 31 - points[..., 0])
+        assert torch.equal(once_points[..., 1:], points[..., 1:])
 
 
 def test_recolouring_keeps_the_grey_and_the_range():
@@ -159,6 +227,18 @@ def test_a_move_takes_pictures_and_joints_to_the_same_place():
         peak = divmod(int(picture.argmax()), width)
         assert abs(peak[1] - place[0]) <= 1 and abs(peak[0] - place[1]) <= 1
         assert picture.max() > 0.85
+
+
+def test_a_move_takes_landmarks_where_it_takes_joints_and_scales_their_depth():
+    generator = torch.Generator().manual_seed(0)
+    moves = random_moves(8, turn_degrees=30, shift=0.1, zoom=0.2, generator=generator)
+    hands = torch.rand(8, 2, 21, 4, generator=generator) * 40 - 20
+    moved = moved_landmarks(hands, moves, (96, 64))
+    joints = moved_joints(hands.flatten(1, 2)[..., [0, 1, 3]], moves, (96, 64))
+    assert torch.equal(moved.flatten(1, 2)[..., [0, 1, 3]], joints)
+    size = moves[:, 0, :2].norm(dim=1)
+    assert size.std() > 0.02
+    torch.testing.assert_close(moved[..., 2], hands[..., 2] * size[:, None, None])
 
 
 def test_moves_stay_within_what_was_asked_for_and_none_is_none():

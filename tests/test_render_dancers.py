@@ -12,7 +12,7 @@ from hearing import hearing
 pytest.importorskip("numba")
 
 from dancepipe.data.pairs import PairSource, collate
-from dancepipe.data.store import read_clip
+from dancepipe.data.store import hands_array, read_clip
 from dancepipe.errors import BadImageError, ConfigError
 from dancepipe.filming.options import RenderDancersOptions
 from dancepipe.filming.render_dancers import render_dancers, split_of_identity
@@ -136,6 +136,11 @@ def test_the_truth_lies_beside_the_clips(written):
                 and truth["flow_visible"][0].any()
             )
             np.testing.assert_array_equal(truth["joints"], [row.pose.as_array() for row in rows])
+            bodies = [row.body for row in rows]
+            np.testing.assert_array_equal(
+                truth["landmarks"], [body.landmarks.with_depth() for body in bodies]
+            )
+            np.testing.assert_array_equal(truth["hands"], [hands_array(b.hands) for b in bodies])
             for row, parts in zip(rows, truth["parts"]):
                 np.testing.assert_array_equal(parts > 0, row.mask > 127)
 

@@ -270,7 +270,7 @@ def test_a_pose_without_joints_passes_and_lengths_are_checked():
 def whole(pose: Pose, depth_px: float = 12.0) -> BodyPose:
     """Landmarks where the joints are, the others 10 px below what they hang on; a right hand."""
     points, depth = np.zeros((33, 2), np.float32), np.full(33, depth_px, np.float32)
-    for landmark, joint in enumerate(retargeting._JOINT_OF_LANDMARK):
+    for landmark, joint in enumerate(retargeting.JOINT_OF_LANDMARK):
         own = BLAZEPOSE_33.joints[landmark] in OPENPOSE_18.joints
         points[landmark] = pose.points_px[joint] + (0 if own else (0, 10))
     hand = Pose(

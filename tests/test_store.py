@@ -16,6 +16,7 @@ from dancepipe.data.store import (
     ClipWriter,
     DatasetRow,
     clip_files,
+    has_any,
     open_clip,
     read_clip,
 )
@@ -105,6 +106,28 @@ def test_files_that_lack_the_columns_are_read(tmp_path):
     for row, got in zip(rows, read_clip(tmp_path / "b.parquet"), strict=True):
         np.testing.assert_array_equal(row.pose.as_array(), got.pose.as_array())
         assert got.body.landmarks is None and got.body.hands is None
+
+
+@pytest.mark.parametrize("column", ["landmarks", "hands"])
+def test_whether_a_clip_has_a_column_is_known_without_reading_a_row(tmp_path, column):
+    """Also of files that others wrote; one that does not count what is null may have it."""
+
+    def has(name: str) -> bool:
+        return has_any(open_clip(tmp_path / name), tmp_path / name, column)
+
+    without = {"landmarks": False, "hands": False}
+    rows = [drawn_row(index, **without) for index in range(ROWS_PER_GROUP)]
+    for name, last in (("bare", drawn_row(20, **without)), ("late", drawn_row(20))):
+        with ClipWriter(tmp_path / name, lossless=True) as out:
+            for row in [*rows, last]:
+                out.add(row)
+    assert not has("bare") and has("late")
+    table = pq.read_table(tmp_path / "bare")
+    pq.write_table(table.drop([column]), tmp_path / "lacks")
+    pq.write_table(table, tmp_path / "uncounted", write_statistics=False)
+    nothing = table.drop([column]).append_column(column, pa.nulls(len(table)))
+    pq.write_table(nothing, tmp_path / "null")
+    assert not has("lacks") and not has("null") and has("uncounted")
 
 
 @pytest.mark.parametrize("column", ["landmarks", "hands"])

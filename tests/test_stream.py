@@ -7,6 +7,8 @@ from dancer_pack import dancer_pack  # noqa: F401
 pytest.importorskip("numba")
 
 from dancepipe.data.pairs import pair_batches
+from dancepipe.pose.skeleton import L_WRIST, R_WRIST
+from dancepipe.skeletons import BLAZEPOSE_33
 from dancepipe.synthetic.frames import FrameOptions
 from dancepipe.synthetic.stream import DancerPairs, StreamOptions
 
@@ -48,6 +50,22 @@ def test_a_loader_with_workers_gives_the_same_batches(
         for name, value in vars(one).items():
             if value is not None:
                 np.testing.assert_array_equal(value.numpy(), getattr(other, name).numpy())
+
+
+def test_landmarks_and_hands_come_with_every_pair(dancer_pack):
+    """Exact ones: pair for pair those of the joints."""
+    pairs = pairs_of(dancer_pack)
+    batch = next(iter(pair_batches(pairs, 4, 0, 4, workers=0)))
+    for role in ("reference", "target"):
+        joints, landmarks = (getattr(batch, f"{role}_{part}") for part in ("joints", "landmarks"))
+        hands = getattr(batch, f"{role}_hands")
+        assert landmarks.shape == (4, 33, 4) and hands.shape == (4, 2, 21, 4)
+        wrists = [BLAZEPOSE_33.index(f"{side}_wrist") for side in ("right", "left")]
+        np.testing.assert_allclose(
+            landmarks[:, wrists, :2], joints[:, [R_WRIST, L_WRIST], :2], atol=1e-3
+        )
+        np.testing.assert_allclose(hands[:, :, 0, :2], landmarks[:, wrists, :2], atol=1e-3)
+        assert (hands[..., 3] > 0).float().mean() > 0.8
 
 
 def test_flow_comes_with_the_pair(dancer_pack):

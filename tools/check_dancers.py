@@ -5,9 +5,11 @@ where the truth has them?
 
 Prints the share of renders in which mediapipe finds a person, the joint error in pixels (joints
 that are seen in the render and found by the detector), and the overlap of the detector's mask with
-the exact one. Then how well one picture of a shot, warped by the exact flow, reproduces another
-where its surface is visible: in flat light, which leaves the flow alone to blame, and in the shot's
-own light, where shading and shadows change with the pose. Exit code 1 when a figure misses its bar.
+the exact one. The same for the landmarks and the points of the hands, with what the networks make
+of the true depth in space. Then how well one picture of a shot, warped by the exact flow,
+reproduces another where its surface is visible: in flat light, which leaves the flow alone to
+blame, and in the shot's own light, where shading and shadows change with the pose. Exit code 1 when
+a figure misses its bar.
 """
 
 import argparse
@@ -16,8 +18,11 @@ import sys
 import numpy as np
 from scipy.ndimage import map_coordinates
 
+from dancepipe.body.posing import DEPTH_SCALE, HAND_DEPTH_SCALE
 from dancepipe.person.finder import open_person_finder
 from dancepipe.pose.skeleton import JOINTS
+from dancepipe.records import BodyPose
+from dancepipe.skeletons import BLAZEPOSE_33, HAND_21
 from dancepipe.synthetic.assets import DancerAssets, load_assets
 from dancepipe.synthetic.camera import flat_light
 from dancepipe.synthetic.flow import exact_flow
@@ -28,6 +33,7 @@ from dancepipe.synthetic.render import View, render_figure
 
 FRAMES_A_PERSON = 10
 LEAST_FOUND, LARGEST_ERROR_PX_AT_256, LEAST_IOU = 0.99, 3.0, 0.95
+SURE, CLEAR_DEPTH_PX = 0.5, 5.0
 FLOW_PAIRS, LARGEST_WARP_L1 = 100, 0.03
 
 
@@ -49,7 +55,8 @@ def main() -> None:
     errors = [[] for _ in JOINTS]
     offsets = [[] for _ in JOINTS]
     overlaps, found, total = [], 0, 0
-    with open_person_finder("mediapipe", "mediapipe", mode="photo") as finder:
+    points = PointErrors(256 / options.size)
+    with open_person_finder("mediapipe", "mediapipe", hands=True, mode="photo") as finder:
         for number in range(-(-options.frames // FRAMES_A_PERSON)):
             wall = rng.uniform(60, 235, 3)
             for frame in dancer_frames(assets, options.seed, number, FRAMES_A_PERSON, settings):
@@ -65,6 +72,7 @@ def main() -> None:
                 for joint in np.flatnonzero(both):
                     errors[joint].append(float(np.hypot(*away[joint])))
                     offsets[joint].append(away[joint])
+                points.add(frame.true_body, seen.body)
                 mask, truth = seen.mask > 127, frame.mask > 127
                 overlaps.append((mask & truth).sum() / max((mask | truth).sum(), 1))
     everything = np.concatenate([np.array(values) for values in errors])
@@ -85,6 +93,7 @@ def main() -> None:
                 f"  {name:15s} median {np.median(values):5.2f} px, detector lies {x:+.1f}, "
                 f"{y:+.1f} px beside it, {len(values)} seen"
             )
+    points.show()
     flat, own = warp_errors(assets, options.seed, settings)
     print(
         f"exact flow, L1 on visible pixels of {FLOW_PAIRS} pairs: flat light {flat:.4f} (bar "
@@ -97,6 +106,49 @@ def main() -> None:
         and flat <= LARGEST_WARP_L1
     )
     sys.exit(0 if met else 1)
+
+
+class PointErrors:
+    """Landmarks and hands of the networks against the exact ones."""
+
+    def __init__(self, scale: float):
+        self._scale = scale  # to px of 256
+        self._away = {name: [] for name in (*BLAZEPOSE_33.joints, *HAND_21.joints)}
+        self._depths = {"landmarks": [], "hands": []}  # (true in space, the network's), px
+
+    def add(self, true: BodyPose, seen: BodyPose) -> None:
+        pairs = [("landmarks", DEPTH_SCALE, true.landmarks, seen.landmarks)]
+        pairs += [
+            ("hands", HAND_DEPTH_SCALE, own, other) for own, other in zip(true.hands, seen.hands)
+        ]
+        for kind, depth_scale, exact, other in pairs:
+            if other is None:
+                continue
+            both = (exact.confidence == 1) & (other.confidence > SURE)
+            away = (other.points_px - exact.points_px) * self._scale
+            depth = np.stack([exact.depth_px * depth_scale, other.depth_px], 1) * self._scale
+            self._depths[kind] += depth[both].tolist()
+            for point in np.flatnonzero(both):
+                self._away[exact.skeleton.joints[point]].append(away[point])
+
+    def show(self) -> None:
+        print("landmarks and points of hands, px of 256")
+        for name, away in self._away.items():
+            if away:
+                x, y = np.median(away, axis=0)
+                print(
+                    f"  {name:20s} median {np.median(np.hypot(*np.array(away).T)):5.2f} px, "
+                    f"detector lies {x:+.1f}, {y:+.1f} px beside it, {len(away)} seen"
+                )
+        for kind, depths in self._depths.items():
+            true, seen = np.array(depths or np.zeros((1, 2))).T
+            clear = np.abs(true) > CLEAR_DEPTH_PX
+            print(
+                f"depth of {kind}: the network's is {true @ seen / (true @ true):.2f} times the "
+                f"true one, correlation {np.corrcoef(true, seen)[0, 1]:.2f}, the same sign in "
+                f"{(np.sign(true) == np.sign(seen))[clear].mean():.0%} (more than "
+                f"{CLEAR_DEPTH_PX:g} px off 0), {len(true)} points"
+            )
 
 
 def warp_errors(assets: DancerAssets, seed: int, settings: FrameOptions) -> tuple[float, float]:

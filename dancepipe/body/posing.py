@@ -40,7 +40,7 @@ _HEAD_POINTS = np.arange(11)
 _HEAD_WEIGHT = np.array([2, 0.7, 1, 0.7, 0.7, 1, 0.7, 1.5, 1.5, 1, 1])
 HEAD_SMALLEST, HEAD_LARGEST = 0.85, 1.3  # of the photo's head, against the average one
 _SURE_HAND, _UNSURE_HAND = 0.8, 0.5  # presence of a hand: its fingers are posed, or hang as at rest
-_HAND_DEPTH = 0.6  # of the hand network's z
+HAND_DEPTH_SCALE = 0.6  # of the hand network's z
 
 # A hand or elbow that is seen before the trunk lies on its surface at least; torso lengths.
 _SURFACE = ((15, 0.27), (13, 0.2), (17, 0.29), (19, 0.29), (21, 0.29))  # landmark, before the axis
@@ -112,7 +112,7 @@ def hands_in_view(hands: np.ndarray) -> np.ndarray:
     """float64 (2, 21, 4): view space, and presence."""
     points = np.asarray(hands, np.float64)
     return np.stack(
-        [points[..., 0], -points[..., 1], -points[..., 2] * _HAND_DEPTH, points[..., 3]], -1
+        [points[..., 0], -points[..., 1], -points[..., 2] * HAND_DEPTH_SCALE, points[..., 3]], -1
     )
 
 

@@ -9,23 +9,27 @@ import torch
 import torch.nn.functional as F
 
 from dancepipe.data.pairs import PairBatch
-from dancepipe.pose.skeleton import MIRROR
+from dancepipe.skeletons import BLAZEPOSE_33, OPENPOSE_18
+
+# What comes from where in a mirrored picture. A hand's own points keep their numbers.
+_MIRRORED_ORDER = {"joints": OPENPOSE_18.mirror, "landmarks": BLAZEPOSE_33.mirror, "hands": [1, 0]}
 
 
 def mirrored(batch: PairBatch, which: torch.Tensor) -> PairBatch:
-    """The pairs marked in `which` (bool (B,)) left-right mirrored, joints renamed (left becomes
-    right). Everything stays on its device."""
+    """The pairs marked in `which` (bool (B,)) left-right mirrored, joints and landmarks renamed
+    (left becomes right), the hands exchanged. Everything stays on its device."""
     values = dict(vars(batch))
     for role in ("reference", "target"):
-        image, mask, joints = (values[f"{role}_{part}"] for part in ("image", "mask", "joints"))
-        flipped = joints[:, MIRROR].clone()
-        flipped[..., 0] = image.shape[2] - 1 - flipped[..., 0]
+        image, mask = (values[f"{role}_{part}"] for part in ("image", "mask"))
         here = which.to(image.device)
         values[f"{role}_image"] = torch.where(here[:, None, None, None], image.flip(2), image)
         values[f"{role}_mask"] = torch.where(here[:, None, None], mask.flip(2), mask)
-        values[f"{role}_joints"] = torch.where(
-            which.to(joints.device)[:, None, None], flipped, joints
-        )
+        for part, order in _MIRRORED_ORDER.items():
+            if (points := values[f"{role}_{part}"]) is not None:
+                flipped = points[:, order].clone()
+                flipped[..., 0] = image.shape[2] - 1 - flipped[..., 0]
+                there = which.to(points.device).view(-1, *[1] * (points.ndim - 1))
+                values[f"{role}_{part}"] = torch.where(there, flipped, points)
     if batch.flow is not None:
         here = which.to(batch.flow.device)
         turned = batch.flow.flip(2) * batch.flow.new_tensor([-1, 1])
@@ -92,6 +96,19 @@ def moved_joints(
         + height * moves[:, None, :, 2]
     )
     return torch.cat((points, joints[..., 2:]), -1)
+
+
+def moved_landmarks(
+    landmarks: torch.Tensor, moves: torch.Tensor, size_hw: tuple[int, int]
+) -> torch.Tensor:
+    """Points with depth (B, ..., 4), x_px, y_px, depth_px, confidence, moved: landmarks, or both
+    hands. Depth changes as sizes do; confidences stay."""
+    flat = landmarks.flatten(1, -2)
+    size = torch.linalg.det(moves[:, :, :2]).sqrt()[:, None, None]
+    moved = moved_joints(flat, moves, size_hw)
+    return torch.cat((moved[..., :2], moved[..., 2:3] * size, moved[..., 3:]), -1).view_as(
+        landmarks
+    )
 
 
 def moved_pictures(pictures: torch.Tensor, moves: torch.Tensor) -> torch.Tensor:

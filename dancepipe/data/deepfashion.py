@@ -12,7 +12,7 @@ import numpy as np
 
 from dancepipe.data.picture import LabelledPicture
 from dancepipe.data.pose_transfer import PoseTransferLayout
-from dancepipe.records import GREY, Pose
+from dancepipe.records import GREY, BodyPose, Pose
 
 HEIGHT_PX, WIDTH_PX, BORDER_PX = 256, 176, 40
 _NAME = re.compile(
@@ -43,13 +43,16 @@ def framed(
         width = image.shape[1]
     points = (points + 0.5) * np.array([width / WIDTH_PX, height / HEIGHT_PX], np.float32) - 0.5
     small = LabelledPicture(
-        np.ascontiguousarray(image), np.ascontiguousarray(mask), Pose(points, pose.confidence)
+        np.ascontiguousarray(image),
+        np.ascontiguousarray(mask),
+        BodyPose(Pose(points, pose.confidence)),
     ).resized((HEIGHT_PX, WIDTH_PX))
     sides = ((0, 0), (BORDER_PX, BORDER_PX))
+    shifted = small.pose.points_px + np.array([BORDER_PX, 0], np.float32)
     return LabelledPicture(
         np.pad(small.image, (*sides, (0, 0)), constant_values=GREY),
         np.pad(small.mask, sides),
-        Pose(small.pose.points_px + np.array([BORDER_PX, 0], np.float32), pose.confidence),
+        BodyPose(Pose(shifted, pose.confidence)),
     )
 
 

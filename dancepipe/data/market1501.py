@@ -5,7 +5,7 @@ import numpy as np
 
 from dancepipe.data.picture import LabelledPicture
 from dancepipe.data.pose_transfer import PoseTransferLayout
-from dancepipe.records import Pose
+from dancepipe.records import BodyPose, Pose
 
 SIZE_HW = (128, 64)
 _NOBODY = ("-1", "0000")  # what no one labelled, and distractors
@@ -21,7 +21,7 @@ def framed(
     image: np.ndarray, mask: np.ndarray, pose: Pose, annotated_width: int
 ) -> LabelledPicture:
     """The picture as it is; all are 128 x 64."""
-    return LabelledPicture(image, mask, pose).resized(SIZE_HW)
+    return LabelledPicture(image, mask, BodyPose(pose)).resized(SIZE_HW)
 
 
 MARKET1501 = PoseTransferLayout(

@@ -16,16 +16,21 @@ import torch
 
 from dancepipe.data.exact_flow import no_flow, read_flow, truth_file
 from dancepipe.data.picture import LabelledPicture
-from dancepipe.data.store import clip_files, open_clip, read_group, read_row, text_of
+from dancepipe.data.store import clip_files, has_any, open_clip, read_group, read_row, text_of
 from dancepipe.errors import DatasetError
 
 _OPEN_FILES = 32
 _SHARE_WITH_FLOW = 0.5
+_POINTS = ("_joints", "_landmarks", "_hands")
 
 
 @dataclass(frozen=True)
 class PairBatch:
-    """B pairs. Pictures are uint8 RGB on neutral grey, joints are in their picture's pixels."""
+    """B pairs. Pictures are uint8 RGB on neutral grey, points are in their picture's pixels.
+
+    Landmarks and hands are None of sources that have none at all. Where a single picture lacks
+    them, or a hand, every point of them has the confidence 0.
+    """
 
     reference_image: torch.Tensor  # uint8 (B, H, W, 3)
     reference_mask: torch.Tensor  # uint8 (B, H, W)
@@ -41,14 +46,20 @@ class PairBatch:
     flow_visible: torch.Tensor | None = (
         None  # bool (B, H, W): where that is so; nowhere in pairs whose flow is not known
     )
+    # float32 (B, 33, 4): x_px, y_px, depth_px, visibility of BLAZEPOSE_33
+    reference_landmarks: torch.Tensor | None = None
+    target_landmarks: torch.Tensor | None = None
+    # float32 (B, 2, 21, 4): right and left, x_px, y_px, depth_px, presence of HAND_21
+    reference_hands: torch.Tensor | None = None
+    target_hands: torch.Tensor | None = None
 
     def to(self, device) -> "PairBatch":
-        """The pictures on the device. The joints stay on the CPU, where drawing looks at them:
-        fetching them back would wait for the device."""
+        """The pictures on the device. Joints, landmarks and hands stay on the CPU, where drawing
+        and posing look at them: fetching them back would wait for the device."""
         return PairBatch(
             **{
                 name: value
-                if name.endswith("_joints") or value is None
+                if name.endswith(_POINTS) or value is None
                 else value.to(device, non_blocking=True)
                 for name, value in vars(self).items()
             }
@@ -71,7 +82,7 @@ class PairBatch:
 
 class PairSource(torch.utils.data.Dataset):
     """Random access to pairs by number. size_hw: the networks' picture size; stored pictures are
-    resized to it.
+    resized to it. Landmarks and hands come along where any picture of the split has some.
 
     with_flow: pairs carry the exact flow of a data set of rendered people. It is known to a clip's
     first picture only, so that half of the pairs take that one as their reference; the flow of the
@@ -109,8 +120,12 @@ class PairSource(torch.utils.data.Dataset):
         self._open: OrderedDict[int, object] = OrderedDict()
         places: dict[str, list[tuple[int, int]]] = {}
         rows_of: dict[str, int] = {}
+        self._has = {"landmarks": False, "hands": False}
         for number, path in enumerate(self._files):
             file = open_clip(path)
+            self._has = {
+                column: known or has_any(file, path, column) for column, known in self._has.items()
+            }
             rows = (
                 values
                 for group in range(file.num_row_groups)
@@ -173,17 +188,12 @@ class PairSource(torch.utils.data.Dataset):
                 else no_flow(self.size_hw),
             )
         for role, place in (("reference", reference), ("target", target)):
-            picture = self._picture(*place)
-            pair |= {
-                f"{role}_image": picture.image,
-                f"{role}_mask": picture.mask,
-                f"{role}_joints": picture.pose.as_array(),
-            }
+            pair |= self._picture(*place).arrays(role, **self._has)
         return pair
 
     def _picture(self, file_number: int, row: int) -> LabelledPicture:
         entry = read_row(self._file(file_number), self._files[file_number], row)
-        return LabelledPicture(entry.image, entry.mask, entry.pose).resized(self.size_hw)
+        return LabelledPicture(entry.image, entry.mask, entry.body).resized(self.size_hw)
 
     def _file(self, number: int):
         """Opened on first use in each worker process; the least recently used one is closed."""

@@ -264,13 +264,20 @@ def read_group(
 ) -> list[dict]:
     """The rows of one group as plain values. Raises DatasetError when its bytes are damaged, or
     lie about their sizes."""
+    return _group_rows(file, path, group, columns, slice(None))
+
+
+def _group_rows(
+    file: pq.ParquetFile, path: Path, group: int, columns: list[str] | None, which: slice
+) -> list[dict]:
+    """Only what is wanted becomes Python's values, which takes longer than reading it."""
     try:
         _check_sizes(file, path, group, columns)
         rows = file.metadata.row_group(group).num_rows
-        found = file.read_row_group(group, columns=columns).to_pylist()
+        found = file.read_row_group(group, columns=columns)
         if len(found) != rows:
             raise ValueError(f"row group {group} has {len(found)} rows in place of {rows}")
-        return found
+        return found[which].to_pylist()
     except _READING_FAILS as error:
         raise DatasetError(
             f"{path} is damaged ({plain_words(error)}); delete it and run build-dataset again"
@@ -311,7 +318,8 @@ def read_row(file: pq.ParquetFile, path: Path, row: int) -> DatasetRow:
     group, inside = 0, row
     while inside >= (rows := file.metadata.row_group(group).num_rows):
         inside, group = inside - rows, group + 1
-    return row_from(read_group(file, path, group)[inside], path, row)
+    (values,) = _group_rows(file, path, group, None, slice(inside, inside + 1))
+    return row_from(values, path, row)
 
 
 def read_columns(path: Path, columns: list[str]) -> Iterator[dict]:
@@ -319,6 +327,28 @@ def read_columns(path: Path, columns: list[str]) -> Iterator[dict]:
     file = open_clip(path)
     for group in range(file.num_row_groups):
         yield from read_group(file, path, group, columns)
+
+
+def has_any(file: pq.ParquetFile, path: Path, column: str) -> bool:
+    """Whether any row of an opened clip may have that column: False where the file lacks it, or
+    says that all of it is null. No row is read. DatasetError for a damaged file."""
+    try:
+        schema, footer = file.schema_arrow, file.metadata
+        if column not in schema.names or pa.types.is_null(schema.field(column).type):
+            return False
+        paths = [file.schema.column(number).path for number in range(len(file.schema))]
+        leaf = [one.split(".")[0] for one in paths].index(column)
+        for group in range(footer.num_row_groups):
+            chunk = footer.row_group(group).column(leaf)
+            counts = chunk.statistics
+            is_counted = counts is not None and counts.has_null_count
+            if not is_counted or counts.null_count < chunk.num_values:
+                return True
+        return False
+    except _READING_FAILS as error:
+        raise DatasetError(
+            f"{path} is damaged ({plain_words(error)}); delete it and run build-dataset again"
+        ) from error
 
 
 def text_of(values: dict, name: str, path: Path, row: int) -> str:

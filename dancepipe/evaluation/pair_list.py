@@ -23,7 +23,7 @@ from dancepipe.data.store import (
 from dancepipe.errors import DatasetError
 from dancepipe.files.plain_text import plain_words, read_text, shortened
 from dancepipe.pose.skeleton import torso_length_px
-from dancepipe.records import BodyPose, Pose
+from dancepipe.records import Pose
 
 COLUMNS = ("reference_clip", "reference_frame", "target_clip", "target_frame")
 _MOST_FRAMES = 160  # of one person, among which pairs are drawn
@@ -57,20 +57,6 @@ class PairId:
         return f"{clip} {self.reference.frame_index} > {self.target.frame_index}"
 
 
-@dataclass(frozen=True)
-class HeldPicture:
-    """uint8 RGB (H, W, 3) on grey, uint8 mask (H, W), the body in its pixels."""
-
-    image: np.ndarray
-    mask: np.ndarray
-    body: BodyPose
-
-    @property
-    def pose(self) -> Pose:
-        """The 18 joints."""
-        return self.body.joints
-
-
 class HeldOut:
     """The pictures of the test split by clip and frame. Poses and names are in memory, pictures
     are read when asked for."""
@@ -93,16 +79,12 @@ class HeldOut:
         """Of the first picture."""
         return self.picture(next(iter(self._place)), None).mask.shape
 
-    def picture(self, key: FrameId, size_hw: tuple[int, int] | None) -> HeldPicture:
+    def picture(self, key: FrameId, size_hw: tuple[int, int] | None) -> LabelledPicture:
         """The picture at that size (None: as stored)."""
         path, row = self._place[key]
         entry = read_row(self._files[path], path, row)
-        if size_hw is None or size_hw == entry.mask.shape:
-            return HeldPicture(entry.image, entry.mask, entry.body)
-        picture = LabelledPicture(entry.image, entry.mask, entry.pose).resized(size_hw)
-        height, width = entry.mask.shape
-        scale_xy = np.array([size_hw[1] / width, size_hw[0] / height], np.float32)
-        return HeldPicture(picture.image, picture.mask, _resized(entry.body, scale_xy))
+        picture = LabelledPicture(entry.image, entry.mask, entry.body)
+        return picture if size_hw is None else picture.resized(size_hw)
 
     def without_landmarks(self, keys: Iterable[FrameId]) -> list[FrameId]:
         """Those pictures of which no landmarks with depth are stored."""
@@ -119,20 +101,6 @@ class HeldOut:
                 if row in rows and values["landmarks"] is None:
                     without.append(rows[row])
         return without
-
-
-def _resized(body: BodyPose, scale_xy: np.ndarray) -> BodyPose:
-    """Pixel centres are at integers; depth goes with the width."""
-
-    def moved(pose: Pose | None) -> Pose | None:
-        if pose is None:
-            return None
-        depth = None if pose.depth_px is None else pose.depth_px * scale_xy[0]
-        points = (pose.points_px + 0.5) * scale_xy - 0.5
-        return Pose(points, pose.confidence, pose.skeleton, depth)
-
-    hands = None if body.hands is None else (moved(body.hands[0]), moved(body.hands[1]))
-    return BodyPose(moved(body.joints), moved(body.landmarks), hands)
 
 
 def pose_change(first: Pose, second: Pose) -> float:

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from dancepipe.data.recipe import hold_to_recipe
-from dancepipe.data.store import ClipWriter, DatasetRow
+from dancepipe.data.store import ClipWriter, DatasetRow, hands_array
 from dancepipe.files.lock import Lock, lock_folder
 from dancepipe.files.whole_file import WholeFile, make_folder
 from dancepipe.filming.options import RenderDancersOptions
-from dancepipe.records import BodyPose
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +136,8 @@ def _render_identity(task: tuple[Path, RenderDancersOptions, Path, int]) -> int:
         "parts": [],
         "joints": [],
         "joint_visibility": [],
+        "landmarks": [],
+        "hands": [],
     }
     first = None
     with ClipWriter(path, lossless=options.lossless) as clip:
@@ -153,7 +154,7 @@ def _render_identity(task: tuple[Path, RenderDancersOptions, Path, int]) -> int:
                     split,
                     frame.image,
                     frame.mask,
-                    BodyPose(frame.pose),
+                    frame.body,
                     (0.0, 0.0, side, side),
                     f"rendered:{frame.identity}",
                 )
@@ -166,6 +167,8 @@ def _render_identity(task: tuple[Path, RenderDancersOptions, Path, int]) -> int:
                 truth["parts"].append(part_labels(person.figure, frame.view))
                 truth["joints"].append(frame.true_pose.as_array())
                 truth["joint_visibility"].append(frame.visibility)
+                truth["landmarks"].append(frame.true_body.landmarks.with_depth())
+                truth["hands"].append(hands_array(frame.true_body.hands))
         if options.truth:
             _write_truth(_truth_path(out, path), truth)
     return number

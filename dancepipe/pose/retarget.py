@@ -63,7 +63,7 @@ def _joint_of(landmark: str) -> int:
     return OPENPOSE_18.joints.index("nose" if upward == "nose" else side + upward)
 
 
-_JOINT_OF_LANDMARK = tuple(_joint_of(landmark) for landmark in BLAZEPOSE_33.joints)
+JOINT_OF_LANDMARK = np.array([_joint_of(landmark) for landmark in BLAZEPOSE_33.joints])
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ def _carried(landmarks: Pose, before: Pose, after: Pose, scale: float) -> Pose:
     moved = places.copy()
     seen = np.flatnonzero(before.present)
     middle_old, middle_new = old[seen].mean(0), new[seen].mean(0)
-    for landmark, joint in enumerate(_JOINT_OF_LANDMARK):
+    for landmark, joint in enumerate(JOINT_OF_LANDMARK):
         if before.present[joint]:
             from_old, from_new = old[joint], new[joint]
         else:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from dancepipe.pose import skeleton
-from dancepipe.records import Pose
+from dancepipe.pose.retarget import JOINT_OF_LANDMARK
+from dancepipe.records import BodyPose, Pose
+from dancepipe.synthetic.landmarks import HAND_JOINTS, HIPS
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,10 @@ def degrade_mask(
 SEEN_ERROR, HIDDEN_ERROR, FAR_OFF_SHARE, FAR_OFF_FACTOR = 0.009, 0.016, 0.1, 3.0
 MISSED_SEEN, MISSED_HIDDEN, SWAPPED_SHOULDERS = 0.04, 0.4, 0.015
 _OFTEN_MISSED = (skeleton.R_ELBOW, skeleton.R_WRIST, skeleton.L_ELBOW, skeleton.L_WRIST)
+# What mediapipe makes of the depth of rendered people (tools/check_dancers.py), mean and deviation
+# over pictures: how many times the true one, and how much farther per px down the picture from the
+# hips. Then the deviation of each landmark, in shares of the picture's side.
+DEPTH_GAIN, DEPTH_TILT, DEPTH_ERROR = (0.86, 0.25), (0.24, 0.4), 0.1
 
 
 def degrade_pose(rng: np.random.Generator, pose: Pose, size_px: int) -> Pose:
@@ -125,6 +131,34 @@ def degrade_pose(rng: np.random.Generator, pose: Pose, size_px: int) -> Pose:
         points[pair] = points[pair[::-1]]
     points[skeleton.NECK] = (points[skeleton.R_SHOULDER] + points[skeleton.L_SHOULDER]) / 2
     return Pose(points, confidence)
+
+
+def degrade_body(
+    rng: np.random.Generator, depths: np.random.Generator, body: BodyPose, size_px: int
+) -> BodyPose:
+    """A body with landmarks and hands as detectors might report it: its joints by degrade_pose
+    with rng, and what hangs on a joint as far off as that one, or missing with it.
+
+    depths: draws the errors of the landmarks' depth; that of the hands stays.
+    """
+    joints = degrade_pose(rng, body.joints, size_px)
+    off = joints.points_px - body.joints.points_px
+    landmarks = body.landmarks
+    gain, tilt = depths.normal(*DEPTH_GAIN), depths.normal(*DEPTH_TILT)
+    below_hips = landmarks.points_px[:, 1] - landmarks.points_px[HIPS, 1].mean()
+    error = depths.standard_normal(len(landmarks.depth_px)) * DEPTH_ERROR * size_px
+    there = joints.present[JOINT_OF_LANDMARK]
+    moved = Pose(
+        landmarks.points_px + off[JOINT_OF_LANDMARK],
+        np.where(there, landmarks.confidence, 0),
+        landmarks.skeleton,
+        gain * landmarks.depth_px + tilt * below_hips + error,
+    )
+    right, left = (
+        hand.scaled_and_shifted(1, off[wrist]) if joints.present[wrist] else None
+        for hand, wrist in zip(body.hands, HAND_JOINTS)
+    )
+    return BodyPose(joints, moved, (right, left))
 
 
 def compress_video(frames: list[np.ndarray], crf: int) -> list[np.ndarray]:

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from dancepipe.person.cutout import on_grey
-from dancepipe.records import PersonFrame, Pose
+from dancepipe.records import BodyPose, PersonFrame, Pose
 from dancepipe.synthetic.assets import DancerAssets
 from dancepipe.synthetic.degrade import (
     Degradation,
     compress_video,
+    degrade_body,
     degrade_mask,
     degrade_picture,
-    degrade_pose,
     draw_degradation,
 )
 from dancepipe.synthetic.detected import find_person
-from dancepipe.synthetic.joints import find_joints
+from dancepipe.synthetic.landmarks import find_body
 from dancepipe.synthetic.motion import blend_postures
 from dancepipe.synthetic.person import Person, draw_person
 from dancepipe.synthetic.posture import pose_bones
@@ -43,12 +43,22 @@ class DancerFrame:
     )  # uint8 (S, S), 255 = person; with degradations ragged, or as the person finder has it
     # confidence 1 seen, 0.5 hidden, 0 outside; with degradations, as a detector might report it, or
     # does
-    pose: Pose
-    detected: bool  # mask and pose are the person finder's
-    true_pose: Pose  # always exact
+    body: BodyPose
+    detected: bool  # mask and body are the person finder's, which looks for no hands
+    true_body: BodyPose  # always exact, with landmarks and hands
     visibility: np.ndarray  # uint8 (18,): joints.SEEN, HIDDEN, OUTSIDE
     scene: Scene
     view: View
+
+    @property
+    def pose(self) -> Pose:
+        """The 18 joints of body."""
+        return self.body.joints
+
+    @property
+    def true_pose(self) -> Pose:
+        """The 18 joints of true_body."""
+        return self.true_body.joints
 
 
 @dataclass(frozen=True)
@@ -111,9 +121,9 @@ def frames_of_person(
         )
         damage = draw_degradation(rng, options.size_px) if options.degraded else Degradation()
         room = rng.uniform(40, 230, 3)
-        detecting = np.random.default_rng(
-            (seed, number, shot, 5)
-        )  # of its own: movements and pictures stay what they are without it
+        # Of their own: movements and pictures stay what they are without them.
+        detecting = np.random.default_rng((seed, number, shot, 5))
+        depths = np.random.default_rng((seed, number, shot, 6))
         if options.detected_share > 0:
             room = draw_room(detecting, options.size_px)
         views = [
@@ -126,12 +136,16 @@ def frames_of_person(
             else [(view.image, view.alpha) for view in views]
         )
         for scene, view, (recorded, mask) in zip(scenes, views, pictures, strict=True):
-            pose, visibility = find_joints(person.figure, person.landmarks, view)
-            reported = degrade_pose(rng, pose, options.size_px) if options.degraded else pose
+            body, visibility = find_body(
+                person.figure, person.joint_places, person.landmark_places, view
+            )
+            reported = (
+                degrade_body(rng, depths, body, options.size_px) if options.degraded else body
+            )
             looked_at = recorded if options.degraded else view.over(room)
             found = find(looked_at) if detecting.random() < options.detected_share else None
             if found is not None:
-                recorded, mask, reported = looked_at, found.mask, found.pose
+                recorded, mask, reported = looked_at, found.mask, found.body
             image = on_grey(recorded, mask)
             yield DancerFrame(
                 identity_name(seed, number),
@@ -142,7 +156,7 @@ def frames_of_person(
                 mask,
                 reported,
                 found is not None,
-                pose,
+                body,
                 visibility,
                 scene,
                 view,

@@ -12,14 +12,18 @@ from dancepipe.synthetic.render import View
 
 # A joint lies inside the body: it counts as seen when what covers it is no further in front than
 # this.
-_LIMB_DEPTH_DM, _TRUNK_DEPTH_DM, _FACE_DEPTH_DM = 1.3, 1.9, 0.7
+LIMB_DEPTH_DM, _TRUNK_DEPTH_DM, FACE_DEPTH_DM = 1.3, 1.9, 0.7
 SEEN, HIDDEN, OUTSIDE = 2, 1, 0
+CONFIDENCE_OF = np.array([0.0, 0.5, 1.0], np.float32)  # OUTSIDE, HIDDEN, SEEN
 _FACE_JOINTS = (skeleton.NOSE, skeleton.R_EYE, skeleton.L_EYE, skeleton.R_EAR, skeleton.L_EAR)
 _TRUNK_JOINTS = (skeleton.NECK, skeleton.R_HIP, skeleton.L_HIP)
+_TOLERANCE_DM = np.full(18, LIMB_DEPTH_DM)
+_TOLERANCE_DM[list(_FACE_JOINTS)] = FACE_DEPTH_DM
+_TOLERANCE_DM[list(_TRUNK_JOINTS)] = _TRUNK_DEPTH_DM
 
 
 @dataclass(frozen=True)
-class Landmarks:
+class JointPlaces:
     """Body vertices of the face's five points and the bones of the others."""
 
     nose: int
@@ -33,7 +37,7 @@ class Landmarks:
         return np.array([self.nose, *self.eyes, *self.ears])
 
 
-def find_landmarks(assets: DancerAssets, points_dm: np.ndarray) -> Landmarks:
+def find_joint_places(assets: DancerAssets, points_dm: np.ndarray) -> JointPlaces:
     """Find the face's points on a shaped body by its geometry."""
     body = assets.body
     left, right = (
@@ -59,7 +63,7 @@ def find_landmarks(assets: DancerAssets, points_dm: np.ndarray) -> Landmarks:
         return int(head[np.argmin(((points - target) ** 2).sum(1))])
 
     before = np.array([0, 0, 0.15])
-    return Landmarks(
+    return JointPlaces(
         nose=extreme(on_nose, points[:, 2]),
         eyes=(nearest(right + before), nearest(left + before)),
         ears=(extreme(at_ears, -points[:, 0]), extreme(at_ears, points[:, 0])),
@@ -67,10 +71,10 @@ def find_landmarks(assets: DancerAssets, points_dm: np.ndarray) -> Landmarks:
     )
 
 
-def joints_in_space(figure: Figure, landmarks: Landmarks, view: View) -> np.ndarray:
+def joints_in_space(figure: Figure, places: JointPlaces, view: View) -> np.ndarray:
     """float64 (18, 3): the joints in decimetres."""
     heads = view.bones.heads_dm
-    bone = landmarks.bones
+    bone = places.bones
     joints = np.empty((18, 3))
     upward = view.bones.rotation[bone["spine01"]].astype(np.float64) @ np.array([0, 0.3, 0])
     hips_middle = (heads[bone["upperleg01.L"]] + heads[bone["upperleg01.R"]]) / 2
@@ -95,7 +99,7 @@ def joints_in_space(figure: Figure, landmarks: Landmarks, view: View) -> np.ndar
             heads[bone["foot" + suffix]], heads[bone["lowerleg01" + suffix]], 0.28
         )
     joints[skeleton.NECK] = (joints[skeleton.R_SHOULDER] + joints[skeleton.L_SHOULDER]) / 2
-    face = view.posed[figure.body_vertex[landmarks.vertices]].astype(np.float64)
+    face = view.posed[figure.body_vertex[places.vertices]].astype(np.float64)
     joints[skeleton.NOSE], joints[skeleton.R_EYE], joints[skeleton.L_EYE] = (
         face[0],
         face[1],
@@ -110,27 +114,30 @@ def _moved(point: np.ndarray, towards: np.ndarray, distance_dm: float) -> np.nda
     return point + (towards - point) * (distance_dm / np.linalg.norm(towards - point))
 
 
-def find_joints(figure: Figure, landmarks: Landmarks, view: View) -> tuple[Pose, np.ndarray]:
+def find_joints(figure: Figure, places: JointPlaces, view: View) -> tuple[Pose, np.ndarray]:
     """(pose, visibility): pixel positions, and uint8 (18,): SEEN, HIDDEN behind something, or
     OUTSIDE the picture.
 
     The pose's confidence is 1 for seen joints, 0.5 for hidden and 0 for those outside.
     """
-    joints = view.camera.project(joints_in_space(figure, landmarks, view))
-    visibility = np.zeros(18, np.uint8)
+    joints = view.camera.project(joints_in_space(figure, places, view))
+    visibility = what_is_seen(view, joints, _TOLERANCE_DM)
+    confidence = CONFIDENCE_OF[visibility]
+    return Pose(joints[:, :2].astype(np.float32), confidence), visibility
+
+
+def what_is_seen(view: View, projected: np.ndarray, tolerance_dm: np.ndarray) -> np.ndarray:
+    """uint8 (N,): SEEN, HIDDEN or OUTSIDE, of points (N, 3) as Camera.project has them.
+
+    tolerance_dm (N,): how far behind the surface a point may lie that counts as seen.
+    """
+    visibility = np.zeros(len(projected), np.uint8)
     height, width = view.depth.shape
-    for index, (x, y, depth) in enumerate(joints):
+    for index, (x, y, depth) in enumerate(projected):
         column, row = int((x + 0.5) * view.samples), int((y + 0.5) * view.samples)
         if x < -0.5 or y < -0.5 or column >= width or row >= height:
             continue
-        tolerance = (
-            _FACE_DEPTH_DM
-            if index in _FACE_JOINTS
-            else _TRUNK_DEPTH_DM
-            if index in _TRUNK_JOINTS
-            else _LIMB_DEPTH_DM
-        )
         cover = view.depth[row, column]
-        visibility[index] = SEEN if cover > 0 and 1 / cover > depth - tolerance else HIDDEN
-    confidence = np.array([0.0, 0.5, 1.0], np.float32)[visibility]
-    return Pose(joints[:, :2].astype(np.float32), confidence), visibility
+        is_seen = cover > 0 and 1 / cover > depth - tolerance_dm[index]
+        visibility[index] = SEEN if is_seen else HIDDEN
+    return visibility

@@ -11,7 +11,8 @@ from dancepipe.synthetic.fabrics import fabric_photos
 from dancepipe.synthetic.face import eyebrows_part, eyes_part
 from dancepipe.synthetic.figure import Figure, Material, Part, join_parts
 from dancepipe.synthetic.hair import BALD, BUZZ, HairTraits, draw_hair, hair_part
-from dancepipe.synthetic.joints import Landmarks, find_landmarks
+from dancepipe.synthetic.joints import JointPlaces, find_joint_places
+from dancepipe.synthetic.landmarks import LandmarkPlaces, find_landmark_places
 from dancepipe.synthetic.outfit import (
     draw_cut_outfit,
     draw_hat,
@@ -32,7 +33,8 @@ class Person:
     seed: tuple[int, ...]
     figure: Figure
     rig: Rig
-    landmarks: Landmarks
+    joint_places: JointPlaces
+    landmark_places: LandmarkPlaces
     body: BodyTraits
     hair: HairTraits
 
@@ -52,7 +54,8 @@ def draw_person(
     hair = draw_hair(streams[1], traits.is_female, traits.age, african)
     bald = 1.0 if hair.style == BALD else 0.25 if hair.style == BUZZ else 0.0
     skin = draw_skin(streams[2], traits, hair.color, bald)
-    landmarks = find_landmarks(assets, points)
+    joint_places = find_joint_places(assets, points)
+    landmark_places = find_landmark_places(assets, points)
 
     shell = measure_shell(assets, points, bone_heads)
     sew = draw_mesh_outfit if streams[3].random() < 0.25 else draw_cut_outfit
@@ -102,8 +105,16 @@ def draw_person(
     if wears_hat:
         parts.append(draw_hat(streams[7], assets, points))
     parts += [cloth.part for cloth in clothes]
-    figure = join_parts(body_part, parts, bone_heads, landmarks.vertices, finger_bend(assets))
-    return Person(entropy, figure, make_rig(assets, bone_heads), landmarks, traits, hair)
+    figure = join_parts(body_part, parts, bone_heads, joint_places.vertices, finger_bend(assets))
+    return Person(
+        entropy,
+        figure,
+        make_rig(assets, bone_heads),
+        joint_places,
+        landmark_places,
+        traits,
+        hair,
+    )
 
 
 def _skin_uv(corners: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dancepipe.data.picture import LabelledPicture
 from dancepipe.errors import ConfigError, DatasetError
 from dancepipe.synthetic.assets import load_assets
 from dancepipe.synthetic.flow import exact_flow
@@ -40,8 +41,8 @@ class StreamOptions:
 
 
 class DancerPairs:
-    """Random access to pairs by number, with the items of dataset.pairs.PairSource: pair n is a
-    pure function of (seed, n).
+    """Random access to pairs by number, with the items of dataset.pairs.PairSource, landmarks and
+    hands always: pair n is a pure function of (seed, n).
 
     It stands in for PairSource in training; give it to dataset.pairs.pair_batches. with_flow adds
     "flow" float32 (S, S, 2) and "flow_visible" bool (S, S): target pixel p shows reference pixel p
@@ -112,11 +113,8 @@ class DancerPairs:
         reference, target = frames[first], frames[second]
         pair = {}
         for role, frame in (("reference", reference), ("target", target)):
-            pair |= {
-                f"{role}_image": frame.image,
-                f"{role}_mask": frame.mask,
-                f"{role}_joints": frame.pose.as_array(),
-            }
+            picture = LabelledPicture(frame.image, frame.mask, frame.body)
+            pair |= picture.arrays(role, landmarks=True, hands=True)
         if self.with_flow:
             pair["flow"], pair["flow_visible"] = exact_flow(
                 self._person(identity, generation).figure, target.view, reference.view
