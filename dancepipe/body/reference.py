@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
+from dancepipe.body.image_filters import distance_transform_edt
 from dancepipe.body.mesh import PART_MIRROR, PARTS, BodyMesh, Part, load_mesh
 from dancepipe.body.outline import OutlineFitter, neighbours
 from dancepipe.body.photo_colours import PhotoColours, photo_colours
