@@ -88,3 +88,20 @@ def test_rendering_people_without_its_extra_is_one_line(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "scipy", None)
     with pytest.raises(MissingExtraError, match=r"scipy.*pip install 'dancepipe\[dancers\]'"):
         assets.load_assets(tmp_path)
+
+
+def test_kernels_of_the_body_call_nothing_that_numba_has_from_scipy():
+    for path in sorted((ROOT / "dancepipe" / "body").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            is_kernel = isinstance(node, ast.FunctionDef) and any(
+                "njit" in ast.unparse(decorator) for decorator in node.decorator_list
+            )
+            if is_kernel:
+                body = [ast.unparse(line) for line in node.body if not is_words(line)]
+                assert not re.search(r"np\.linalg|np\.v?dot|\.dot\(| @ ", "\n".join(body)), (
+                    f"{path.name}: {node.name}"
+                )
+
+
+def is_words(line: ast.stmt) -> bool:
+    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
