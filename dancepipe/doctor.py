@@ -12,6 +12,8 @@ _CORE = (
     "torch",
     "torchvision",
     "av",
+    "filelock",
+    "numba",
     "numpy",
     "pillow",
     "tqdm",
@@ -21,14 +23,14 @@ _CORE = (
     "yt-dlp",
     "ai-edge-litert",
     "opencv-python-headless",
-    "tensorboard",
 )
 _EXTRAS = {
     "yolo": "ultralytics",
     "rembg": "rembg",
     "decord": "decord",
     "ffmpeg": "ffmpeg-python",
-    "dancers": "numba",
+    "dancers": "scipy",
+    "tensorboard": "tensorboard",
     "metrics": "torch-fidelity",
 }
 

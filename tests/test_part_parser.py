@@ -184,7 +184,8 @@ def test_what_the_labels_see_otherwise_is_not_believed():
         return trusted(part, depth, colours, mask, labels, shoulders, 50.0)[0]
 
     arm = labels_of("forearm", x < 20)
-    assert (trust(arm)[x < 20] == 0).all() and (trust(arm)[x >= 20] == 1).all()
+    assert (trust(arm)[x < 20] == 0).all() and (trust(arm)[x > 22] == 1).all()
+    assert (trust(arm)[x == 20] == 0).all()  # colours of both are mixed there
     unsure = PartLabels(arm.label, np.full((60, 60), 0.4, np.float32))
     assert (trust(unsure) == 1).all()
     assert (trust(labels_of("hair", x < 20)) == 1).all()  # it lies on shoulders

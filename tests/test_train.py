@@ -501,6 +501,18 @@ def test_damaged_files_of_a_run_are_named(data, straight, tmp_path, name):
         assert str(out) in words and "\n" not in words
 
 
+def test_without_tensorboard_the_log_is_whole_and_the_extra_is_named(
+    data, straight, tmp_path, said, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)  # as if not installed
+    out = tmp_path / "run"
+    train(data, out, QUICK)
+    assert logged(out) == logged(straight) and same_weights(out, straight)
+    assert not list(out.glob("events.*"))
+    (line,) = (line for line in said if "TensorBoard" in line)
+    assert "log.jsonl has every number" in line and "'dancepipe[tensorboard]'" in line
+
+
 def test_a_run_whose_folder_is_removed_says_so(data, tmp_path):
     out = tmp_path / "run"
 

@@ -1,12 +1,11 @@
 """Girth and clothes: moves along the normals that bring the mesh's outline to the photo's mask."""
 
 import numpy as np
-import scipy.sparse as sparse
-from scipy.sparse.linalg import spsolve
 
 from dancepipe.body.mesh import PARTS, BodyMesh, Part
 from dancepipe.body.posing import BonePose
 from dancepipe.body.raster import draw_mesh, screen_normals, skin, vertex_normals
+from dancepipe.body.springs import Springs
 
 # How far clothes stand off, at most; torso lengths. More lets wrong landmarks inflate legs.
 _MOST_OUT = {
@@ -42,16 +41,16 @@ class OutlineFitter:
         hands = [PARTS.index(Part.HAND_RIGHT), PARTS.index(Part.HAND_LEFT)]
         self._stiff = np.isin(mesh.part, hands) | is_face
         count = len(mesh.points_dm)
-        edges = sparse.coo_matrix(neighbours(mesh))
-        same = mesh.part[edges.row] == mesh.part[edges.col]
-        weight = np.where(same, 1.0, _ACROSS_PARTS)
-        graph = sparse.coo_matrix((weight, (edges.row, edges.col)), (count, count)).tocsr()
-        laplacian = sparse.diags(np.asarray(graph.sum(1)).ravel()) - graph
-        mirror = sparse.coo_matrix(
-            (np.ones(count), (np.arange(count), mesh.mirror)), (count, count)
-        ).tocsr()
-        symmetric = sparse.eye(count) - (mirror + mirror.T) * 0.5
-        self._fixed = laplacian * _SMOOTH + symmetric * _MIRROR
+        first, second = neighbours(mesh)
+        same = mesh.part[first] == mesh.part[second]
+        vertex = np.arange(count)
+        half = np.full(count, _MIRROR / 2)
+        self._springs = Springs.between(
+            np.concatenate([first, vertex, mesh.mirror]),
+            np.concatenate([second, mesh.mirror, vertex]),
+            np.concatenate([np.where(same, _SMOOTH, _SMOOTH * _ACROSS_PARTS), half, half]),
+            count,
+        )
 
     def fit(
         self,
@@ -107,8 +106,7 @@ class OutlineFitter:
         move_dm = way / pose.scale_px_per_dm / np.maximum(across[rim], 0.6)
         target[rim] = before[rim] + move_dm
         pull = np.where(self._stiff, data * 0.05, data)
-        system = sparse.diags(pull + _STAY + _STIFF * self._stiff) + self._fixed
-        solved = spsolve(system.tocsc(), data * np.where(self._stiff, 0.05, 1) * target)
+        solved = self._springs.at_rest(pull + _STAY + _STIFF * self._stiff, pull * target)
         return np.clip(solved, _SMALLEST_DM, _LARGEST_DM)
 
 
@@ -150,13 +148,9 @@ def rest_normals(mesh: BodyMesh) -> np.ndarray:
     return normals
 
 
-def neighbours(mesh: BodyMesh) -> sparse.csr_matrix:
-    """(V, V) of 0 and 1: which vertices share an edge."""
+def neighbours(mesh: BodyMesh) -> tuple[np.ndarray, np.ndarray]:
+    """(first, second), int (E,) each: the vertices of every edge, both ways round."""
     t = mesh.triangles
-    first = np.concatenate([t[:, 0], t[:, 1], t[:, 2]])
-    second = np.concatenate([t[:, 1], t[:, 2], t[:, 0]])
-    rows, columns = np.concatenate([first, second]), np.concatenate([second, first])
-    count = len(mesh.points_dm)
-    graph = sparse.coo_matrix((np.ones(len(rows)), (rows, columns)), (count, count)).tocsr()
-    graph.data[:] = 1
-    return graph
+    sides = np.concatenate([t[:, [0, 1]], t[:, [1, 2]], t[:, [2, 0]]])
+    first, second = np.unique(np.concatenate([sides, sides[:, ::-1]]), axis=0).T
+    return first, second

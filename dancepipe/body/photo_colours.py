@@ -4,8 +4,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.ndimage import distance_transform_edt, gaussian_filter, maximum_filter, uniform_filter
 
+from dancepipe.body.image_filters import (
+    distance_transform_edt,
+    gaussian_filter,
+    maximum_filter,
+    uniform_filter,
+)
 from dancepipe.records import GREY
 
 INSIDE_PX, INSIDE_HEAD_PX = 2.4, 1.1  # how far colours at the outline are mixed; hair is thin

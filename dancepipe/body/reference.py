@@ -5,10 +5,10 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
 from dancepipe.body.hair import find_hair_end, hair_triangles, is_seen_as_hair
 from dancepipe.body.hem import find_hem
+from dancepipe.body.image_filters import distance_transform_edt
 from dancepipe.body.mesh import PART_MIRROR, PARTS, BodyMesh, Part, load_mesh
 from dancepipe.body.outline import OutlineFitter, neighbours
 from dancepipe.body.part_parser import PartLabels, parse_parts

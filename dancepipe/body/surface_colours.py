@@ -1,11 +1,10 @@
 """A colour for every vertex: what the photo shows, flowing over the mesh inside each part."""
 
 import numpy as np
-import scipy.sparse as sparse
-from scipy.sparse.linalg import factorized
-from scipy.spatial import cKDTree
+from numba import njit
 
 from dancepipe.body.mesh import PARTS, BodyMesh, Part
+from dancepipe.body.springs import Springs
 
 _FLOW = 0.15  # against the weight of what is seen
 _TO_MEAN = 1e-5
@@ -15,8 +14,8 @@ _UNKNOWN = 128.0
 class ColourFlow:
     """Spreads colours on one mesh."""
 
-    def __init__(self, mesh: BodyMesh, graph: sparse.csr_matrix, is_scalp: np.ndarray):
-        """graph: outline.neighbours(mesh). is_scalp: bool (V,): hair colour flows there alone."""
+    def __init__(self, mesh: BodyMesh, edges: tuple[np.ndarray, np.ndarray], is_scalp: np.ndarray):
+        """edges: outline.neighbours(mesh). is_scalp: bool (V,): hair colour flows there alone."""
         self._mesh = mesh
         head = mesh.part == PARTS.index(Part.HEAD)
         regions = [is_scalp, head & ~is_scalp]
@@ -26,23 +25,22 @@ class ColourFlow:
         self._regions = []
         for region in regions:
             index = np.flatnonzero(region)
-            own = graph[index][:, index]
-            laplacian = sparse.diags(np.asarray(own.sum(1)).ravel()) - own
-            self._regions.append((index, laplacian * _FLOW))
+            inside = region[edges[0]] & region[edges[1]]
+            first, second = (np.searchsorted(index, ends[inside]) for ends in edges)
+            self._regions.append((index, Springs.between(first, second, _FLOW, len(index))))
 
     def spread(self, colours: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """float32 (V, 3) from colours (V, 3) and how much each vertex's own counts (V,)."""
         mesh = self._mesh
         out = np.full((len(weight), 3), np.nan)
-        for index, flow in self._regions:
+        for index, springs in self._regions:
             own = weight[index]
             if not own.any():
                 continue
             mean = (colours[index] * own[:, None]).sum(0) / own.sum()
-            solve = factorized((flow + sparse.diags(own + _TO_MEAN)).tocsc())
             for channel in range(3):
                 given = own * colours[index, channel] + _TO_MEAN * mean[channel]
-                out[index, channel] = solve(given)
+                out[index, channel] = springs.at_rest(own + _TO_MEAN, given)
         # A part that is not seen at all: its mirror, else what lies nearest.
         unknown = np.isnan(out[:, 0])
         from_mirror = unknown & ~np.isnan(out[mesh.mirror, 0])
@@ -56,8 +54,23 @@ class ColourFlow:
             is_body[body] = True
             known = np.flatnonzero(~unknown & is_body)
             if len(known):
-                near = cKDTree(mesh.points_dm[known]).query(mesh.points_dm[unknown])[1]
+                near = _nearest(mesh.points_dm[unknown], mesh.points_dm[known])
                 out[unknown] = out[known[near]]
             else:
                 out[unknown] = _UNKNOWN
         return np.ascontiguousarray(np.clip(out, 0, 255), np.float32)
+
+
+@njit(cache=True, nogil=True)
+def _nearest(points, among):
+    """int (N,): which of `among` (M, 3) lies nearest to each of the points (N, 3)."""
+    found = np.zeros(len(points), np.int64)
+    for i in range(len(points)):
+        least = np.inf
+        for j in range(len(among)):
+            away = 0.0
+            for axis in range(3):
+                away += (np.float64(points[i, axis]) - among[j, axis]) ** 2
+            if away < least:
+                least, found[i] = away, j
+    return found

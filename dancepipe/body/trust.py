@@ -1,8 +1,8 @@
 """Which pixels of the photo show the part that the mesh says, where parts overlap."""
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, gaussian_filter, maximum_filter
 
+from dancepipe.body.image_filters import distance_transform_edt, gaussian_filter, maximum_filter
 from dancepipe.body.mesh import PARTS, Part
 from dancepipe.body.part_parser import CLASSES, PartLabels
 from dancepipe.body.raster import FAR
@@ -121,5 +121,5 @@ def _beside_leg(trust, own, other, sharp, mask, torso_px) -> None:
 
 
 def _nearest(colours: np.ndarray, where: np.ndarray) -> np.ndarray:
-    rows, columns = distance_transform_edt(~where, return_distances=False, return_indices=True)
+    _, (rows, columns) = distance_transform_edt(~where, return_indices=True)
     return colours[rows, columns]

@@ -137,9 +137,51 @@ def ramp(low, high, x):
 
 @njit(cache=True, nogil=True)
 def nearest_turn(C):
-    """The rotation nearest to C in the sense of Kabsch, and the sum of its singular values."""
-    U, S, V = np.linalg.svd(C)
-    sign = 1.0 if np.linalg.det(U) * np.linalg.det(V) > 0 else -1.0
-    D = np.eye(3)
-    D[2, 2] = sign
-    return product(product(U, D), V), S[0] + S[1] + sign * S[2]
+    """The rotation nearest to C in the sense of Kabsch, and the sum of its singular values, the
+    least one negative where C mirrors.
+
+    By the largest eigenvalue of Horn's matrix of quaternions ("Closed-form solution of absolute
+    orientation", 1987): numba's own svd needs scipy.
+    """
+    N = np.zeros((4, 4))
+    for i in range(3):
+        j, k = (i + 1) % 3, (i + 2) % 3
+        N[0, 0] += C[i, i]
+        N[i + 1, i + 1] = C[i, i] - C[j, j] - C[k, k]
+        N[0, i + 1] = N[i + 1, 0] = C[k, j] - C[j, k]
+        N[i + 1, j + 1] = N[j + 1, i + 1] = C[i, j] + C[j, i]
+    values, vectors = _eigen(N)
+    best = np.argmax(values)
+    w, x, y, z = vectors[0, best], vectors[1, best], vectors[2, best], vectors[3, best]
+    R = np.empty((3, 3))
+    R[0, 0], R[0, 1], R[0, 2] = 1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)
+    R[1, 0], R[1, 1], R[1, 2] = 2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)
+    R[2, 0], R[2, 1], R[2, 2] = 2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)
+    return R, values[best]
+
+
+@njit(cache=True, nogil=True)
+def _eigen(symmetric):
+    """Eigenvalues (n,) and eigenvectors (n, n), in columns, of a small symmetric matrix: Jacobi's
+    rotations, sweep by sweep."""
+    A = symmetric.copy()
+    n = len(A)
+    V = np.eye(n)
+    for _ in range(30):  # some six are enough
+        rest = 0.0
+        for p in range(n):
+            for q in range(p + 1, n):
+                rest = max(rest, abs(A[p, q]))
+        if rest <= 1e-16 * np.abs(A).max():
+            break
+        for p in range(n):
+            for q in range(p + 1, n):
+                angle = 0.5 * math.atan2(2 * A[p, q], A[p, p] - A[q, q])
+                c, s = math.cos(angle), math.sin(angle)
+                for i in range(n):
+                    A[i, p], A[i, q] = c * A[i, p] + s * A[i, q], c * A[i, q] - s * A[i, p]
+                for i in range(n):
+                    A[p, i], A[q, i] = c * A[p, i] + s * A[q, i], c * A[q, i] - s * A[p, i]
+                for i in range(n):
+                    V[i, p], V[i, q] = c * V[i, p] + s * V[i, q], c * V[i, q] - s * V[i, p]
+    return np.diag(A).copy(), V

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dancepipe.errors import BadImageError, DancepipeError
+from dancepipe.errors import BadImageError, DancepipeError, MissingExtraError
 from dancepipe.files.npz_file import read_npz
 from dancepipe.files.plain_text import plain_words, read_json
 from dancepipe.media.image import load_photo
@@ -165,9 +165,13 @@ def find_assets(folder: str | Path | None) -> Path:
 def load_assets(folder: str | Path | None = None) -> DancerAssets:
     """Load the pack from `folder` (or DANCEPIPE_DANCERS), every file checked by size and sha256.
 
-    Raises AssetsError for a pack that is absent, incomplete or damaged. Loaded once per process and
-    folder.
+    Raises AssetsError for a pack that is absent, incomplete or damaged, MissingExtraError before
+    anything is drawn without scipy. Loaded once per process and folder.
     """
+    try:
+        import scipy  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("scipy", "dancers", "rendering people") from error
     return _load_checked(find_assets(folder).resolve())
 
 

@@ -1,7 +1,7 @@
 """The folder of a training run: what was asked for, with what, and what came of it.
 
-config.yaml  run.json  log.jsonl  events.out.tfevents.*  samples/  checkpoints/  best/
-weights.safetensors
+config.yaml  run.json  log.jsonl  samples/  checkpoints/  best/  weights.safetensors, and
+events.out.tfevents.* with the extra `tensorboard`
 """
 
 import json
@@ -128,16 +128,14 @@ def _commit() -> str | None:
 
 
 class RunLog:
-    """log.jsonl (one JSON object a line) and TensorBoard scalars of the same names. Raises
-    OutputError when the disk is full.
+    """log.jsonl (one JSON object a line) and, with the extra `tensorboard`, TensorBoard scalars of
+    the same names. Raises OutputError when the disk is full.
 
     resumed_at: what was logged after that position is cut off, since it will be logged again; None:
     a fresh log. Lines that a crash tore are left out, and said.
     """
 
     def __init__(self, out: Path, resumed_at: Position | None):
-        from torch.utils.tensorboard import SummaryWriter
-
         self._path = Path(out) / "log.jsonl"
         with self._said():
             before, damaged = read_lines(self._path, _is_log_line) if resumed_at else ([], 0)
@@ -154,13 +152,13 @@ class RunLog:
         with self._said():
             write_text(self._path, "".join(json.dumps(record) + "\n" for record in kept))
             self._file = LineFile(self._path)
-            self._board = SummaryWriter(str(out))
+            self._board = _open_board(out)
 
     def write(self, stage: int, step: int, values: dict[str, float]) -> None:
         seconds = round(self._seconds_before + time.monotonic() - self._started, 2)
         with self._said():
             self._file.add({"stage": stage, "step": step, "seconds": seconds, **values})
-            for name, value in values.items():
+            for name, value in values.items() if self._board else ():
                 self._board.add_scalar(f"stage{stage}/{name}", value, step)
 
     def lowest_before(self, stage: int, name: str) -> float | None:
@@ -175,7 +173,9 @@ class RunLog:
         )
 
     def picture(self, stage: int, step: int, image) -> None:
-        """A sample grid, uint8 RGB (H, W, 3)."""
+        """A sample grid, uint8 RGB (H, W, 3), for TensorBoard."""
+        if not self._board:
+            return
         with self._said():
             self._board.add_image(f"stage{stage}/samples", image, step, dataformats="HWC")
 
@@ -189,8 +189,9 @@ class RunLog:
     def close(self) -> None:
         """Write what still waits. OutputError."""
         self._file.close()
-        with self._said():
-            self._board.close()
+        if self._board:
+            with self._said():
+                self._board.close()
 
     @contextmanager
     def _said(self):
@@ -201,6 +202,19 @@ class RunLog:
                 f"cannot write the log {self._path}: {error.strerror or error}; free some space "
                 "and resume"
             ) from error
+
+
+def _open_board(out: Path):
+    """TensorBoard's writer, None where it is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        log.info(
+            f"no files for TensorBoard ({error}); log.jsonl has every number; for both: pip "
+            "install 'dancepipe[tensorboard]'"
+        )
+        return None
+    return SummaryWriter(str(out))
 
 
 def _is_log_line(record: dict) -> bool:

@@ -1,0 +1,107 @@
+"""What an install brings: every library that is imported is one of the core's dependencies, or is
+looked for where its extra is named."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dancepipe import doctor
+from dancepipe.errors import MissingExtraError
+from dancepipe.synthetic import assets
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+IMPORTED_AS = {
+    "pillow": "PIL",
+    "pyyaml": "yaml",
+    "opencv-python-headless": "cv2",
+    "ffmpeg-python": "ffmpeg",
+}
+WITH_OTHERS = {"onnxruntime": "rembg"}  # what comes along with a package that is named
+
+
+def names_in(listed: str) -> set[str]:
+    return {re.match(r"[\w.-]+", one).group() for one in re.findall(r'"([^"]+)"', listed)}
+
+
+def core() -> set[str]:
+    return names_in(re.search(r"^dependencies = \[\n(.*?)^\]", PROJECT, re.S | re.M).group(1))
+
+
+def extras() -> dict[str, set[str]]:
+    block = PROJECT.split("[project.optional-dependencies]")[1].split("\n[")[0]
+    listed = re.findall(r"^(\w+) = \[(.*)\]", block, re.M)
+    return {name: names_in(packages) for name, packages in listed if name != "dev"}
+
+
+def as_imported(names: set[str]) -> set[str]:
+    return {IMPORTED_AS.get(name, name.replace("-", "_")) for name in names}
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name.split(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").split(".")[0])
+    return found - sys.stdlib_module_names - {"dancepipe"}
+
+
+def test_what_the_core_imports_comes_with_it():
+    of_extras = set().union(*(as_imported(names) for name, names in extras().items()))
+    of_extras |= WITH_OTHERS.keys()
+    files = sorted((ROOT / "dancepipe").rglob("*.py"))
+    known = as_imported(core())
+    unknown = {str(path): imported(path) - known - of_extras for path in files}
+    assert not {path: names for path, names in unknown.items() if names}
+    # An extra's library is loaded where it is used, after its doorway was passed.
+    at_once = {
+        f"{path}: {name}"
+        for path in files
+        for name in of_extras - known
+        if re.search(rf"^(import|from) {name}\b", path.read_text(encoding="utf-8"), re.M)
+    }
+    assert not at_once
+
+
+def test_doctor_knows_the_core_and_every_extra():
+    assert set(doctor._CORE) == core()
+    listed = extras()
+    assert doctor._EXTRAS.keys() == listed.keys()
+    assert all(package in listed[extra] for extra, package in doctor._EXTRAS.items())
+
+
+def test_the_body_is_drawn_without_scipy():
+    code = (
+        "import sys; sys.modules['scipy'] = None\n"
+        "from dancepipe.systems.open import open_unlearnt; open_unlearnt('body', 'cpu')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
+
+
+def test_rendering_people_without_its_extra_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(MissingExtraError, match=r"scipy.*pip install 'dancepipe\[dancers\]'"):
+        assets.load_assets(tmp_path)
+
+
+def test_kernels_of_the_body_call_nothing_that_numba_has_from_scipy():
+    for path in sorted((ROOT / "dancepipe" / "body").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            is_kernel = isinstance(node, ast.FunctionDef) and any(
+                "njit" in ast.unparse(decorator) for decorator in node.decorator_list
+            )
+            if is_kernel:
+                body = [ast.unparse(line) for line in node.body if not is_words(line)]
+                assert not re.search(r"np\.linalg|np\.v?dot|\.dot\(| @ ", "\n".join(body)), (
+                    f"{path.name}: {node.name}"
+                )
+
+
+def is_words(line: ast.stmt) -> bool:
+    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
