@@ -11,6 +11,7 @@ from dancepipe.body.outline import OutlineFitter, neighbours
 from dancepipe.body.photo_colours import PhotoColours, photo_colours
 from dancepipe.body.posing import BonePose, Poser
 from dancepipe.body.raster import draw_mesh, screen_normals, skin
+from dancepipe.body.seen_normals import seen_normals
 from dancepipe.body.shading import shade
 from dancepipe.body.surface_colours import ColourFlow
 from dancepipe.body.trust import trusted
@@ -47,6 +48,7 @@ class BodyPicture:
     alpha: np.ndarray  # float32 (H, W)
     source: np.ndarray  # float32 (H, W, 2): x, y in the photo
     kind: np.ndarray  # uint8 (H, W): 0 nothing, SEEN, MIRRORED, DIFFUSED
+    normal: np.ndarray | None  # float32 (H, W, 3), y down, z to the viewer; None: not asked for
 
     def on_grey(self) -> np.ndarray:
         """uint8 RGB (H, W, 3)."""
@@ -118,6 +120,8 @@ class BodyDrawer:
         torso_px: float,
         size_hw: tuple[int, int],
         hands: np.ndarray | None = None,
+        *,
+        with_normals: bool = False,
     ) -> BodyPicture:
         """The person in the pose of the landmarks, in a picture of that size."""
         mesh = self.mesh
@@ -130,7 +134,10 @@ class BodyDrawer:
         picture = BodyPicture(
             np.zeros((*size_hw, 3), np.float32), np.zeros(size_hw, np.float32),
             np.zeros((*size_hw, 2), np.float32), np.zeros(size_hw, np.uint8),
+            np.zeros((*size_hw, 3), np.float32) if with_normals else None,
         )  # fmt: skip
+        if picture.normal is not None:
+            seen_normals(winner, weights, depth, SAMPLES, triangles, normals, picture.normal)
         shade(
             winner, weights, depth, SAMPLES, triangles, self._triangle_part, mesh.mirror,
             PART_MIRROR, reference.points_px, reference.normal,
