@@ -262,11 +262,14 @@ def test_stage_2_enlarges_a_body_of_half_the_size(photo):
 
 
 def test_pairs_without_landmarks_are_refused(photo):
-    bare = replace(pair_of(photo, arm_up()), landmarks_r=None, landmarks_t=None)
+    whole = pair_of(photo, arm_up(), turned_back())
+    bare = replace(whole, landmarks_r=None, landmarks_t=None)
+    some = replace(whole, landmarks_t=torch.stack((whole.landmarks_t[0], torch.zeros(33, 4))))
     options = replace(QUICK, prior="body", height_px=SIDE, width_px=SIDE)
     stage = Stage1(dims_of(options), options, None, ALONE)
-    with pytest.raises(ConfigError, match="needs landmarks with depth, which these poses have not"):
-        stage.step([bare], 0, with_statistics=False)
+    for pair in (bare, some):
+        with pytest.raises(ConfigError, match="needs landmarks with depth, which these poses have"):
+            stage.step([pair], 0, with_statistics=False)
     with pytest.raises(ConfigError, match="needs landmarks"):
         prior_of("body", *photo).at(PoseBatch(photo[2].joints))
 

@@ -36,11 +36,11 @@ class PoseWithDepth:
 
     @staticmethod
     def each_of(poses: PoseBatch) -> Iterator["PoseWithDepth"]:
-        """ConfigError when they have no landmarks."""
-        if poses.landmarks is None:
+        """ConfigError when they have no landmarks, or one of them has none that anybody saw."""
+        if poses.landmarks is None or not (poses.landmarks[..., 3] > 0).any(1).all():
             raise ConfigError(
-                "the body needs landmarks with depth, which these poses have not; use the pose "
-                "backend mediapipe, or data that it was built with"
+                "the body needs landmarks with depth, which these poses have not all; use the pose "
+                "backend mediapipe, or data that were built with it"
             )
         hands = [None] * len(poses) if poses.hands is None else list(poses.hands.cpu().numpy())
         each = zip(poses.joints.cpu().numpy(), poses.landmarks.cpu().numpy(), hands)
