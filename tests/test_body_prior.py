@@ -158,6 +158,13 @@ def test_the_flow_goes_where_the_arm_was(photo):
     found = made.flow_4[0, :, y, x].numpy()
     assert np.abs(found - (was - elbow) / 4).max() < 0.8
     assert made.flow_8.shape == (1, 2, 8, 8) and torch.isfinite(made.flow_4).all()
+    pool, grid = torch.nn.functional.avg_pool2d, torch.arange(float(SIDE))
+    moves = made.layers.places[:, :2] - torch.stack(
+        (grid.expand(SIDE, SIDE), grid[:, None].expand(SIDE, SIDE))
+    )
+    is_seen = (pool(made.surface[:, :1], 4) == 1).expand(-1, 2, -1, -1)
+    assert is_seen.sum() > 20
+    torch.testing.assert_close(made.flow_4[is_seen], pool(moves, 4)[is_seen] / 4)
 
 
 def test_one_reference_serves_many_targets_and_a_batch_is_its_members(photo):
