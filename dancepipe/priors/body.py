@@ -78,7 +78,8 @@ def _surface(drawn: list[BodyPicture], kind: np.ndarray, device: torch.device) -
     """(B, 6, H, W): seen, mirrored, diffused as 0 or 1; and the normal (x right, y down, z to the
     viewer), 0 beside the body."""
     kinds = np.stack([kind == one for one in (SEEN, MIRRORED, DIFFUSED)], 1)
-    normals = np.stack([one.normal for one in drawn]).transpose(0, 3, 1, 2)
+    asked_for = [one.normal for one in drawn if one.normal is not None]
+    normals = np.stack(asked_for).transpose(0, 3, 1, 2)
     return _on(np.concatenate((kinds, normals), 1, dtype=np.float32), device)
 
 

@@ -44,7 +44,7 @@ class CoarseInput:
             S_t=heat_maps(poses_t.joints, height, width),
             J_r=joint_map(joints_r_cpu, height, width, I_r.device),
             J_t=joint_map(joints_t_cpu, height, width, I_r.device),
-            prior=prior and prior.at(poses_t),
+            prior=prior.at(poses_t) if prior else None,
             enlarge=enlarge,
         )
 
