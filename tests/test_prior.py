@@ -13,8 +13,8 @@ from dancepipe.pose.batch import PoseBatch
 from dancepipe.pose.draw import heat_maps, joint_map
 from dancepipe.priors.limb_warp import limb_warp
 from dancepipe.priors.limbs import limb_prior
-from dancepipe.priors.names import prior_of
-from dancepipe.priors.prior import CHANNELS, PriorAt
+from dancepipe.priors.names import CHANNELS, prior_of
+from dancepipe.priors.prior import PriorAt
 from dancepipe.systems.focus_retain.dims import EnhancerDims, FlowAttentionDims
 from dancepipe.systems.focus_retain.enhancer import Enhancer
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
@@ -158,11 +158,11 @@ def test_a_prior_is_found_by_its_name_and_made_once_for_many_targets(pair):
         made, wanted = prior.at(PoseBatch(poses)), limb_prior(I_r, matte_r, joints_r, poses)
         for name in ("picture", "matte", "flow_4", "flow_8"):
             assert torch.equal(getattr(made, name), getattr(wanted, name))
-        assert made.inputs().shape == (len(poses), CHANNELS, SIZE, SIZE)
+        assert made.inputs().shape == (len(poses), CHANNELS["limbs"], SIZE, SIZE)
         move = torch.full((len(poses), 2, SIZE, SIZE), 0.4)
         for got, known in zip(made.layers.read(move), wanted.layers.read(move)):
             assert torch.equal(got, known)
-    with pytest.raises(ConfigError, match="unknown prior 'limb'; known are none, limbs"):
+    with pytest.raises(ConfigError, match="unknown prior 'limb'; known are none, limbs, body"):
         prior_of("limb", I_r, matte_r, PoseBatch(joints_r))
 
 
@@ -178,7 +178,7 @@ def test_the_copy_is_moved_smoothly():
     """A pattern that the decoder repeats from pixel to pixel does not reach the copy: neighbours
     move together."""
     torch.manual_seed(0)
-    copy = GatedCopy(4)
+    copy = GatedCopy(4, CHANNELS["limbs"])
     torch.nn.init.normal_(copy.head.weight[:, :4], 0, 2.0)
     torch.nn.init.zeros_(copy.head.weight[:, 4:])
     lattice = (

@@ -34,6 +34,8 @@ TINY = {  # name: prior, attention module (False: GFLA's), enlarge, stage
     "focus_retain, stage 1 at half size": ("limbs", True, 2, 1),
     "focus_retain, both stages, enlarged": ("limbs", True, 2, 2),
     "focus_retain, no prior": ("none", True, 1, 2),
+    "focus_retain, body prior": ("body", True, 1, 1),
+    "focus_retain, body prior, enlarged": ("body", True, 2, 2),
     "focus_retain, GFLA": ("none", False, 1, 1),
 }
 CASES = [*UNLEARNT, *TINY]

@@ -15,6 +15,7 @@ from dancepipe.body.part_parser import PartLabels, parse_parts
 from dancepipe.body.photo_colours import PhotoColours, photo_colours, sharpened
 from dancepipe.body.posing import BonePose, Poser
 from dancepipe.body.raster import draw_mesh, screen_normals, skin
+from dancepipe.body.seen_normals import seen_normals
 from dancepipe.body.shading import shade
 from dancepipe.body.surface_colours import ColourFlow
 from dancepipe.body.trust import is_arm, trusted
@@ -63,6 +64,7 @@ class BodyPicture:
     source: np.ndarray  # float32 (H, W, 2): x, y in the photo
     kind: np.ndarray  # uint8 (H, W): 0 nothing, SEEN, MIRRORED, DIFFUSED
     box_xyxy_px: tuple[int, int, int, int]  # beyond it there is nothing
+    normal: np.ndarray | None  # float32 (H, W, 3), y down, z to the viewer; None: not asked for
 
     def on_grey(self) -> np.ndarray:
         """uint8 RGB (H, W, 3)."""
@@ -170,6 +172,8 @@ class BodyDrawer:
         torso_px: float,
         size_hw: tuple[int, int],
         hands: np.ndarray | None = None,
+        *,
+        with_normals: bool = False,
     ) -> BodyPicture:
         """The person in the pose of the landmarks, in a picture of that size."""
         mesh = self.mesh
@@ -182,6 +186,7 @@ class BodyDrawer:
             np.zeros((*size_hw, 3), np.float32), np.zeros(size_hw, np.float32),
             np.zeros((*size_hw, 2), np.float32), np.zeros(size_hw, np.uint8),
             _box(points, size_hw),
+            np.zeros((*size_hw, 3), np.float32) if with_normals else None,
         )  # fmt: skip
         left, top, right, bottom = picture.box_xyxy_px
         if right <= left or bottom <= top:
@@ -189,6 +194,8 @@ class BodyDrawer:
         points[:, :2] -= [left, top]
         depth, winner, weights = draw_mesh(points, triangles, (bottom - top, right - left), SAMPLES)
         there = picture.there
+        if picture.normal is not None:
+            seen_normals(winner, weights, depth, SAMPLES, triangles, normals, picture.normal[there])
         reach = max(2, round(_CARVED * torso_px))
         shade(
             winner, weights, depth, SAMPLES, triangles, reference.triangle_part, mesh.mirror,

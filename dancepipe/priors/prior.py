@@ -10,8 +10,6 @@ from torch import Tensor
 
 from dancepipe.pose.batch import PoseBatch
 
-CHANNELS = 4  # of PriorAt.inputs: the guessed picture and its matte
-
 
 class Layers(Protocol):
     """What the guessed picture is made of: the reference, and where each target pixel comes
@@ -31,10 +29,13 @@ class PriorAt:
     matte: Tensor  # (B, 1, H, W) in [0, 1]
     flow_4: Tensor  # (B, 2, H/4, W/4), smooth: target p + flow = source, in pixels of that map
     layers: Layers
+    surface: Tensor | None = None  # (B, C, H, W): what else is known of each pixel; priors/body.py
 
     def inputs(self) -> Tensor:
-        """(B, 4, H, W) for the encoders, channels_last in memory like what they are laid beside."""
-        return torch.cat((self.picture, self.matte), 1).contiguous(
+        """(B, CHANNELS of names.py, H, W) for the encoders, channels_last in memory like what they
+        are laid beside."""
+        surface = () if self.surface is None else (self.surface,)
+        return torch.cat((self.picture, self.matte, *surface), 1).contiguous(
             memory_format=torch.channels_last
         )
 

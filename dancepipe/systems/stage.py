@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from dancepipe.losses.flow import ExactFlow
+from dancepipe.pose.batch import PoseBatch
 from dancepipe.systems.system import Dims
 
 
@@ -31,10 +32,24 @@ class NetworkPair:
     joints_r_cpu: Tensor
     joints_t_cpu: Tensor
     exact: ExactFlow | None = None  # of data that know it
+    # (B, 33, 4) and (B, 2, 21, 4) as in PoseBatch, on the CPU; of data that know them
+    landmarks_r: Tensor | None = None
+    landmarks_t: Tensor | None = None
+    hands_r: Tensor | None = None
+    hands_t: Tensor | None = None
 
     @property
     def size_hw(self) -> tuple[int, int]:
         return self.I_t.shape[2], self.I_t.shape[3]
+
+    @property
+    def poses_r(self) -> PoseBatch:
+        """The joints on the device, the rest on the CPU."""
+        return PoseBatch(self.joints_r, self.landmarks_r, self.hands_r)
+
+    @property
+    def poses_t(self) -> PoseBatch:
+        return PoseBatch(self.joints_t, self.landmarks_t, self.hands_t)
 
 
 @dataclass(frozen=True, eq=False)

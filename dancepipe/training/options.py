@@ -22,8 +22,9 @@ class TrainOptions:
     )
     prior: str | None = option(
         None,
-        "ours: the limb warp as first guess, or none; default: as init or else the preset has it",
-        choices=("none", "limbs"),
+        "ours: the first guess, by the limb warp or by the body in three dimensions, which needs "
+        "data with landmarks; or none; default: as init or else the preset has it",
+        choices=("none", "limbs", "body"),
     )
     keep: bool | None = option(
         None,

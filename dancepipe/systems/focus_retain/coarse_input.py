@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dancepipe.geometry import shrunk_joints
 from dancepipe.pose.draw import heat_maps, joint_map
-from dancepipe.priors.limbs import limb_prior, shrunk_joints
+from dancepipe.priors.names import prior_of
 from dancepipe.priors.prior import PriorAt
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork, FlowAttentionOutput
 from dancepipe.systems.focus_retain.sizes import enlarged, shrunk_pictures
@@ -32,17 +33,18 @@ class CoarseInput:
         """Shrink and draw. The prior is there for networks that read one."""
         height, width = (side // enlarge for side in pair.size_hw)
         I_r, matte_r = (shrunk_pictures(one, enlarge) for one in (pair.I_r, pair.matte_r))
-        joints_r, joints_t, joints_r_cpu, joints_t_cpu = (
-            joints if enlarge == 1 else shrunk_joints(joints, enlarge)
-            for joints in (pair.joints_r, pair.joints_t, pair.joints_r_cpu, pair.joints_t_cpu)
+        poses_r, poses_t = (poses.shrunk(enlarge) for poses in (pair.poses_r, pair.poses_t))
+        joints_r_cpu, joints_t_cpu = (
+            shrunk_joints(joints, enlarge) for joints in (pair.joints_r_cpu, pair.joints_t_cpu)
         )
+        prior = prior_of(network.prior, I_r, matte_r, poses_r)
         return CoarseInput(
             I_r=I_r,
-            S_r=heat_maps(joints_r, height, width),
-            S_t=heat_maps(joints_t, height, width),
+            S_r=heat_maps(poses_r.joints, height, width),
+            S_t=heat_maps(poses_t.joints, height, width),
             J_r=joint_map(joints_r_cpu, height, width, I_r.device),
             J_t=joint_map(joints_t_cpu, height, width, I_r.device),
-            prior=limb_prior(I_r, matte_r, joints_r, joints_t) if network.has_prior else None,
+            prior=prior.at(poses_t) if prior else None,
             enlarge=enlarge,
         )
 

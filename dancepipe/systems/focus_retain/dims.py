@@ -55,7 +55,8 @@ class FlowAttentionDims:
         True  # False: M is read off the flow features alone, as in GFLA (the paper's ablation)
     )
     window_4: int = 5  # side of local attention's window at H/4 (at H/8 it is 3)
-    # ours: "limbs" starts from the limb warp and copies its pixels through a gate (gated_copy.py)
+    # ours: "limbs" starts from the limb warp, "body" from the body in three dimensions, and copies
+    # its pixels through a gate (gated_copy.py)
     prior: PriorName = "none"
 
     def __post_init__(self):

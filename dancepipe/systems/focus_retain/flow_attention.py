@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from dancepipe.nn.blocks import Encoder, EntryPart, Residual, Up, activate
 from dancepipe.nn.local_attention import LocalAttention
 from dancepipe.nn.mixture import Mixture
-from dancepipe.priors.prior import CHANNELS, PriorAt
+from dancepipe.priors.names import CHANNELS, PriorName
+from dancepipe.priors.prior import PriorAt
 from dancepipe.systems.focus_retain.dims import SIZE_STEP, FlowAttentionDims
 from dancepipe.systems.focus_retain.flow_attention_module import (
     JOINT_MAP,
@@ -74,7 +75,8 @@ class FlowAttentionNetwork(nn.Module):
 
     def __init__(self, dims: FlowAttentionDims):
         super().__init__()
-        nf, more = dims.nf, 0 if dims.prior == "none" else CHANNELS
+        self.prior: PriorName = dims.prior
+        nf, more = dims.nf, CHANNELS[dims.prior]
         self.appearance_encoder = Encoder(3, nf)  # G_ea
         self.pose_encoder = Encoder(HEAT_MAPS + JOINT_MAP + more, nf)  # G_ep
         self.flow_network = FlowNetwork(nf, HEAT_MAPS + more)
@@ -89,7 +91,7 @@ class FlowAttentionNetwork(nn.Module):
             Residual(2 * nf), Up(2 * nf, nf, 2 * nf), Residual(nf), Up(nf, nf, nf)
         )
         self.picture = nn.Conv2d(nf, 3 + 1, 3, 1, 1, padding_mode="reflect")
-        self.copy = None if dims.prior == "none" else GatedCopy(nf)
+        self.copy = None if dims.prior == "none" else GatedCopy(nf, more)
         # the flow is good from the start: begin with the warped features, or the pose features
         # learn first and M never comes back
         if self.has_prior:

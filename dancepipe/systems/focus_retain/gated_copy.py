@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dancepipe.nn.blocks import begin_near, in_float32
 from dancepipe.nn.mixture import OPEN, Mixture, blend
-from dancepipe.priors.prior import CHANNELS, PriorAt
+from dancepipe.priors.prior import PriorAt
 
 _FINE_FLOW = 64  # the correction of the copy is in units of W / 64: a few pixels
 # px; the decoder's two last transposed convolutions repeat a pattern over this many, which would
@@ -22,10 +22,11 @@ _FLOW_CELL = 4
 class GatedCopy(nn.Module):
     """gate * moved prior + (1 - gate) * synthesis, for the picture and for the matte."""
 
-    def __init__(self, nf: int):
+    def __init__(self, nf: int, known: int):
+        """known: channels of the prior's inputs."""
         super().__init__()
         self.head = nn.Conv2d(
-            nf + CHANNELS, 3, 3, 1, 1, padding_mode="reflect"
+            nf + known, 3, 3, 1, 1, padding_mode="reflect"
         )  # gate, and where the copy comes from (x, y)
         begin_near(self.head, OPEN, 0, 0)
 

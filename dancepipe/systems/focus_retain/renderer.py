@@ -96,4 +96,5 @@ def _info(networks: Networks) -> SystemInfo:
     if dims.enlarge > 1:
         height, width = dims.coarse_hw
         parts += f", stage 1 at {width} x {height}"
-    return SystemInfo(dims.system, dims.size_hw, dims.preset, parts, remark)
+    reads_hands = dims.flow_attention.prior == "body"
+    return SystemInfo(dims.system, dims.size_hw, dims.preset, parts, remark, reads_hands)

@@ -1,0 +1,102 @@
+"""The body in three dimensions as structural prior: what the 33 landmarks with depth say of the
+target, and of each pixel whether the photo shows it.
+
+Fitting and drawing are kernels of the CPU, whatever the device; the people of a batch are worked on
+side by side by as many threads as torch has.
+"""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dancepipe.body.person import BodyPerson, PoseWithDepth, make_ready
+from dancepipe.body.reference import BodyPicture
+from dancepipe.body.shading import DIFFUSED, MIRRORED, SEEN
+from dancepipe.geometry import shrunk_joints
+from dancepipe.nn.tensors import to_mask, to_picture
+from dancepipe.pose.batch import PoseBatch
+from dancepipe.priors.limb_warp import limb_flow
+from dancepipe.priors.moved_body import BodyLayers
+from dancepipe.priors.prior import PriorAt
+
+
+class BodyPrior:
+    """A Prior (prior.py). Each person is fitted once."""
+
+    @torch.no_grad()
+    def __init__(self, I_r: Tensor, matte_r: Tensor, poses_r: PoseBatch):
+        """I_r (B, 3, H, W) in [-1, 1] on grey, matte_r (B, 1, H, W) in [0, 1]. ConfigError when
+        the poses have no landmarks with depth."""
+        poses = PoseWithDepth.each_of(poses_r)
+        make_ready()
+        images, masks = to_picture(I_r).cpu().numpy(), to_mask(matte_r).cpu().numpy()
+        self._device, self._size_hw = I_r.device, (I_r.shape[2], I_r.shape[3])
+        self._joints = poses_r.joints.to(self._device)
+        self._people = _side_by_side(BodyPerson.of, images, masks, poses)
+        self._photo = _pictures([one.fitted.photo for one in self._people], self._device)
+
+    @torch.no_grad()
+    def at(self, targets: PoseBatch) -> PriorAt:
+        poses = PoseWithDepth.each_of(targets)
+        people = self._people * len(targets) if len(self._people) == 1 else self._people
+        drawn = _side_by_side(partial(BodyPerson.drawn, with_normals=True), people, poses)
+        source = np.stack([one.source for one in drawn])
+        kind = np.stack([one.kind for one in drawn])
+        matte = _on(np.stack([one.alpha for one in drawn])[:, None], self._device)
+        # bfloat16 coordinates are off by a pixel
+        with torch.autocast(self._device.type, enabled=False):
+            picture = _pictures([one.colour for one in drawn], self._device) * matte
+            layers = BodyLayers.of(self._photo, picture, matte, source, kind == SEEN)
+            flow_4 = self._flow_4(targets, source, kind == SEEN)
+        return PriorAt(picture, matte, flow_4, layers, _surface(drawn, kind, self._device))
+
+    def _flow_4(self, targets: PoseBatch, source: np.ndarray, seen: np.ndarray) -> Tensor:
+        """The body's own where the photo shows it; elsewhere, and beside the body, that of the
+        limbs, which is smooth."""
+        height, width = self._size_hw
+        limbs, _ = limb_flow(
+            shrunk_joints(self._joints.expand(len(targets), -1, -1), 4),
+            shrunk_joints(targets.joints.to(self._device), 4),
+            height // 4,
+            width // 4,
+        )
+        y, x = np.mgrid[:height, :width].astype(np.float32)
+        moved = (source - np.stack((x, y), -1)) * seen[..., None]  # (B, H, W, 2)
+        both = np.concatenate((moved, seen[..., None]), -1, dtype=np.float32)
+        means = F.avg_pool2d(_on(both.transpose(0, 3, 1, 2), self._device), 4)
+        share = means[:, 2:]
+        # Means over what is seen of the cell, in pixels of the smaller map.
+        return limbs * (1 - share) + means[:, :2] / 4
+
+
+def _surface(drawn: list[BodyPicture], kind: np.ndarray, device: torch.device) -> Tensor:
+    """(B, 6, H, W): seen, mirrored, diffused as 0 or 1; and the normal (x right, y down, z to the
+    viewer), 0 beside the body."""
+    kinds = np.stack([kind == one for one in (SEEN, MIRRORED, DIFFUSED)], 1)
+    asked_for = [one.normal for one in drawn if one.normal is not None]
+    normals = np.stack(asked_for).transpose(0, 3, 1, 2)
+    return _on(np.concatenate((kinds, normals), 1, dtype=np.float32), device)
+
+
+def _pictures(colours: list[np.ndarray], device: torch.device) -> Tensor:
+    """float32 RGB (H, W, 3) in [0, 255] each -> (B, 3, H, W) in [-1, 1]."""
+    return _on(np.stack(colours).transpose(0, 3, 1, 2), device) / 127.5 - 1
+
+
+def _on(values: np.ndarray, device: torch.device) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values)).to(device)
+
+
+def _side_by_side(work: Callable, *given: Iterable) -> list:
+    """work(one of each), for all of them, in order."""
+    together = list(zip(*given, strict=True))
+    threads = min(len(together), torch.get_num_threads())
+    if threads <= 1:
+        return [work(*one) for one in together]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda one: work(*one), together))
