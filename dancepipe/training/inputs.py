@@ -10,6 +10,7 @@ from dancepipe.data.augment import (
     mirrored,
     moved_flow,
     moved_joints,
+    moved_landmarks,
     moved_pictures,
     random_colours,
     random_moves,
@@ -117,7 +118,24 @@ def network_pair(
         joints_r_cpu=joints_r,
         joints_t_cpu=joints_t,
         exact=exact,
+        **_with_depth(batch, augmentation),
     )
+
+
+def _with_depth(batch: PairBatch, augmentation: Augmentation | None) -> dict[str, Tensor | None]:
+    """Landmarks and hands as NetworkPair names them, moved; None of what the data lack."""
+    size_hw = (batch.target_mask.shape[1], batch.target_mask.shape[2])
+    move_r, move_t = (augmentation.move_r, augmentation.move_t) if augmentation else (None, None)
+    given = {
+        "landmarks_r": (batch.reference_landmarks, move_r),
+        "landmarks_t": (batch.target_landmarks, move_t),
+        "hands_r": (batch.reference_hands, move_r),
+        "hands_t": (batch.target_hands, move_t),
+    }
+    return {
+        name: points if points is None or moves is None else moved_landmarks(points, moves, size_hw)
+        for name, (points, moves) in given.items()
+    }
 
 
 def _moved(
