@@ -112,7 +112,7 @@ def parse_parts(image: np.ndarray, mask: np.ndarray, landmarks: np.ndarray) -> P
     small_mask[there] = cv2.resize(mask, inner_wh, interpolation=cv2.INTER_AREA)
     joints = _joints(landmarks)
     joints[:, :2] = (joints[:, :2] + 0.5) * scale - 0.5 + [left, top]
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast("cpu", enabled=False):
         logits = shared_parser()(
             network_inputs(torch.from_numpy(small)[None], torch.from_numpy(small_mask)[None]),
             joint_heat(torch.from_numpy(joints)[None].float()),
