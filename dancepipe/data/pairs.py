@@ -69,7 +69,33 @@ class PairBatch:
         )
 
 
-class PairSource(torch.utils.data.Dataset):
+class Pairs(torch.utils.data.Dataset):
+    """What training reads: pairs by number, which stand on disk (PairSource) or are rendered as
+    they are asked for (synthetic/stream.py). Pair n is a pure function of (seed, n)."""
+
+    size_hw: tuple[int, int]
+    worker_start: str | None = None  # how pair_batches starts its workers; None: the system's way
+
+    def at(self, size_hw: tuple[int, int], seed: int | None = None) -> "Pairs":
+        """The same pairs at another size, or those of another seed."""
+        raise NotImplementedError
+
+    @property
+    def summary(self) -> str:
+        """For people: what there is."""
+        raise NotImplementedError
+
+    @property
+    def facts(self) -> dict:
+        """What a run notes. Which pair a number means depends on the "fingerprint"."""
+        raise NotImplementedError
+
+    def __getitem__(self, number: int) -> dict[str, np.ndarray]:
+        """One item of collate(): a picture or a map for each name of PairBatch."""
+        raise NotImplementedError
+
+
+class PairSource(Pairs):
     """Random access to pairs by number. size_hw: the networks' picture size; stored pictures are
     resized to it.
 
@@ -78,8 +104,6 @@ class PairSource(torch.utils.data.Dataset):
     others is nowhere visible. Raises DatasetError when no identity has two frames, or when there is
     no flow.
     """
-
-    worker_start = None  # how pair_batches starts its workers: the system's way
 
     def __init__(
         self,
@@ -203,7 +227,7 @@ def collate(pairs: list[dict[str, np.ndarray]]) -> PairBatch:
 
 
 def pair_batches(
-    source: PairSource,
+    source: Pairs,
     batch: int,
     first_pair: int,
     last_pair: int,

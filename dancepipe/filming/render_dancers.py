@@ -6,6 +6,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -173,5 +174,7 @@ def _render_identity(task: tuple[Path, RenderDancersOptions, Path, int]) -> int:
 
 def _write_truth(path: Path, truth: dict[str, list[np.ndarray]]) -> None:
     make_folder(path.parent)
+    # Any: numpy's stubs hold each of them for a possible allow_pickle.
+    arrays: dict[str, Any] = {name: np.stack(values) for name, values in truth.items()}
     with WholeFile(path, overwrite=True) as whole, open(whole.part, "wb") as file:
-        np.savez_compressed(file, **{name: np.stack(values) for name, values in truth.items()})
+        np.savez_compressed(file, **arrays)

@@ -311,14 +311,14 @@ def _read_volunteers(
         trials[volunteer].append((trial, showings))
     votes: dict[int, list[Vote]] = {number: [] for number in names}
     for row in _rows(connection, database, "vote", MOST_TRIALS_IN_ALL):
-        volunteer, number, side, *measured, _ = row
+        volunteer, number, side, response, shown, width, _ = row
         if volunteer not in trials or number >= len(trials[volunteer]):
             raise unsound(database, f"{place_of('vote', row)}: there is no such trial")
         if number != len(votes[volunteer]):
             raise unsound(database, f"{place_of('vote', row)}: there is no vote before it")
         trial, showings = trials[volunteer][number]
         side = SIDES[SIDES.index(side)]  # one text for all
-        votes[volunteer].append(Vote(trial, side, *measured, showings))
+        votes[volunteer].append(Vote(trial, side, response, shown, width, showings))
     return [
         VolunteerVotes(name, len(trials[number]), tuple(votes[number]))
         for number, name in names.items()

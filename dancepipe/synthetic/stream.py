@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dancepipe.data.pairs import Pairs
 from dancepipe.errors import ConfigError, DatasetError
 from dancepipe.synthetic.assets import load_assets
 from dancepipe.synthetic.flow import exact_flow
@@ -39,11 +40,8 @@ class StreamOptions:
     frames: int = 6  # rendered of each person and block to pair among
 
 
-class DancerPairs:
-    """Random access to pairs by number, with the items of dataset.pairs.PairSource: pair n is a
-    pure function of (seed, n).
-
-    It stands in for PairSource in training; give it to dataset.pairs.pair_batches. with_flow adds
+class DancerPairs(Pairs):
+    """Pairs of rendered people, each pair a pure function of (seed, n). with_flow adds
     "flow" float32 (S, S, 2) and "flow_visible" bool (S, S): target pixel p shows reference pixel p
     + flow[p]. fabrics: a folder of photographs to cut cloth from; held_out: the seed of the data
     set whose people are held out. Raises AssetsError when the pack is absent or damaged.
