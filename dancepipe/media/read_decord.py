@@ -47,7 +47,7 @@ def read_spread_frames(path: Path, count: int, max_side_px: int | None = None) -
 
 def _read(path: Path, choose, max_side_px: int | None) -> list[Frame]:
     try:
-        import decord
+        import decord  # pyright: ignore[reportMissingImports] it is built for x86_64 alone
     except ImportError as error:
         raise MissingExtraError("decord", "decord", "reading with decord") from error
     decord.logging.set_level(

@@ -8,6 +8,7 @@ stores text where numbers should be, and whoever can write to the file can store
 import hashlib
 import sqlite3
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -196,7 +197,7 @@ def harden(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA cell_size_check=ON")
     # What is no UTF-8 becomes text that no rule fits, and so is refused with its row.
     connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
-    if hasattr(connection, "setlimit"):  # from Python 3.11; before it, the file's size is the limit
+    if sys.version_info >= (3, 11):  # before it, the file's size is the limit
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_VALUE_BYTES)
 
 
