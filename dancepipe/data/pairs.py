@@ -114,7 +114,7 @@ class PairSource(Pairs):
         *,
         with_flow: bool = False,
     ):
-        self.size_hw, self.seed = tuple(size_hw), seed
+        self.size_hw, self.seed = (size_hw[0], size_hw[1]), seed
         self._files = clip_files(folder, split)
         self._truth = (
             {
@@ -160,7 +160,7 @@ class PairSource(Pairs):
     def at(self, size_hw: tuple[int, int], seed: int | None = None) -> "PairSource":
         """The same pairs at another size, or those of another seed."""
         other = copy.copy(self)
-        other.size_hw, other.seed = tuple(size_hw), self.seed if seed is None else seed
+        other.size_hw, other.seed = (size_hw[0], size_hw[1]), self.seed if seed is None else seed
         return other
 
     @property

@@ -77,7 +77,7 @@ class DancerPairs(Pairs):
         for a size that is not square."""
         other = copy.copy(self)  # with stores of its own
         other.frame_options = replace(self.frame_options, size_px=_side_of(size_hw))
-        other.size_hw = tuple(size_hw)
+        other.size_hw = (size_hw[0], size_hw[1])
         other.seed = self.seed if seed is None else seed
         return other
 
