@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make demo` and `make test`; a third one, `make check`, for who changes the code. Each makes .venv when needed; all are safe to run twice.
 .DEFAULT_GOAL := help
-.PHONY: help demo check types test clean
+.PHONY: help demo check test clean
 
 PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3.14 python3.10 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$p && break; done)
@@ -8,8 +8,7 @@ BIN := .venv/bin
 
 help:
 	@echo "make demo   install into .venv and animate samples/reference.png with samples/driver.mp4 (result: demo/out.mp4)"
-	@echo "make check  install into .venv with all extras; formatting and lint (ruff)"
-	@echo "make types  types (basedpyright, basic): not clean yet, so not part of check"
+	@echo "make check  install into .venv with all extras; formatting and lint (ruff), types (basedpyright)"
 	@echo "make test   install into .venv with all extras and run the tests"
 	@echo "make clean  remove .venv, demo/ and what builds leave"
 
@@ -31,9 +30,7 @@ demo: .venv/installed-core
 check: .venv/installed-dev
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
-
-types: .venv/installed-dev
-	$(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(BIN)/python -m basedpyright --pythonpath $(BIN)/python
 
 test: .venv/installed-dev
 	$(BIN)/python -m dancepipe models

@@ -40,7 +40,10 @@ def option(
 
 
 def option_type(field_type) -> tuple[type, bool]:
-    """The plain type of a field and whether None fits: `int | None` -> (int, True)."""
+    """The plain type of a field and whether None fits: `int | None` -> (int, True), `Literal["a",
+    "b"]` -> (str, False)."""
+    if typing.get_origin(field_type) is typing.Literal:
+        return type(typing.get_args(field_type)[0]), False
     if isinstance(field_type, types.UnionType) or typing.get_origin(field_type) is typing.Union:
         kinds = [kind for kind in typing.get_args(field_type) if kind is not type(None)]
         return kinds[0], True
@@ -98,12 +101,7 @@ def _checked(field: dataclasses.Field, hint, value: typing.Any, where: str):
         return None
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind is float and (is_number or isinstance(value, str)):  # YAML 1.1 reads 1e-4 as text
-        try:
-            value = float(value)
-        except ValueError:
-            raise ConfigError(f"{where} needs a number, got {shortened(value)}") from None
-        except OverflowError:
-            raise ConfigError(f"{where} needs a finite number, got {shortened(value)}") from None
+        value = _as_float(value, where)
     elif type(value) is not kind:
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
         needed = names.get(kind, kind.__name__)
@@ -118,11 +116,20 @@ def _checked(field: dataclasses.Field, hint, value: typing.Any, where: str):
         raise ConfigError(f"{where} must be at least {minimum}, got {shortened(value)}")
     if maximum is not None and not value <= maximum:
         raise ConfigError(f"{where} must be at most {maximum}, got {shortened(value)}")
-    if kind is float and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{where} needs a finite number, got {shortened(value)}")
-    if kind is int and abs(value) >= 2**63:
+    if type(value) is int and abs(value) >= 2**63:
         raise ConfigError(f"{where} needs a number of at most 64 bits, got {shortened(value)}")
     return value
+
+
+def _as_float(value: typing.Any, where: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise ConfigError(f"{where} needs a number, got {shortened(value)}") from None
+    except OverflowError:
+        raise ConfigError(f"{where} needs a finite number, got {shortened(value)}") from None
 
 
 def find_config(wanted: Path | str) -> Path:

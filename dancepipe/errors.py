@@ -16,7 +16,7 @@ class DancepipeError(Exception):
         return _again, (type(self), self.args, vars(self))
 
 
-def _again(cls: type, args: tuple, attributes: dict) -> DancepipeError:
+def _again(cls: type[DancepipeError], args: tuple, attributes: dict) -> DancepipeError:
     error = cls.__new__(cls)
     error.args = args
     vars(error).update(attributes)

@@ -98,7 +98,7 @@ class Processes:
             dist.all_reduce(answer)
         return bool(answer)
 
-    def first_does(self, work: Callable[[], None]) -> None:
+    def first_does(self, work: Callable[[], object]) -> None:
         """work() on the first process, the others wait for it. When it fails there, it is raised
         there, and the others end too."""
         failure = None

@@ -1,7 +1,7 @@
 """One video -> the labelled frames of its person, and their stable crops."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 
 from dancepipe.media.image import decode_picture, encode_png
 from dancepipe.media.read import VideoReader
-from dancepipe.person.crop import crop_square, person_box, pose_in_box
+from dancepipe.person.crop import Box, crop_square, person_box, pose_in_box
 from dancepipe.person.cutout import on_grey
 from dancepipe.records import GREY, BodyPose, PersonFrame
 
@@ -73,6 +73,7 @@ def label_clip(path: Path, finder, *, fps: float, min_joints: int, tick=lambda: 
             if int(person.pose.present.sum()) < min_joints:
                 few += 1
                 continue
+            assert person.mask is not None  # the finder was opened with masks
             box = np.asarray(person_box(person.pose, person.mask), np.float32)
             frames.append(
                 LabelledFrame(
@@ -139,8 +140,8 @@ def crop_clip(
                 continue
             mask = decode_picture(label.mask_png)
             scale = max(frame.image.shape[:2]) / max(mask.shape)  # analysed frame -> source frame
-            box = (label.box_xyxy_px + 0.5) * scale - 0.5
-            small_box = label.box_xyxy_px
+            box = _as_box((label.box_xyxy_px + 0.5) * scale - 0.5)
+            small_box = _as_box(label.box_xyxy_px)
             image = crop_square(frame.image, box, size_px, fill=GREY)
             cut = crop_square(mask, small_box, size_px, fill=0)
             yield CroppedPerson(
@@ -149,7 +150,12 @@ def crop_clip(
                 on_grey(image, cut),
                 cut,
                 pose_in_box(label.body, small_box, size_px),
-                tuple(float(value) for value in box),
+                _as_box(map(float, box)),
             )
             if not waiting:
                 return
+
+
+def _as_box(edges: Iterable[float]) -> Box:
+    left, top, right, bottom = edges
+    return left, top, right, bottom

@@ -69,7 +69,7 @@ def label_photos(folder: Path, finder, size_px: int, *, min_joints: int) -> Phot
                 cut.image,
                 cut.mask,
                 cut.body,
-                tuple(float(edge) for edge in cut.box_xyxy_px),
+                cut.box_xyxy_px,
             )
         )
         used.append(path)

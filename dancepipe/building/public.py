@@ -162,6 +162,7 @@ def _write_clip(
                     )
                     continue
                 mask = person.mask if person else np.full(image.shape[:2], 255, np.uint8)
+                assert mask is not None  # the finder was opened with masks
                 kept = layout.framed(on_grey(image, mask), mask, one.pose, width)
                 height_px, width_px = kept.mask.shape
                 box = (0.0, 0.0, float(width_px), float(height_px))

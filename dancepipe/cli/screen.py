@@ -44,9 +44,9 @@ def show(text: str, summary, *, as_json: bool) -> None:
     """The result of a command on stdout: the text, or the summary (a record or a mapping) as one
     JSON object."""
     if as_json:
-        is_record = dataclasses.is_dataclass(summary) and not isinstance(summary, type)
-        values = dataclasses.asdict(summary) if is_record else summary
-        text = json.dumps(values, default=_plain)
+        if dataclasses.is_dataclass(summary) and not isinstance(summary, type):
+            summary = dataclasses.asdict(summary)
+        text = json.dumps(summary, default=_plain)
     print(text, flush=True)
 
 

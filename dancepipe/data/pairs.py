@@ -80,7 +80,33 @@ class PairBatch:
         )
 
 
-class PairSource(torch.utils.data.Dataset):
+class Pairs(torch.utils.data.Dataset):
+    """What training reads: pairs by number, which stand on disk (PairSource) or are rendered as
+    they are asked for (synthetic/stream.py). Pair n is a pure function of (seed, n)."""
+
+    size_hw: tuple[int, int]
+    worker_start: str | None = None  # how pair_batches starts its workers; None: the system's way
+
+    def at(self, size_hw: tuple[int, int], seed: int | None = None) -> "Pairs":
+        """The same pairs at another size, or those of another seed."""
+        raise NotImplementedError
+
+    @property
+    def summary(self) -> str:
+        """For people: what there is."""
+        raise NotImplementedError
+
+    @property
+    def facts(self) -> dict:
+        """What a run notes. Which pair a number means depends on the "fingerprint"."""
+        raise NotImplementedError
+
+    def __getitem__(self, number: int) -> dict[str, np.ndarray]:
+        """One item of collate(): a picture or a map for each name of PairBatch."""
+        raise NotImplementedError
+
+
+class PairSource(Pairs):
     """Random access to pairs by number. size_hw: the networks' picture size; stored pictures are
     resized to it. Landmarks and hands come along where any picture of the split has some.
 
@@ -89,8 +115,6 @@ class PairSource(torch.utils.data.Dataset):
     others is nowhere visible. Raises DatasetError when no identity has two frames, or when there is
     no flow.
     """
-
-    worker_start = None  # how pair_batches starts its workers: the system's way
 
     def __init__(
         self,
@@ -101,7 +125,7 @@ class PairSource(torch.utils.data.Dataset):
         *,
         with_flow: bool = False,
     ):
-        self.size_hw, self.seed = tuple(size_hw), seed
+        self.size_hw, self.seed = (size_hw[0], size_hw[1]), seed
         self._files = clip_files(folder, split)
         self._truth = (
             {
@@ -151,7 +175,7 @@ class PairSource(torch.utils.data.Dataset):
     def at(self, size_hw: tuple[int, int], seed: int | None = None) -> "PairSource":
         """The same pairs at another size, or those of another seed."""
         other = copy.copy(self)
-        other.size_hw, other.seed = tuple(size_hw), self.seed if seed is None else seed
+        other.size_hw, other.seed = (size_hw[0], size_hw[1]), self.seed if seed is None else seed
         return other
 
     @property
@@ -213,7 +237,7 @@ def collate(pairs: list[dict[str, np.ndarray]]) -> PairBatch:
 
 
 def pair_batches(
-    source: PairSource,
+    source: Pairs,
     batch: int,
     first_pair: int,
     last_pair: int,

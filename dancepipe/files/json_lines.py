@@ -45,11 +45,12 @@ class LineFile:
     """Adds lines to the end of a file, which is made where it is not there. OutputError."""
 
     def __init__(self, path: Path):
-        self._path = Path(path)
+        self._path, self._is_open = Path(path), False
         try:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            self._file: int = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         except OSError as error:
             raise self._failure(error) from error
+        self._is_open = True
 
     def add(self, record: dict) -> None:
         """One line. It outlives this process at once, and a power cut after sync()."""
@@ -81,9 +82,9 @@ class LineFile:
 
     def close(self) -> None:
         """Harmless when done already."""
-        if self._file is not None:
+        if self._is_open:
+            self._is_open = False
             os.close(self._file)
-            self._file = None
 
     def _failure(self, error: OSError) -> OutputError:
         return OutputError(

@@ -51,6 +51,7 @@ def read_npz(
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.ndarray:
     with archive.open(info) as file:
+        assert isinstance(file, zipfile.ZipExtFile)
         shape, is_fortran, dtype = _header(file, name)
         if dtype.kind not in _KINDS:
             raise ValueError(f"'{name}' holds no plain numbers ({dtype})")
@@ -58,7 +59,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.nda
         if needed != info.file_size - file.tell():
             raise ValueError(f"'{name}' says {needed} bytes and has {info.file_size - file.tell()}")
         array = np.empty(needed, np.uint8)
-        view, at = memoryview(array), 0
+        view, at = memoryview(array.data), 0
         while at < needed:
             count = file.readinto(view[at:])
             if not count:

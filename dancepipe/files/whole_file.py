@@ -38,7 +38,7 @@ class WholeFile:
     def __init__(self, path: Path | str, *, overwrite: bool, private: bool = False):
         self.path, self._overwrite = Path(path), overwrite
         self._target = Path(os.path.realpath(self.path))
-        self.part, self._held = None, None
+        self._held: int | None = None
         _check_place(self.path, self._target)
         try:
             _remove_leftovers_once(self._target.parent)
@@ -90,10 +90,9 @@ class WholeFile:
 
     def discard(self) -> None:
         """Remove what was written; harmless after publish()."""
-        if self.part is not None:
-            with suppress(OSError):
-                self.part.unlink(missing_ok=True)
-            self._let_go()
+        with suppress(OSError):
+            self.part.unlink(missing_ok=True)
+        self._let_go()
 
     def _let_go(self) -> None:
         if self._held is not None:
@@ -180,7 +179,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
             "free some space, or choose a folder that you may write to"
         ) from error
     finally:
-        if held is not None:
+        if part is not None and held is not None:
             shutil.rmtree(part, ignore_errors=True)
             os.close(held)
 

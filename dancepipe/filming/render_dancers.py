@@ -6,6 +6,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -167,8 +168,10 @@ def _render_identity(task: tuple[Path, RenderDancersOptions, Path, int]) -> int:
                 truth["parts"].append(part_labels(person.figure, frame.view))
                 truth["joints"].append(frame.true_pose.as_array())
                 truth["joint_visibility"].append(frame.visibility)
-                truth["landmarks"].append(frame.true_body.landmarks.with_depth())
-                truth["hands"].append(hands_array(frame.true_body.hands))
+                landmarks, hands = frame.true_body.landmarks, frame.true_body.hands
+                assert landmarks and hands  # what is exact is whole
+                truth["landmarks"].append(landmarks.with_depth())
+                truth["hands"].append(hands_array(hands))
         if options.truth:
             _write_truth(_truth_path(out, path), truth)
     return number
@@ -176,5 +179,7 @@ def _render_identity(task: tuple[Path, RenderDancersOptions, Path, int]) -> int:
 
 def _write_truth(path: Path, truth: dict[str, list[np.ndarray]]) -> None:
     make_folder(path.parent)
+    # Any: numpy's stubs hold each of them for a possible allow_pickle.
+    arrays: dict[str, Any] = {name: np.stack(values) for name, values in truth.items()}
     with WholeFile(path, overwrite=True) as whole, open(whole.part, "wb") as file:
-        np.savez_compressed(file, **{name: np.stack(values) for name, values in truth.items()})
+        np.savez_compressed(file, **arrays)

@@ -36,7 +36,7 @@ def gradient_loss(made: Tensor, I_t: Tensor) -> Tensor:
         if scale:
             error = F.avg_pool2d(error, 2)
         levels.append((error.diff(dim=3).abs().mean() + error.diff(dim=2).abs().mean()) / 2)
-    return sum(levels) / SCALES
+    return torch.stack(levels).mean()
 
 
 def lost_detail_loss(

@@ -42,7 +42,7 @@ def flow_feature_loss(
         if correctness == "gfla":
             similarity = similarity / (_best_similarity(taps_r[tap].float(), target) + 1e-6)
         levels.append(torch.exp(-similarity).mean())
-    return sum(levels) / len(levels)
+    return torch.stack(levels).mean()
 
 
 @torch.no_grad()
@@ -60,7 +60,8 @@ def _best_similarity(reference: Tensor, target: Tensor) -> Tensor:
 
 def flow_image_loss(flows: tuple[Tensor, Tensor], I_r: Tensor, I_t: Tensor) -> Tensor:
     """Eq. 5: L1 between the reference warped at full size and the target."""
-    return sum(F.l1_loss(warp(I_r, full_size(flow, I_r)), I_t) for flow in flows) / len(flows)
+    levels = [F.l1_loss(warp(I_r, full_size(flow, I_r)), I_t) for flow in flows]
+    return torch.stack(levels).mean()
 
 
 def full_size(flow: Tensor, picture: Tensor) -> Tensor:
@@ -95,7 +96,7 @@ def flow_exact_loss(flows: tuple[Tensor, Tensor], exact: ExactFlow) -> Tensor:
         )  # mean of what is visible, in pixels of the map
         error = (made.float() - wanted).abs().mean(1, keepdim=True)
         levels.append((error * share).mean() / made.shape[3])
-    return sum(levels) / len(levels)
+    return torch.stack(levels).mean()
 
 
 def affine_loss(flows: tuple[Tensor, Tensor]) -> Tensor:
@@ -105,7 +106,7 @@ def affine_loss(flows: tuple[Tensor, Tensor]) -> Tensor:
     for flow, side in zip(flows, _WINDOWS):
         windows = F.unfold(flow.float().flatten(0, 1)[:, None], side)  # (2 B, side^2, windows)
         levels.append((_not_affine(side, flow.device) @ windows).square().mean())
-    return sum(levels) / len(levels)
+    return torch.stack(levels).mean()
 
 
 def _not_affine(side: int, device: torch.device) -> Tensor:

@@ -34,6 +34,9 @@ class Vgg19Taps(nn.Module):
     """images (B, 3, H, W) in [-1, 1], H and W >= 16 -> five feature maps, at H, H/2, H/4, H/8,
     H/16. Frozen."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self):
         super().__init__()
         # torchvision's trunk without its classifier, which holds 86 % of the weights, under
@@ -86,6 +89,7 @@ def random_vgg19(seed: int = 0) -> Vgg19Taps:
     for layer in network.features:
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, generator=random)
+            assert layer.bias is not None  # VGG's have one
             nn.init.zeros_(layer.bias)
     return network
 

@@ -2,10 +2,12 @@
 re-encoded where not."""
 
 import logging
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.error import FFmpegError
 
 from dancepipe.media.encoders import AUDIO_ENCODER, COPIED_AUDIO
 from dancepipe.media.probe import open_media
@@ -34,7 +36,7 @@ class AudioTrack:
         self._input = open_media(path)
         streams = self._input.streams.audio
         self.is_present = bool(streams) and streams[0].codec_context is not None
-        self._waiting = None
+        self._waiting: tuple[Fraction, av.Packet] | None = None  # and the second it starts at
         self._end_said = False
         if not self.is_present:
             if streams:
@@ -88,12 +90,10 @@ class AudioTrack:
                 self._waiting = next(self._packets, None)
             if self._waiting is None:
                 break
-            if (
-                until_seconds is not None
-                and self._waiting.pts * self._waiting.time_base > until_seconds
-            ):
+            starts_at, packet = self._waiting
+            if until_seconds is not None and starts_at > until_seconds:
                 return
-            packet, self._waiting = self._waiting, None
+            self._waiting = None
             if self.is_copied:
                 packet.stream = self._out
                 self._output.mux(packet)
@@ -108,23 +108,24 @@ class AudioTrack:
     def close(self) -> None:
         self._input.close()
 
-    def _read(self):
+    def _read(self) -> Iterator[tuple[Fraction, av.Packet]]:
         try:
             for packet in self._input.demux(self._stream):
                 if packet.dts is None or packet.size == 0:
                     continue
                 if packet.pts is None:
                     packet.pts = packet.dts
-                if self._until is not None and packet.pts * packet.time_base >= self._until:
+                starts_at = packet.pts * packet.time_base
+                if self._until is not None and starts_at >= self._until:
                     return
-                yield packet
-        except (av.error.FFmpegError, OSError):
+                yield starts_at, packet
+        except (FFmpegError, OSError):
             self._tell_damage()
 
     def _decode(self, packet) -> list:
         try:
             return self._stream.decode(packet)
-        except av.error.FFmpegError:
+        except FFmpegError:
             self._tell_damage()
             return []
 

@@ -1,6 +1,7 @@
 """yt-dlp, held to http(s), and to connections that own_network.py sees."""
 
 import re
+import urllib.request
 
 import yt_dlp
 from yt_dlp.networking.exceptions import RequestError
@@ -19,7 +20,8 @@ class Downloader(yt_dlp.YoutubeDL):
 
     def __init__(self, options: dict, *, own_network: bool):
         self._own_network = own_network
-        super().__init__(options)
+        # The stubs want a TypedDict of every option.
+        super().__init__(options)  # pyright: ignore[reportArgumentType]
 
     def build_request_director(self, handlers, preferences=None):
         if not self._own_network:
@@ -27,7 +29,13 @@ class Downloader(yt_dlp.YoutubeDL):
         return super().build_request_director(handlers, preferences)
 
     def urlopen(self, req):
-        if wrong := _other_scheme(req if isinstance(req, str) else req.url):
+        if isinstance(req, str):
+            address = req
+        elif isinstance(req, urllib.request.Request):
+            address = req.full_url
+        else:
+            address = req.url
+        if wrong := _other_scheme(address):
             raise RequestError(wrong)
         response = super().urlopen(req)
         if wrong := _other_scheme(response.url):

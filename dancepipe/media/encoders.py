@@ -8,6 +8,8 @@ from functools import cache
 
 import av
 import numpy as np
+from av.codec.codec import UnknownCodecError
+from av.error import FFmpegError
 
 from dancepipe.errors import OutputError
 
@@ -172,6 +174,7 @@ def encoder_failure(codec: str) -> str | None:
     even where no hardware is."""
     try:
         context = av.CodecContext.create(codec, "w")
+        assert isinstance(context, av.VideoCodecContext)  # all of ENCODERS are
         context.width = context.height = 256
         context.pix_fmt, context.time_base, context.framerate = (
             "yuv420p",
@@ -185,7 +188,7 @@ def encoder_failure(codec: str) -> str | None:
         frame = av.VideoFrame.from_ndarray(np.full((384, 256), 128, np.uint8), "yuv420p")
         frame.pts, frame.time_base = 0, Fraction(1, 30)
         packets = context.encode(frame) + context.encode(None)
-    except (av.error.FFmpegError, av.codec.codec.UnknownCodecError, OSError, ValueError) as error:
+    except (FFmpegError, UnknownCodecError, OSError, ValueError) as error:
         if codec.endswith("_nvenc"):
             return "it needs an NVIDIA GPU with an encoder and its driver"
         return getattr(error, "strerror", None) or str(error)

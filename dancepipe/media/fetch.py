@@ -278,7 +278,8 @@ def _download(source: str, options: dict, max_height_px: int, own_network: bool)
             if found is None:
                 raise FetchError(source, "no video was found there")
             if "entries" in found:
-                entries = list(found["entries"] or [])
+                # The stubs do not know that a PagedList gives its entries one after the other.
+                entries = list(found["entries"] or [])  # pyright: ignore[reportArgumentType]
                 if not entries:
                     raise FetchError(source, "it is an empty list of videos")
                 if len(entries) > 1:
@@ -311,7 +312,8 @@ def _download(source: str, options: dict, max_height_px: int, own_network: bool)
 def _reason(error: Exception) -> str:
     # The words alone: the name before them is made of the address, and may hold its secrets.
     tellers = (error, error.__context__)
-    words = next((one.orig_msg for one in tellers if hasattr(one, "orig_msg")), str(error))
+    told = (getattr(one, "orig_msg", None) for one in tellers)
+    words = next((words for words in told if words is not None), str(error))
     words = re.sub(r"\x1b\[[0-9;]*m", "", words)
     words = re.sub(r"^ERROR:\s*", "", words)
     words = re.sub(r"^\[[^\]]*\]\s*(\S+:\s*)?", "", words)

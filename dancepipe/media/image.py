@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from dancepipe.errors import BadImageError
 from dancepipe.files.plain_text import plain_words
@@ -147,7 +148,7 @@ def _open(file) -> Image.Image:
 def _check_cost(picture: Image.Image, file, path) -> None:
     """Before anything is decoded: BadImageError for what needs too much memory or time."""
     width, height = picture.size
-    most = FEWER_PIXELS.get(picture.format, MOST_PIXELS)
+    most = FEWER_PIXELS.get(picture.format or "", MOST_PIXELS)
     if width * height > most:
         of_these = f" of {picture.format}" if most < MOST_PIXELS else ""
         raise BadImageError(
@@ -159,11 +160,11 @@ def _check_cost(picture: Image.Image, file, path) -> None:
         raise BadImageError(
             path, "its pixels are floating point numbers of unknown range; convert it to 8 bits"
         )
-    if picture.format == "TIFF":
-        tile_wh = [picture.tag_v2.get(tag) for tag in (_TILE_WIDTH, _TILE_LENGTH)]
-        if all(type(side) is int for side in tile_wh) and tile_wh[0] * tile_wh[1] > MOST_PIXELS:
+    if isinstance(picture, TiffImageFile):
+        wide, high = (picture.tag_v2.get(tag) for tag in (_TILE_WIDTH, _TILE_LENGTH))
+        if type(wide) is int and type(high) is int and wide * high > MOST_PIXELS:
             raise BadImageError(
-                path, f"its tiles have {tile_wh[0]}x{tile_wh[1]} pixels; convert it to JPEG or PNG"
+                path, f"its tiles have {wide}x{high} pixels; convert it to JPEG or PNG"
             )
     if picture.format in ("JPEG", "MPO"):
         scans = _scans_of_jpeg(file)
@@ -236,7 +237,7 @@ def _open_photo(file, tell: Callable[[str], None]) -> Image.Image:
 def _load(picture: Image.Image) -> bool:
     """Decodes it. True: its EXIF is damaged; the reader of TIFF trips over it when it is done."""
     trips = []
-    if picture.format == "TIFF":
+    if isinstance(picture, TiffImageFile):
         finish = picture.load_end
 
         def load_end() -> None:
@@ -341,7 +342,9 @@ class _Profile:
                 source = ImageCms.ImageCmsProfile(io.BytesIO(self._profile))
                 target = ImageCms.createProfile("sRGB")
                 self._transform = ImageCms.buildTransform(source, target, picture.mode, "RGB")
-            return ImageCms.applyTransform(picture, self._transform)
+            changed = ImageCms.applyTransform(picture, self._transform)
+            assert changed is not None  # it is None where the picture itself is changed
+            return changed
         except Exception as error:  # a profile is a program of its own
             self._tell(f"its colour profile is not usable ({plain_words(error)}); taken as sRGB")
             self._profile = None

@@ -22,7 +22,7 @@ import socket
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -172,7 +172,11 @@ def _numeric(host: str, port: int | None) -> set[tuple[str, int]]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM) if host else []
     except (OSError, ValueError):
         return set()  # it cannot be connected to either
-    return {(place[0], place[1]) for *_, place in found}
+    return {
+        (place[0], place[1])
+        for *_, place in found
+        if isinstance(place[0], str) and isinstance(place[1], int)  # a Python without IPv6: bytes
+    }
 
 
 def _listen() -> None:
@@ -185,7 +189,7 @@ def _listen() -> None:
             _is_listening = True
 
 
-def _covering(start):
+def _covering(start: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(start)
     def start_covered(thread, *arguments, **more):
         for guard in list(_guards):

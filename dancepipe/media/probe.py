@@ -6,6 +6,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition, Stream
 
 from dancepipe.errors import BadVideoError
 from dancepipe.media.display import Orientation, orientation_of, square_pixel_size
@@ -34,7 +37,7 @@ class StreamLayout:
     has_times: bool  # False: a bare elementary stream, times are counted from the rate
 
 
-def open_media(path: Path):
+def open_media(path: Path) -> InputContainer:
     """An open PyAV input container for a local file, to be used in a with-block. BadVideoError
     with the reason."""
     path = Path(path)
@@ -47,7 +50,7 @@ def open_media(path: Path):
             raise BadVideoError(path, "the file is empty (0 bytes)")
         # An absolute path, so that a name like `http:x.mp4` cannot be taken for an address.
         container = av.open(os.path.abspath(path), metadata_errors="replace")
-    except (av.error.FFmpegError, OSError, ValueError) as error:
+    except (FFmpegError, OSError, ValueError) as error:
         if isinstance(error, PermissionError):
             raise BadVideoError(path, "no permission to read it") from error
         raise BadVideoError(
@@ -67,10 +70,10 @@ def open_media(path: Path):
     return container
 
 
-def video_stream_of(container, path: Path):
+def video_stream_of(container: InputContainer, path: Path) -> av.VideoStream:
     """The first stream that moves (cover pictures of audio files do not). BadVideoError when
     there is none or no decoder for it."""
-    attached = av.stream.Disposition.attached_pic
+    attached = Disposition.attached_pic
     streams = [stream for stream in container.streams.video if not stream.disposition & attached]
     if not streams:
         raise BadVideoError(
@@ -89,6 +92,12 @@ def video_stream_of(container, path: Path):
         )
     streams[0].thread_type = "AUTO"
     return streams[0]
+
+
+def time_base_of(stream: Stream) -> Fraction:
+    """Seconds in a tick of its times. Those of files always say so."""
+    assert stream.time_base is not None
+    return stream.time_base
 
 
 def probe_video(path: Path) -> VideoInfo:
@@ -113,7 +122,7 @@ def probe_layout(path: Path) -> StreamLayout:
         has_times = first.pts is not None
         duration = None
         if stream.duration:
-            duration = stream.duration * stream.time_base
+            duration = stream.duration * time_base_of(stream)
         elif container.duration:
             duration = Fraction(container.duration, av.time_base)
         try:
@@ -135,14 +144,14 @@ def probe_layout(path: Path) -> StreamLayout:
             else audio.codec_context.codec.canonical_name
             if audio.codec_context
             else "unknown",
-            time_base=Fraction(stream.time_base)
+            time_base=Fraction(time_base_of(stream))
             if has_times
             else 1 / Fraction(rate or DEFAULT_RATE),
         )
     return StreamLayout(info, orientation, has_times)
 
 
-def _first_frame(container, stream, path: Path):
+def _first_frame(container: InputContainer, stream: av.VideoStream, path: Path) -> av.VideoFrame:
     failure = None
     packets = 0
     try:
@@ -151,9 +160,9 @@ def _first_frame(container, stream, path: Path):
             try:
                 for frame in packet.decode():
                     return frame
-            except av.error.FFmpegError as error:
+            except FFmpegError as error:
                 failure = error
-    except (av.error.FFmpegError, OSError) as error:
+    except (FFmpegError, OSError) as error:
         failure = error
     reason = (
         f"not one frame of its {stream.codec_context.name} stream could be decoded "
@@ -162,7 +171,7 @@ def _first_frame(container, stream, path: Path):
     raise BadVideoError(path, reason + (f"; {_words(failure)})" if failure else ")")) from failure
 
 
-def _count_packets(container, stream, enough: int) -> int:
+def _count_packets(container: InputContainer, stream: av.VideoStream, enough: int) -> int:
     """How many more packets come, counted up to `enough`."""
     count = 0
     for packet in container.demux(stream):

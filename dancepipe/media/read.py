@@ -1,14 +1,21 @@
 """Frames of a video in presentation order, with exact times (PyAV)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.error import FFmpegError
 
 from dancepipe.errors import BadVideoError
 from dancepipe.media.display import DisplayConverter, fit_size
-from dancepipe.media.probe import DEFAULT_RATE, open_media, probe_layout, video_stream_of
+from dancepipe.media.probe import (
+    DEFAULT_RATE,
+    open_media,
+    probe_layout,
+    time_base_of,
+    video_stream_of,
+)
 from dancepipe.media.timeline import DeclaredEnd, FrameClock
 from dancepipe.records import Frame
 
@@ -41,7 +48,7 @@ class VideoReader:
         self.info = self._layout.info
         self.image_size_wh = fit_size(self.info.size_wh, max_side_px)
         self._converter = DisplayConverter(self.image_size_wh, self._layout.orientation)
-        self._open: Iterator | None = None
+        self._open: Generator[Frame, None, None] | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -66,7 +73,7 @@ class VideoReader:
         self._open = self._convert_all()
         return self._open
 
-    def _convert_all(self) -> Iterator[Frame]:
+    def _convert_all(self) -> Generator[Frame, None, None]:
         for index, time_seconds, decoded in self.decode():
             yield self.to_frame(index, time_seconds, decoded)
 
@@ -110,7 +117,7 @@ class VideoReader:
     def _packets(self, container, streams) -> Iterator[av.Packet]:
         try:
             yield from container.demux(streams)
-        except (av.error.FFmpegError, OSError):
+        except (FFmpegError, OSError):
             self.corrupt_frames += (
                 1  # the rest of the file cannot be read; what is missing shows in shortfall_seconds
             )
@@ -118,7 +125,7 @@ class VideoReader:
     def _frames_of(self, packet) -> list[av.VideoFrame]:
         try:
             return packet.decode()
-        except (av.error.FFmpegError, ValueError):
+        except (FFmpegError, ValueError):
             self.corrupt_frames += 1
             return []
 
@@ -177,7 +184,7 @@ def read_spread_frames(path: Path, count: int, max_side_px: int | None = None) -
             and video._layout.has_times
             and total / count >= SEEK_PAYS_FROM_FRAMES
         ):
-            frames = _spread_by_seeking(video, count)
+            frames = _spread_by_seeking(video, count, video.info.duration_seconds)
             if frames:
                 return frames
         wanted = {int((k + 0.5) * total / count) for k in range(count)}
@@ -194,7 +201,9 @@ def _estimate_frames(video: VideoReader) -> int:
         return max(1, sum(packet.size > 0 for packet in video._packets(container, [stream])))
 
 
-def _spread_by_seeking(video: VideoReader, count: int) -> list[Frame] | None:
+def _spread_by_seeking(
+    video: VideoReader, count: int, duration_seconds: Fraction
+) -> list[Frame] | None:
     """None where keyframes are so sparse (or seeking so broken) that decoding in order is
     better."""
     info, frames = video.info, []
@@ -202,14 +211,15 @@ def _spread_by_seeking(video: VideoReader, count: int) -> list[Frame] | None:
         if container.format.name == "avi":
             return None
         stream = video_stream_of(container, info.path)
-        start = (stream.start_time or 0) * stream.time_base
-        gap = info.duration_seconds / count
+        tick_seconds = time_base_of(stream)
+        start = (stream.start_time or 0) * tick_seconds
+        gap = duration_seconds / count
         last_seconds = None
         for k in range(count):
             earliest = start + k * gap
             try:
-                container.seek(int((earliest + gap / 2) / stream.time_base), stream=stream)
-            except (av.error.FFmpegError, OSError):
+                container.seek(int((earliest + gap / 2) / tick_seconds), stream=stream)
+            except (FFmpegError, OSError):
                 return None
             landed = False
             for packet in video._packets(container, [stream]):
@@ -217,7 +227,7 @@ def _spread_by_seeking(video: VideoReader, count: int) -> list[Frame] | None:
                 for decoded in video._frames_of(packet):
                     if decoded.pts is None:
                         return None
-                    time_seconds = Fraction(decoded.pts * decoded.time_base)
+                    time_seconds = Fraction(decoded.pts * (decoded.time_base or tick_seconds))
                     if not landed and last_seconds is not None and time_seconds <= last_seconds:
                         return None  # the keyframe lies before the frame that we already have
                     landed = True

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.error import FFmpegError
 
 from dancepipe.errors import BadVideoError, MissingExtraError
 from dancepipe.media.display import fit_size
-from dancepipe.media.probe import open_media, probe_layout, video_stream_of
+from dancepipe.media.probe import open_media, probe_layout, time_base_of, video_stream_of
 from dancepipe.records import Frame
 
 
@@ -46,7 +47,7 @@ def read_spread_frames(path: Path, count: int, max_side_px: int | None = None) -
 
 def _read(path: Path, choose, max_side_px: int | None) -> list[Frame]:
     try:
-        import decord
+        import decord  # pyright: ignore[reportMissingImports] it is built for x86_64 alone
     except ImportError as error:
         raise MissingExtraError("decord", "decord", "reading with decord") from error
     decord.logging.set_level(
@@ -90,7 +91,7 @@ def _times_in_order(path: Path, layout) -> list[Fraction]:
         stream = video_stream_of(container, path)
         try:
             packets = [packet for packet in container.demux(stream) if packet.size > 0]
-        except (av.error.FFmpegError, OSError) as error:
+        except (FFmpegError, OSError) as error:
             raise BadVideoError(
                 path, f"its packets cannot be read ({error}); use the default reader"
             ) from error
@@ -103,10 +104,13 @@ def _times_in_order(path: Path, layout) -> list[Fraction]:
         if not layout.has_times:
             return [k * layout.info.time_base for k in range(len(packets))]
         by_decoding = container.format.name == "avi"  # see FrameClock in timeline.py
-        ticks = sorted(
-            packet.dts if by_decoding or packet.pts is None else packet.pts for packet in packets
-        )
-        return [Fraction(tick * stream.time_base) for tick in ticks]
+        ticks = []
+        for packet in packets:
+            tick = packet.dts if by_decoding or packet.pts is None else packet.pts
+            if tick is None:
+                raise BadVideoError(path, "a frame of it carries no time; use the default reader")
+            ticks.append(tick)
+        return [Fraction(tick * time_base_of(stream)) for tick in sorted(ticks)]
 
 
 def _without_padding(array: np.ndarray) -> np.ndarray:

@@ -4,11 +4,14 @@ or absent."""
 import logging
 import math
 import os
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from av.container import OutputContainer
+from av.error import FFmpegError
 
 from dancepipe.errors import BadVideoError, OutputError
 from dancepipe.files.whole_file import WholeFile
@@ -70,30 +73,30 @@ class VideoWriter:
         metadata: dict[str, str] | None = None,
         overwrite: bool = True,
     ):
-        self.path, self.size_wh, self.frame_times_base = (
-            Path(path),
-            tuple(size_wh),
-            Fraction(frame_times_base),
-        )
+        self.path, self.frame_times_base = Path(path), Fraction(frame_times_base)
+        self.size_wh = (size_wh[0], size_wh[1])
         self.frames_written = 0
-        self._file = None
         self._metadata = dict(metadata or {})
         encoder = encoder_for(codec, self.path.suffix)
         self._codec, self._options = codec, encoder.options(crf, preset)
         require_usable(codec)
         self._muxer = MUXERS[self.path.suffix.lower()]
-        self._pending = None  # the newest frame waits until its duration is known
-        self._last_pts = self._last_step = None
-        self._durations = {}  # ticks, by pts, of frames inside the encoder
-        self._stream = self._container = self._audio = None
-        if audio_from is not None:
-            self._audio = AudioTrack(Path(audio_from), self._muxer, audio_until_seconds)
-        try:
+        # the newest frame, and its time in ticks, waits until its duration is known
+        self._pending: tuple[av.VideoFrame, int] | None = None
+        self._last_pts: int | None = None
+        self._last_step: int | None = None
+        # ticks, by pts, of frames inside the encoder
+        self._durations: dict[int | None, int] = {}
+        self._stream: av.VideoStream | None = None  # None before the first frame goes out
+        self._audio: AudioTrack | None = None
+        with ExitStack() as undone:
+            if audio_from is not None:
+                self._audio = AudioTrack(Path(audio_from), self._muxer, audio_until_seconds)
+                undone.callback(_close, self._audio)
             self._file = WholeFile(self.path, overwrite=overwrite)
+            undone.callback(self._file.discard)
             self._container = self._open_container()
-        except BaseException:
-            self._abandon()
-            raise
+            undone.pop_all()
 
     def __enter__(self) -> "VideoWriter":
         return self
@@ -117,10 +120,10 @@ class VideoWriter:
             self._last_step = pts - self._last_pts
         with output_errors(self.path):
             self._encode_pending()
-        self._pending, self._last_pts = frame, pts
+        self._pending, self._last_pts = (frame, pts), pts
         self.frames_written += 1
 
-    def _open_container(self):
+    def _open_container(self) -> OutputContainer:
         options = {}
         if self._muxer in ("mp4", "mov"):
             free_form = any(key not in PLAIN_TAGS for key in self._metadata)
@@ -148,12 +151,13 @@ class VideoWriter:
             exact = both if both <= MOST_TIMESCALE else exact
         return exact if exact <= MOST_TIMESCALE else 1000
 
-    def _start_streams(self) -> None:
+    def _start_streams(self) -> av.VideoStream:
         stream = self._container.add_stream(
             self._codec,
             rate=rate_from_step(self._last_step, self.frame_times_base),
             options=self._options,
         )
+        assert isinstance(stream, av.VideoStream)  # every encoder of ours is
         stream.width, stream.height = even_size(self.size_wh)
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
@@ -165,19 +169,19 @@ class VideoWriter:
                 context.codec_tag = "hvc1"  # the tag that Apple's players insist on
         if self._audio is not None:
             self._audio.add_to(self._container)
-        self._stream = stream
+        return stream
 
     def _encode_pending(self) -> None:
         if self._pending is None:
             return
         if self._stream is None:
-            self._start_streams()
-        frame, self._pending = self._pending, None
-        self._durations[frame.pts] = self._last_step or max(
+            self._stream = self._start_streams()
+        (frame, pts), self._pending = self._pending, None
+        self._durations[pts] = self._last_step or max(
             1, round(Fraction(1, 25) / self.frame_times_base)
         )
         if self._audio is not None:
-            self._audio.feed(frame.pts * self.frame_times_base)
+            self._audio.feed(pts * self.frame_times_base)
         self._mux(self._stream.encode(frame))
 
     def _mux(self, packets) -> None:
@@ -191,6 +195,7 @@ class VideoWriter:
             raise OutputError(f"no frame was written, so there is no {self.path}")
         with output_errors(self.path):
             self._encode_pending()
+            assert self._stream is not None  # there is a frame
             self._mux(self._stream.encode(None))
             if self._audio is not None:
                 self._audio.feed(None)
@@ -200,14 +205,16 @@ class VideoWriter:
         self._file.publish()
 
     def _abandon(self) -> None:
-        for opened in (self._container, self._audio):
-            try:
-                if opened is not None:
-                    opened.close()
-            except (av.error.FFmpegError, OSError):
-                pass  # the file is thrown away; what made us abandon it is being raised already
-        if self._file is not None:
-            self._file.discard()
+        _close(self._container)
+        if self._audio is not None:
+            _close(self._audio)
+        self._file.discard()
+
+
+def _close(opened: OutputContainer | AudioTrack) -> None:
+    """Of a file that is thrown away: what made us abandon it is being raised already."""
+    with suppress(FFmpegError, OSError):
+        opened.close()
 
 
 class output_errors:
@@ -220,9 +227,7 @@ class output_errors:
         return self
 
     def __exit__(self, kind, error, _):
-        if isinstance(error, (av.error.FFmpegError, OSError)) and not isinstance(
-            error, BadVideoError
-        ):
+        if isinstance(error, (FFmpegError, OSError)) and not isinstance(error, BadVideoError):
             raise OutputError(
                 f"cannot write {self.path}: {error.strerror or error}; free some space or choose "
                 "another place"
@@ -236,7 +241,7 @@ def check_frames(part: Path, path: Path, frames: int) -> None:
             found = check.streams.video[0].frames or sum(
                 packet.size > 0 for packet in check.demux(video=0)
             )
-    except (av.error.FFmpegError, OSError, IndexError) as error:
+    except (FFmpegError, OSError, IndexError) as error:
         raise OutputError(
             f"cannot write {path}: the finished file cannot be read back ({error})"
         ) from error

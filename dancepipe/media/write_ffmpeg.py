@@ -9,12 +9,16 @@ frames.
 import logging
 import subprocess
 import tempfile
+from contextlib import suppress
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 import av
 import numpy as np
+from av.container import OutputContainer
+from av.error import FFmpegError
 
 from dancepipe.errors import MissingExtraError, OutputError
 from dancepipe.files.whole_file import WholeFile
@@ -57,14 +61,12 @@ class FfmpegVideoWriter:
         metadata: dict[str, str] | None = None,
         overwrite: bool = True,
     ):
-        self.path, self.size_wh, self.frame_times_base = (
-            Path(path),
-            tuple(size_wh),
-            Fraction(frame_times_base),
-        )
+        self.path, self.frame_times_base = Path(path), Fraction(frame_times_base)
+        self.size_wh = (size_wh[0], size_wh[1])
         self.frames_written = 0
-        self._last_pts = None
-        self._process = self._pipe = self._first = self._file = None
+        self._last_pts: int | None = None
+        self._first: av.VideoFrame | None = None
+        self._pipe: OutputContainer | None = None  # None before the second frame
         try:
             import ffmpeg
         except ImportError as error:
@@ -114,9 +116,11 @@ class FfmpegVideoWriter:
             .overwrite_output()
         )
         try:
-            self._start(ffmpeg.compile(command, cmd=self._program))
+            self._process = self._started(
+                list(map(str, ffmpeg.compile(command, cmd=self._program)))
+            )
         except BaseException:
-            self._abandon()
+            self._file.discard()
             raise
 
     def __enter__(self) -> "FfmpegVideoWriter":
@@ -146,19 +150,16 @@ class FfmpegVideoWriter:
 
     def _send(self, frame: av.VideoFrame | None, step_ticks: int | None) -> None:
         try:
-            if self._pipe is None:
-                self._open_pipe(step_ticks)
-                self._pipe.mux(self._raw.encode(self._first))
-                self._first = None
-            self._pipe.mux(self._raw.encode(frame))
-        except (av.error.FFmpegError, OSError) as error:
+            pipe = self._open_pipe(step_ticks) if self._pipe is None else self._pipe
+            pipe.mux(self._raw.encode(frame))
+        except (FFmpegError, OSError) as error:
             raise self._failure() from error
 
     def _output_options(
         self, codec: str, quality: dict[str, str], metadata: dict[str, str]
     ) -> dict:
         # crf and preset belong to the video encoder only; the sound has its own options.
-        options = {
+        options: dict[str, str | int] = {
             "c:v": codec,
             "pix_fmt": "yuv420p",
             "f": self._muxer,
@@ -196,32 +197,42 @@ class FfmpegVideoWriter:
         limit = {} if until_seconds is None else {"to": float(until_seconds)}
         return ffmpeg.input(str(path.absolute()), **limit)["a:0"]
 
-    def _start(self, arguments: list[str]) -> None:
+    def _started(self, arguments: list[str]) -> subprocess.Popen[bytes]:
         self._words = tempfile.TemporaryFile()
         try:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._words
             )
         except OSError as error:
             raise OutputError(f"cannot start {self._program}: {error.strerror or error}") from error
 
-    def _open_pipe(self, step_ticks: int | None) -> None:
-        self._pipe = av.open(self._process.stdin, "w", format="nut")
+    @property
+    def _stdin(self) -> IO[bytes]:
+        assert self._process.stdin is not None  # it was asked for
+        return self._process.stdin
+
+    def _open_pipe(self, step_ticks: int | None) -> OutputContainer:
+        """With the first frame in it."""
+        self._pipe = av.open(self._stdin, "w", format="nut")
         self._raw = self._pipe.add_stream(
             "rawvideo", rate=rate_from_step(step_ticks, self.frame_times_base)
         )
         self._raw.width, self._raw.height = even_size(self.size_wh)
         self._raw.pix_fmt = "yuv420p"
         self._raw.codec_context.time_base = self.frame_times_base
+        self._pipe.mux(self._raw.encode(self._first))
+        self._first = None
+        return self._pipe
 
     def _finish(self) -> None:
         if self.frames_written == 0:
             raise OutputError(f"no frame was written, so there is no {self.path}")
         self._send(None, None)
         try:
-            self._pipe.close()
-            self._process.stdin.close()
-        except (av.error.FFmpegError, OSError) as error:
+            if self._pipe is not None:
+                self._pipe.close()
+            self._stdin.close()
+        except (FFmpegError, OSError) as error:
             raise self._failure() from error
         if self._process.wait() != 0:
             raise self._failure()
@@ -245,18 +256,14 @@ class FfmpegVideoWriter:
         return OutputError(f"cannot write {self.path}: {self._program} failed: {said}")
 
     def _abandon(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for opened in (self._pipe, self._process.stdin, self._words):
-                try:
-                    if opened is not None:
-                        opened.close()
-                except (av.error.FFmpegError, OSError, ValueError):
-                    # the program is gone, and so is the file; the error is being raised already
-                    pass
-        if self._file is not None:
-            self._file.discard()
+        self._process.kill()
+        self._process.wait()
+        for opened in (self._pipe, self._stdin, self._words):
+            # the program is gone, and so is the file; the error is being raised already
+            with suppress(FFmpegError, OSError, ValueError):
+                if opened is not None:
+                    opened.close()
+        self._file.discard()
 
 
 def _require_usable(ffmpeg, program: str, codec: str) -> None:

@@ -3,7 +3,12 @@ they started."""
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import PARAM_LIST, AveragedModel
+
+
+def _lerp_(values: list[Tensor], towards: list[Tensor], share: float) -> None:
+    """In place, all at once. torch's own averages call it; only its name is marked private."""
+    torch._foreach_lerp_(values, towards, share)  # pyright: ignore[reportPrivateImportUsage]
 
 
 class Anchor:
@@ -11,13 +16,14 @@ class Anchor:
     not asked for is not forgotten."""
 
     def __init__(self, module: torch.nn.Module, stay: float):
-        self._parameters, self._stay = list(module.parameters()), stay
+        self._parameters: list[Tensor] = list(module.parameters())
+        self._stay = stay
         self._start = [parameter.detach().clone() for parameter in self._parameters] if stay else []
 
     @torch.no_grad()
     def pull(self) -> None:
         if self._stay:
-            torch._foreach_lerp_(self._parameters, self._start, self._stay)
+            _lerp_(self._parameters, self._start, self._stay)
 
 
 class EMA:
@@ -40,7 +46,7 @@ class EMA:
         self._step = step
         self._averaged.update_parameters(self._source)
 
-    def _towards(self, averaged: list[Tensor], current: list[Tensor], _: object) -> None:
+    def _towards(self, averaged: PARAM_LIST, current: PARAM_LIST, _: object) -> None:
         """By the step and not by torch's count: a resumed run goes on where it was."""
         decay = min(self._decay, (1 + self._step) / (10 + self._step))
-        torch._foreach_lerp_(averaged, current, 1 - decay)
+        _lerp_(list(averaged), list(current), 1 - decay)

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
+_Network = TypeVar("_Network", bound=nn.Module)
 
-def placed(module: nn.Module, device: str) -> nn.Module:
-    return module.to(device, memory_format=torch.channels_last)
+
+def placed(module: _Network, device: str) -> _Network:
+    # torch's overloads leave memory_format out.
+    return module.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def adam(module: nn.Module, rate: float, beta1: float) -> torch.optim.Adam:

@@ -29,6 +29,12 @@ class SharedBatchNorm(nn.BatchNorm2d):
     """nn.BatchNorm2d without scale and shift, its statistics those of the pictures of all
     processes, of which each has as many."""
 
+    # torch says None for norms that remember nothing; these remember.
+    momentum: float
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
     def __init__(self, norm: nn.BatchNorm2d, count: int):
         super().__init__(norm.num_features, norm.eps, norm.momentum, affine=False)
         self.load_state_dict(norm.state_dict())
@@ -65,7 +71,7 @@ def share_batch_norms(module: nn.Module, processes: Processes) -> None:
                     setattr(
                         parent,
                         name,
-                        SharedBatchNorm(child, processes.count).to(child.running_mean.device),
+                        SharedBatchNorm(child, processes.count).to(next(child.buffers()).device),
                     )
 
 

@@ -39,12 +39,13 @@ class PoseBatch:
     def of(bodies: Sequence[Pose | BodyPose]) -> "PoseBatch":
         """At least one person. Landmarks, and hands, come along when every one of them has some."""
         whole = [one if isinstance(one, BodyPose) else BodyPose(one) for one in bodies]
-        landmarks = hands = None
-        if all(body.landmarks is not None for body in whole):
-            landmarks = _stacked(body.landmarks.with_depth() for body in whole)
-        if all(body.hands is not None for body in whole):
-            hands = _stacked(_both(body.hands) for body in whole)
-        return PoseBatch(_stacked(body.joints.as_array() for body in whole), landmarks, hands)
+        landmarks = [body.landmarks.with_depth() for body in whole if body.landmarks is not None]
+        hands = [_both(body.hands) for body in whole if body.hands is not None]
+        return PoseBatch(
+            _stacked([body.joints.as_array() for body in whole]),
+            _stacked(landmarks) if len(landmarks) == len(whole) else None,
+            _stacked(hands) if len(hands) == len(whole) else None,
+        )
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -82,8 +83,8 @@ class PoseBatch:
         return PoseBatch(**{name: change(name, value) for name, value in self._present().items()})
 
 
-def _stacked(arrays) -> Tensor:
-    return torch.from_numpy(np.stack(list(arrays)))
+def _stacked(arrays: Sequence[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(arrays))
 
 
 def _both(hands: tuple[Pose | None, Pose | None]) -> np.ndarray:

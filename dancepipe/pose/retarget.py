@@ -90,8 +90,9 @@ class BodyProportions:
     def stature(self) -> float | None:
         """Nose to ankles of the upright body, in torso lengths; None when a part of it is
         unknown."""
-        parts = (self.neck, self.thigh, self.shin)
-        return None if None in parts else 1 + sum(parts)
+        if self.neck is None or self.thigh is None or self.shin is None:
+            return None
+        return 1 + (self.neck + self.thigh + self.shin)
 
 
 # A usual body as the joints of mediapipe give it (medians over 43 clips and photos), and how far
@@ -209,8 +210,7 @@ def retarget(
     if not body.joints.present.any():
         return body
     if scale is None:
-        known = driver.stature is not None and reference.stature is not None
-        scale = _stature_scale(driver, reference) if known else 1.0
+        scale = _stature_scale(driver, reference)
     joints = body.joints
     if body.landmarks is not None:
         joints = replace(joints, depth_px=_joint_depth(body.landmarks))
@@ -315,10 +315,14 @@ def _ratio(driver: BodyProportions, reference: BodyProportions, name: str | None
 
 
 def _stature_scale(driver: BodyProportions, reference: BodyProportions) -> float:
-    """Makes the retargeted body as tall as the driver's, ratios clamped as they will be."""
+    """Makes the retargeted body as tall as the driver's, ratios clamped as they will be; 1 where a
+    stature is unknown."""
+    stature = driver.stature
+    if stature is None or reference.stature is None:
+        return 1.0
     parts = {name: getattr(driver, name) for name in ("neck", "thigh", "shin")}
     retargeted = 1 + sum(length * _ratio(driver, reference, name) for name, length in parts.items())
-    return driver.stature / retargeted
+    return stature / retargeted
 
 
 def _rolling_percentile(lengths: np.ndarray) -> np.ndarray:

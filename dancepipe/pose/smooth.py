@@ -133,7 +133,7 @@ def _smoothed(poses: list[Pose | None], center: int, unit: float) -> Pose | None
     is_calmed = samples >= 4
     moved = np.where(is_calmed[:, None], coefficients[:, 0], own.points_px)
     depth = None
-    if has_depth:
+    if own.depth_px is not None:
         calm = _weighted_fit(powers, fitted, points[..., 2:])[:, 0, 0]
         depth = np.where(is_calmed, calm, own.depth_px)
     return Pose(moved, own.confidence, own.skeleton, depth)

@@ -79,4 +79,5 @@ def read_reference(path: Path, finder: PersonFinder, size_px: int) -> Reference:
             f"{path}: does not show the {', '.join(hidden)}; what the photo does not show has to "
             "be invented"
         )
+    assert person.mask is not None  # the finder was opened with masks
     return Reference(cut.image, cut.mask, cut.body, photo, person.mask)

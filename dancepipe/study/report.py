@@ -310,15 +310,15 @@ def _differences(
     rows: tuple[JndRow, ...], draws: dict[str, np.ndarray]
 ) -> tuple[JndDifference, ...]:
     found = []
-    voted = [row for row in rows if row.jnd is not None]
-    for index, row in enumerate(voted):
-        for other in voted[index + 1 :]:
+    voted = [(row, row.jnd) for row in rows if row.jnd is not None]
+    for index, (row, jnd) in enumerate(voted):
+        for other, other_jnd in voted[index + 1 :]:
             resampled = min(row.volunteers, other.volunteers) > 1 and "bootstrap" in (
                 row.interval_by,
                 other.interval_by,
             )
             interval = _middle(draws[row.method] - draws[other.method]) if resampled else None
-            found.append(JndDifference(row.method, other.method, row.jnd - other.jnd, interval))
+            found.append(JndDifference(row.method, other.method, jnd - other_jnd, interval))
     return tuple(found)
 
 

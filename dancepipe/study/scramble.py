@@ -13,7 +13,7 @@ def scramble(image: np.ndarray, *key) -> np.ndarray:
     """uint8 RGB (H, W, 3) -> the same size, tiles in an order drawn from `key`, blurred."""
     height, width = image.shape[:2]
     rows, columns = (
-        np.linspace(0, side, TILES + 1).round().astype(int) for side in (height, width)
+        np.linspace(0, side, TILES + 1).round().astype(int).tolist() for side in (height, width)
     )
     boxes = [
         (columns[i], rows[j], columns[i + 1], rows[j + 1])
@@ -23,9 +23,9 @@ def scramble(image: np.ndarray, *key) -> np.ndarray:
     source = Image.fromarray(image)
     result = source.copy()
     for place, origin in enumerate(shuffled(range(len(boxes)), *key)):
-        left, top, right, bottom = (int(edge) for edge in boxes[place])
+        left, top, right, bottom = boxes[place]
         if right > left and bottom > top:  # pictures of fewer pixels than tiles
-            tile = source.crop(tuple(int(edge) for edge in boxes[origin]))
+            tile = source.crop(boxes[origin])
             result.paste(
                 tile.resize((right - left, bottom - top))
                 if min(tile.size)

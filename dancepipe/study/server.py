@@ -26,6 +26,7 @@ import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from dancepipe.errors import DancepipeError, StudyError
@@ -51,6 +52,7 @@ NAME_IS_TAKEN = (
     "This name is taken. If it is yours, go on in the browser where you began, "
     "or open your personal link. If not, please take another name."
 )
+_Plain = TypeVar("_Plain", str, int)
 PICTURE_PATH = re.compile(r"/picture/([0-9a-f]{32})/([0-9]{1,6})/(left|right)")
 
 
@@ -108,12 +110,22 @@ class StudyServer(ThreadingHTTPServer):
     @property
     def address(self) -> str:
         """What to type into the browser on this machine."""
-        host = "127.0.0.1" if self.server_address[0] == "0.0.0.0" else self.server_address[0]
+        host = "127.0.0.1" if self._bound_to == "0.0.0.0" else self._bound_to
         return f"http://{f'[{host}]' if ':' in host else host}:{self.server_port}/"
 
     @property
     def is_local(self) -> bool:
-        return ipaddress.ip_address(self.server_address[0]).is_loopback
+        return ipaddress.ip_address(self._bound_to).is_loopback
+
+    @property
+    def _bound_to(self) -> str:
+        return str(self.server_address[0])
+
+    @property
+    def votes(self) -> VoteStore:
+        """Of the study that is served."""
+        assert self.store is not None
+        return self.store
 
     def knows_host(self, header: str | None) -> bool:
         """Whether a Host header is one of ours. A page elsewhere can point its own name at this
@@ -185,13 +197,13 @@ class StudyHandler(BaseHTTPRequestHandler):
     def _get(self) -> None:
         path = self.path.partition("?")[0]
         if path == "/":
-            study = f'data-study="{self.server.store.study_id()}"'.encode()
+            study = f'data-study="{self.server.votes.study_id()}"'.encode()
             page = self.server.page.replace(NO_STUDY, study, 1)
             policy = [("Content-Security-Policy", self.server.page_policy)]
             self._send(200, "text/html; charset=utf-8", page, policy)
         elif match := PICTURE_PATH.fullmatch(path):
             token, number, side = match[1], int(match[2]), match[3]
-            trial = self.server.store.current_trial(token, number)
+            trial = self.server.votes.current_trial(token, number)
             self._send(200, "image/png", _draw_picture(self.server, trial, side))
         elif path == "/favicon.ico":
             self._send(204, "image/png", b"")
@@ -200,7 +212,7 @@ class StudyHandler(BaseHTTPRequestHandler):
 
     def _post(self) -> None:
         wanted = self._read_body()
-        store, options = self.server.store, self.server.options
+        store, options = self.server.votes, self.server.options
         if self.path == "/start":
             progress = self._start(wanted)
             showing = {
@@ -227,7 +239,7 @@ class StudyHandler(BaseHTTPRequestHandler):
             raise Refused(404, "there is nothing here")
 
     def _start(self, wanted: dict) -> Progress:
-        store = self.server.store
+        store = self.server.votes
         if "name" not in wanted:
             return store.progress(_token(wanted))
         try:
@@ -297,9 +309,9 @@ def _as_json(progress: Progress) -> dict:
     }
 
 
-def _field(wanted: dict, name: str, kind: type):
+def _field(wanted: dict, name: str, kind: type[_Plain]) -> _Plain:
     value = wanted.get(name)
-    if type(value) is not kind:
+    if not isinstance(value, kind) or isinstance(value, bool):  # JSON's true is no number
         raise Refused(400, f"{name} is missing or no {kind.__name__}")
     return value
 
@@ -313,7 +325,7 @@ def _token(wanted: dict) -> str:
 
 def _measure(wanted: dict, name: str) -> float:
     value = wanted.get(name)
-    if type(value) not in (int, float) or not 0 <= value <= 1e7:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1e7:
         raise Refused(400, f"{name} is missing or no sensible number")
     return float(value)
 
@@ -334,8 +346,9 @@ def _read_page() -> tuple[bytes, str]:
     page = (files("dancepipe.study") / "page.html").read_text(encoding="utf-8")
 
     def hashed(tag: str) -> str:
-        content = re.search(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)[1]
-        return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+        found = re.search(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        assert found is not None  # it is our own page
+        return f"'sha256-{base64.b64encode(hashlib.sha256(found[1].encode()).digest()).decode()}'"
 
     policy = (
         f"default-src 'none'; script-src {hashed('script')}; style-src {hashed('style')}; "

@@ -8,6 +8,7 @@ stores text where numbers should be, and whoever can write to the file can store
 import hashlib
 import sqlite3
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -196,7 +197,7 @@ def harden(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA cell_size_check=ON")
     # What is no UTF-8 becomes text that no rule fits, and so is refused with its row.
     connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
-    if hasattr(connection, "setlimit"):  # from Python 3.11; before it, the file's size is the limit
+    if sys.version_info >= (3, 11):  # before it, the file's size is the limit
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_VALUE_BYTES)
 
 
@@ -311,14 +312,14 @@ def _read_volunteers(
         trials[volunteer].append((trial, showings))
     votes: dict[int, list[Vote]] = {number: [] for number in names}
     for row in _rows(connection, database, "vote", MOST_TRIALS_IN_ALL):
-        volunteer, number, side, *measured, _ = row
+        volunteer, number, side, response, shown, width, _ = row
         if volunteer not in trials or number >= len(trials[volunteer]):
             raise unsound(database, f"{place_of('vote', row)}: there is no such trial")
         if number != len(votes[volunteer]):
             raise unsound(database, f"{place_of('vote', row)}: there is no vote before it")
         trial, showings = trials[volunteer][number]
         side = SIDES[SIDES.index(side)]  # one text for all
-        votes[volunteer].append(Vote(trial, side, *measured, showings))
+        votes[volunteer].append(Vote(trial, side, response, shown, width, showings))
     return [
         VolunteerVotes(name, len(trials[number]), tuple(votes[number]))
         for number, name in names.items()

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from dancepipe.files.plain_text import shortened
 from dancepipe.study.plan import LONGEST_METHOD, MOST_TRIALS, SIDES
@@ -41,7 +42,7 @@ def place_of(table: str, row: tuple) -> str:
     return f"table {table}, row {named or 1}"
 
 
-def _is_text(value: object) -> bool:
+def _is_text(value: object) -> TypeGuard[str]:
     """Text that UTF-8 can say; bytes that were none have come as halves of characters."""
     return isinstance(value, str) and (
         value.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in value)

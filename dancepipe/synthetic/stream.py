@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dancepipe.data.pairs import Pairs
 from dancepipe.data.picture import LabelledPicture
 from dancepipe.errors import ConfigError, DatasetError
 from dancepipe.synthetic.assets import load_assets
@@ -40,11 +41,9 @@ class StreamOptions:
     frames: int = 6  # rendered of each person and block to pair among
 
 
-class DancerPairs:
-    """Random access to pairs by number, with the items of dataset.pairs.PairSource, landmarks and
-    hands always: pair n is a pure function of (seed, n).
-
-    It stands in for PairSource in training; give it to dataset.pairs.pair_batches. with_flow adds
+class DancerPairs(Pairs):
+    """Pairs of rendered people, each pair a pure function of (seed, n); landmarks and hands
+    always. with_flow adds
     "flow" float32 (S, S, 2) and "flow_visible" bool (S, S): target pixel p shows reference pixel p
     + flow[p]. fabrics: a folder of photographs to cut cloth from; held_out: the seed of the data
     set whose people are held out. Raises AssetsError when the pack is absent or damaged.
@@ -80,7 +79,7 @@ class DancerPairs:
         for a size that is not square."""
         other = copy.copy(self)  # with stores of its own
         other.frame_options = replace(self.frame_options, size_px=_side_of(size_hw))
-        other.size_hw = tuple(size_hw)
+        other.size_hw = (size_hw[0], size_hw[1])
         other.seed = self.seed if seed is None else seed
         return other
 

@@ -95,12 +95,13 @@ def read_position(checkpoint: Path) -> Position:
         state = read_json(checkpoint / "state.json")
     except (OSError, ValueError) as error:
         raise _damaged(checkpoint, str(error)) from error
-    numbers = [state.get(name) for name in ("stage", "step")] if isinstance(state, dict) else []
-    if len(numbers) != 2 or any(type(number) is not int or number < 0 for number in numbers):
+    there = state if isinstance(state, dict) else {}
+    stage, step = there.get("stage"), there.get("step")
+    if type(stage) is not int or type(step) is not int or min(stage, step) < 0:
         raise _damaged(checkpoint, "state.json needs a stage and a step, whole numbers")
-    if numbers[0] > 2:
-        raise _damaged(checkpoint, f"state.json names stage {numbers[0]}; there are 0 to 2")
-    return Position(*numbers)
+    if stage > 2:
+        raise _damaged(checkpoint, f"state.json names stage {stage}; there are 0 to 2")
+    return Position(stage, step)
 
 
 def _damaged(checkpoint: Path, reason: str) -> WeightsError:
@@ -142,13 +143,12 @@ def load_checkpoint(
             found = {part: states.get(f"{name}.{part}.{key}") for part in _ADAM_STATE}
             if all(value is None for value in found.values()):
                 continue
+            kept = {}
             for part, value in found.items():
                 shape = () if part == "step" else parameter.shape
                 if value is None or value.shape != shape:
                     raise _damaged(
                         checkpoint, f"the optimiser's {part} of {name}.{key} does not fit"
                     )
-            optimiser.state[parameter] = {
-                part: value.to("cpu" if part == "step" else parameter.device)
-                for part, value in found.items()
-            }
+                kept[part] = value.to("cpu" if part == "step" else parameter.device)
+            optimiser.state[parameter] = kept

@@ -7,7 +7,7 @@ They show people never trained on when the data set has a test split, else train
 import numpy as np
 import torch
 
-from dancepipe.data.pairs import PairSource, collate
+from dancepipe.data.pairs import Pairs, collate
 from dancepipe.losses.fine_detail import fine_contrast
 from dancepipe.nn.tensors import to_picture
 from dancepipe.person.finder import open_person_finder
@@ -27,7 +27,7 @@ class FixedPairs:
 
     def __init__(
         self,
-        source: PairSource,
+        source: Pairs,
         *,
         are_held_out: bool,
         reads_poses: bool,
@@ -55,6 +55,7 @@ class FixedPairs:
                 grid = sample_grid(pair, shown)
             for name, numbers in self._figures(pair, shown.picture).items():
                 values.setdefault(name, []).extend(numbers)
+        assert grid is not None
         known = {
             name: [number for number in numbers if name == "l1" or np.isfinite(number)]
             for name, numbers in values.items()

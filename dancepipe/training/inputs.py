@@ -1,6 +1,6 @@
 """A batch of pairs -> what the networks and the losses read, on the device."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -65,9 +65,8 @@ class Augmentation:
         return Augmentation(mirror, *colours, *moves)
 
     def rows(self, which: slice) -> "Augmentation":
-        return Augmentation(
-            **{name: None if value is None else value[which] for name, value in vars(self).items()}
-        )
+        drawn = {name: value[which] for name, value in vars(self).items() if value is not None}
+        return replace(self, **drawn)
 
 
 def step_parts(
@@ -92,22 +91,19 @@ def network_pair(
         batch = mirrored(batch, augmentation.mirror)
     matte_r, matte_t = mask_to_network(batch.reference_mask), mask_to_network(batch.target_mask)
     I_r, I_t = to_network(batch.reference_image), to_network(batch.target_image)
-    if augmentation and augmentation.gain is not None:
+    if augmentation and augmentation.gain is not None and augmentation.order is not None:
         gain, order = augmentation.gain.to(device), augmentation.order.to(device)
         I_r, I_t = recoloured(I_r, matte_r, gain, order), recoloured(I_t, matte_t, gain, order)
     joints_r, joints_t = batch.reference_joints, batch.target_joints  # on the CPU
-    if augmentation and augmentation.move_r is not None:
-        I_r, matte_r, joints_r = _moved(I_r, matte_r, joints_r, augmentation.move_r)
-        I_t, matte_t, joints_t = _moved(I_t, matte_t, joints_t, augmentation.move_t)
-    exact = (
-        None
-        if batch.flow is None
-        else ExactFlow(batch.flow.permute(0, 3, 1, 2), batch.flow_visible[:, None].float())
-    )
-    if exact and augmentation and augmentation.move_r is not None:
-        exact = ExactFlow(
-            *moved_flow(exact.flow, exact.visible, augmentation.move_r, augmentation.move_t)
-        )
+    exact = None
+    if batch.flow is not None and batch.flow_visible is not None:
+        exact = ExactFlow(batch.flow.permute(0, 3, 1, 2), batch.flow_visible[:, None].float())
+    move_r, move_t = (augmentation.move_r, augmentation.move_t) if augmentation else (None, None)
+    if move_r is not None and move_t is not None:
+        I_r, matte_r, joints_r = _moved(I_r, matte_r, joints_r, move_r)
+        I_t, matte_t, joints_t = _moved(I_t, matte_t, joints_t, move_t)
+        if exact:
+            exact = ExactFlow(*moved_flow(exact.flow, exact.visible, move_r, move_t))
     return NetworkPair(
         I_r=I_r,
         I_t=I_t,
@@ -142,4 +138,4 @@ def _moved(
     image: Tensor, matte: Tensor, joints: Tensor, moves: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     both = moved_pictures(torch.cat((image, matte), 1), moves)
-    return both[:, :3], both[:, 3:], moved_joints(joints, moves, image.shape[2:])
+    return both[:, :3], both[:, 3:], moved_joints(joints, moves, (image.shape[2], image.shape[3]))

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import torch
 
-from dancepipe.data.pairs import PairSource, pair_batches
+from dancepipe.data.pairs import Pairs, pair_batches
 from dancepipe.files.lock import Lock
 from dancepipe.processes import Processes
 from dancepipe.progress import counted
@@ -43,12 +43,17 @@ class Run:
     stop_at: float  # as time.monotonic() has it
     interruption: Interruption
 
+    def check_lock(self) -> None:
+        """OutputError when the run folder was removed or moved away; the first process can tell."""
+        if self.lock is not None:
+            self.lock.check()
+
 
 def run_stage(
     run: Run,
     stage: Stage,
-    source: PairSource,
-    held_out: PairSource | None,
+    source: Pairs,
+    held_out: Pairs | None,
     checkpoint: Path | None,
 ) -> bool:
     """The steps of one stage, from its checkpoint or its start, with log lines, sample grids and
@@ -115,7 +120,7 @@ def run_stage(
             # 5. Say, look, save
             if is_logged or is_sampled or is_saved:
                 watch.settle()
-                processes.first_does(lambda: run.lock.check())
+                processes.first_does(run.check_lock)
             if is_logged and run.log:
                 figures = dict(zip(names, values.tolist())) | pace.figures(step)
                 run.log.write(number, step, figures)
@@ -161,9 +166,7 @@ def _end(run: Run, stage: Stage, step: int) -> NoReturn:
     run.interruption.end()
 
 
-def _fixed_pairs(
-    run: Run, stage: Stage, source: PairSource, held_out: PairSource | None
-) -> FixedPairs:
+def _fixed_pairs(run: Run, stage: Stage, source: Pairs, held_out: Pairs | None) -> FixedPairs:
     return FixedPairs(
         held_out.at(source.size_hw) if held_out else source,
         are_held_out=held_out is not None,
@@ -172,8 +175,11 @@ def _fixed_pairs(
     )
 
 
-def _look(run: Run, stage: Stage, step: int, fixed: FixedPairs, best: BestWeights) -> None:
+def _look(
+    run: Run, stage: Stage, step: int, fixed: FixedPairs | None, best: BestWeights | None
+) -> None:
     """Shows, logs and weighs what the averaged weights make."""
+    assert fixed is not None and best is not None and run.log is not None  # the first process's
     figures, grid = fixed.look(stage)
     save_grid(run.out, stage.number, step, grid)
     run.log.picture(stage.number, step, grid)

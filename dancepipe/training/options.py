@@ -1,6 +1,7 @@
 """The options of train. configs/*.yaml hold only what differs from these defaults."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from dancepipe.config import option
 from dancepipe.systems.focus_retain.loss_weights import LossWeights
@@ -82,7 +83,7 @@ class TrainOptions:
     perceptual: str = option(
         "vgg19", "perceptual network: vgg19 (its normal download), vgg19:FILE, random, none"
     )
-    correctness: str = option(
+    correctness: Literal["eq3", "gfla"] = option(
         "eq3",
         "flow_feature: eq. 3 as printed, or GFLA's, divided by the best similarity that any "
         "source has",

@@ -3,14 +3,16 @@ while the networks train."""
 
 from pathlib import Path
 
-from dancepipe.data.pairs import PairSource
+from dancepipe.data.pairs import Pairs, PairSource
 from dancepipe.errors import ConfigError
 from dancepipe.training.options import TrainOptions
 
 
-def training_pairs(data: Path, options: TrainOptions, stage: int, size_hw: tuple[int, int]):
-    """The pairs of stage 1 or 2: dataset.pairs.PairSource, or with options.stream
-    dancers.stream.DancerPairs, which has the same face.
+def training_pairs(
+    data: Path, options: TrainOptions, stage: int, size_hw: tuple[int, int]
+) -> Pairs:
+    """The pairs of stage 1 or 2: those of the data set, or with options.stream rendered ones
+    (synthetic/stream.py).
 
     Exact flow comes with those of stage 1 when flow_exact weighs anything. Raises DatasetError,
     ConfigError (assets without stream; with it pictures that are not square), with options.stream

@@ -90,7 +90,7 @@ def _train(
         )
     initial = load_networks(find_weights(options.init)) if options.init else None
     dims = dims_of(options, initial.dims if initial else None)
-    if initial:
+    if initial and options.init:
         _check_same_networks(options.init, initial.dims, dims)
     if options.stage0_steps and initial:
         raise ConfigError(
@@ -168,13 +168,15 @@ def _train(
 
 def _save(run: Run, weights: Path, stage: Stage) -> None:
     info, networks = WeightsInfo(stage.dims, stage.number, stage.steps), stage.renders
-    run.processes.first_does(lambda: (run.lock.check(), save_weights(weights, info, networks)))
+    run.processes.first_does(lambda: (run.check_lock(), save_weights(weights, info, networks)))
 
 
 def _sizes(dims: ModelDims, options: TrainOptions) -> list[str]:
     """What the networks weigh; nothing is allocated."""
     with torch.device("meta"):
-        networks = {"flow attention network": FlowAttentionNetwork(dims.flow_attention)}
+        networks: dict[str, torch.nn.Module] = {
+            "flow attention network": FlowAttentionNetwork(dims.flow_attention)
+        }
         if options.stage2_steps:
             networks["enhancer"] = Enhancer(dims.enhancer)
     counts = {
