@@ -26,8 +26,8 @@ from dancepipe.systems.focus_retain.dims import EnhancerDims, FlowAttentionDims
 from dancepipe.systems.focus_retain.enhancer import Enhancer
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
 from dancepipe.systems.focus_retain.stages import Stage0, Stage1, Stage2
+from dancepipe.systems.focus_retain.training import dims_of
 from dancepipe.systems.stage import NetworkPair
-from dancepipe.training.dims_of import dims_of
 
 SIDE = 64
 TORSO_PX = 18.0

@@ -22,7 +22,7 @@ from dancepipe.systems.focus_retain.flow_attention_module import FlowAttentionMo
 from dancepipe.systems.focus_retain.loss_weights import LossWeights
 from dancepipe.systems.focus_retain.networks import load_networks
 from dancepipe.systems.focus_retain.stages import Stage1, Stage2
-from dancepipe.training.dims_of import dims_of
+from dancepipe.systems.focus_retain.training import dims_of
 from dancepipe.training.inputs import network_pair
 from dancepipe.training.options import TrainOptions
 from dancepipe.training.train import train

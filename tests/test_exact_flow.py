@@ -18,7 +18,7 @@ from dancepipe.errors import DatasetError
 from dancepipe.nn.local_attention import warp
 from dancepipe.systems.focus_retain.loss_weights import LossWeights
 from dancepipe.systems.focus_retain.stages import Stage1
-from dancepipe.training.dims_of import dims_of
+from dancepipe.systems.focus_retain.training import dims_of
 from dancepipe.training.inputs import Augmentation, network_pair
 from dancepipe.training.train import train
 

@@ -20,8 +20,8 @@ from dancepipe.errors import ConfigError
 from dancepipe.losses.perceptual import random_vgg19
 from dancepipe.systems.focus_retain.loss_weights import LossWeights
 from dancepipe.systems.focus_retain.stages import Stage0, flow_alone
+from dancepipe.systems.focus_retain.training import dims_of
 from dancepipe.training.checkpoint import checkpoints
-from dancepipe.training.dims_of import dims_of
 from dancepipe.training.inputs import network_pair
 from dancepipe.training.train import train
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ import yaml
 from hearing import hearing
 from test_store import write
 
+import dancepipe.training
 from dancepipe.config import as_plain
 from dancepipe.errors import (
     ConfigError,
@@ -310,6 +312,22 @@ def test_the_loss_falls_on_a_data_set_of_drawn_people(data, tmp_path):
     early = [values[1, step, "l1"] for step in (5, 10, 15)]
     late = [values[1, step, "l1"] for step in (50, 55, 60)]
     assert sum(late) < 0.7 * sum(early)
+
+
+@pytest.mark.parametrize(
+    "system, words", [("body", "body learns nothing; train focus_retain"), ("x", "unknown system")]
+)
+def test_what_cannot_be_trained_is_refused(data, tmp_path, system, words):
+    with pytest.raises(ConfigError, match=words) as refused:
+        train(data, tmp_path / "run", replace(QUICK, system=system))
+    assert "\n" not in str(refused.value) and checkpoints(tmp_path / "run") == []
+
+
+def test_the_training_knows_no_system_by_name():
+    folder = Path(dancepipe.training.__file__).parent
+    texts = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.py")}
+    named = {name for name, text in texts.items() if "systems.focus_retain" in text}
+    assert named == {"options.py"}  # the loss weights are options of the command line
 
 
 def test_a_dry_run_shows_and_writes_nothing(data, tmp_path, said):

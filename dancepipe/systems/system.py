@@ -9,11 +9,14 @@ holds all of them to this.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from torch import Tensor
 
 from dancepipe.pose.batch import PoseBatch
+
+if TYPE_CHECKING:
+    from dancepipe.systems.training import Training
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class SystemEntry:
     # the dims out of a weight file's header, ConfigError for a bad record; None: nothing is learnt
     read_dims: Callable[[dict], Dims] | None = None
     stages: tuple[int, ...] = ()  # that a weight file can be of
+    training: Callable[[], "Training"] | None = None  # how it is trained, loaded when asked for
 
     @property
     def learns(self) -> bool:

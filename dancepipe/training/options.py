@@ -9,6 +9,7 @@ from dancepipe.systems.focus_retain.loss_weights import LossWeights
 
 @dataclass(frozen=True)
 class TrainOptions:
+    system: str = option("focus_retain", "which of the systems that learn is trained")
     preset: str = option(
         "base", "network sizes", choices=("paper", "market", "base", "live", "tiny")
     )

@@ -19,16 +19,13 @@ from dancepipe.files.lock import Lock, lock_folder
 from dancepipe.losses.perceptual import open_perceptual
 from dancepipe.nn.compiled import check_compiler
 from dancepipe.processes import Processes, joined_processes
-from dancepipe.systems.focus_retain.dims import ModelDims
-from dancepipe.systems.focus_retain.enhancer import Enhancer
-from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
-from dancepipe.systems.focus_retain.networks import load_networks
-from dancepipe.systems.focus_retain.stages import stages
+from dancepipe.systems.names import SYSTEMS, system_of
 from dancepipe.systems.shipped import find_weights
 from dancepipe.systems.stage import Stage
-from dancepipe.systems.weights import WeightsInfo, differences, save_weights
+from dancepipe.systems.system import Dims
+from dancepipe.systems.training import Training
+from dancepipe.systems.weights import WeightsInfo, save_weights
 from dancepipe.training.checkpoint import Position, checkpoints, read_position
-from dancepipe.training.dims_of import dims_of
 from dancepipe.training.interrupt import interruption
 from dancepipe.training.loop import Run, run_stage
 from dancepipe.training.options import TrainOptions
@@ -88,10 +85,11 @@ def _train(
             f"{options.accumulate} parts each; make it a multiple of "
             f"{processes.count * options.accumulate}"
         )
-    initial = load_networks(find_weights(options.init)) if options.init else None
-    dims = dims_of(options, initial.dims if initial else None)
+    training = _training_of(options.system)
+    initial = training.load(find_weights(options.init)) if options.init else None
+    dims = training.dims(options, initial.dims if initial else None)
     if initial and options.init:
-        _check_same_networks(options.init, initial.dims, dims)
+        training.check_same(options.init, initial.dims, dims)
     if options.stage0_steps and initial:
         raise ConfigError(
             f"stage0_steps is {options.stage0_steps}, but --init gives a flow already; leave one "
@@ -103,7 +101,7 @@ def _train(
         )
     pairs = {
         stage: training_pairs(data, options, stage, size_hw)
-        for stage, size_hw in ((1, dims.coarse_hw), (2, dims.size_hw))
+        for stage, size_hw in training.pair_sizes_hw(dims).items()
     }
     held_out = _held_out_source(data, dims)
     facts = {**pairs[1].facts, "held_out_identities": held_out.identities if held_out else 0}
@@ -128,7 +126,7 @@ def _train(
             f"{options.batch // processes.count // options.accumulate} at a time"
         )
     if dry_run:
-        for line in _sizes(dims, options):
+        for line in _sizes(training, dims, options):
             logger.info(line)
         return
     if options.compile:
@@ -147,11 +145,11 @@ def _train(
         _check_totals(start, options)
         stop_at = time.monotonic() + options.stop_after if options.stop_after else math.inf
         run = Run(out, options, processes, log, lock, stop_at, asked)
-        for stage in stages(dims, options, perceptual, processes, initial):
+        for stage in training.stages(dims, options, perceptual, processes, initial):
             if stage.number < start.stage:
                 continue
             source = (
-                pairs[1].at(dims.coarse_hw, seed=_STAGE0_SEED + options.seed)
+                pairs[1].at(pairs[1].size_hw, seed=_STAGE0_SEED + options.seed)
                 if stage.number == 0
                 else pairs[stage.number]
             )
@@ -171,14 +169,18 @@ def _save(run: Run, weights: Path, stage: Stage) -> None:
     run.processes.first_does(lambda: (run.check_lock(), save_weights(weights, info, networks)))
 
 
-def _sizes(dims: ModelDims, options: TrainOptions) -> list[str]:
+def _training_of(name: str) -> Training:
+    entry = system_of(name)
+    if entry.training is None:
+        learning = [one for one in SYSTEMS if system_of(one).training]
+        raise ConfigError(f"system {name} learns nothing; train {', '.join(learning)}")
+    return entry.training()
+
+
+def _sizes(training: Training, dims: Dims, options: TrainOptions) -> list[str]:
     """What the networks weigh; nothing is allocated."""
     with torch.device("meta"):
-        networks: dict[str, torch.nn.Module] = {
-            "flow attention network": FlowAttentionNetwork(dims.flow_attention)
-        }
-        if options.stage2_steps:
-            networks["enhancer"] = Enhancer(dims.enhancer)
+        networks = training.networks(dims, options)
     counts = {
         name: sum(parameter.numel() for parameter in network.parameters())
         for name, network in networks.items()
@@ -192,22 +194,6 @@ def _sizes(dims: ModelDims, options: TrainOptions) -> list[str]:
     ]
 
 
-def _check_same_networks(init: str, given: ModelDims, wanted: ModelDims) -> None:
-    """ConfigError when the weights to start from are of other networks."""
-    if (given.flow_attention, given.enhancer) == (wanted.flow_attention, wanted.enhancer):
-        return
-    if given.preset != wanted.preset:
-        raise ConfigError(
-            f"{init} holds networks of preset {given.preset}, not {wanted.preset}; choose "
-            f"--preset {given.preset}, or other weights"
-        )
-    differing = differences(given, wanted, ("flow_attention", "enhancer"))
-    raise ConfigError(
-        f"{init} holds other networks: {differing}; choose the same attention, attention_module, "
-        "prior and keep, or other weights"
-    )
-
-
 def _check_totals(start: Position, options: TrainOptions) -> None:
     """A resumed run can be made longer, not shorter than it already is."""
     done = {1: start.step if start.stage == 1 else None, 2: start.step if start.stage == 2 else 0}
@@ -219,7 +205,7 @@ def _check_totals(start: Position, options: TrainOptions) -> None:
             )
 
 
-def _held_out_source(data: Path, dims: ModelDims) -> PairSource | None:
+def _held_out_source(data: Path, dims: Dims) -> PairSource | None:
     try:
         clip_files(data, "test")
         return PairSource(data, "test", dims.size_hw, seed=0)

@@ -1,11 +1,15 @@
 """What the house knows of this system before it is opened."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dancepipe.systems.focus_retain.dims import ModelDims
 from dancepipe.systems.focus_retain.networks import load_networks
 from dancepipe.systems.focus_retain.renderer import FocusRetain
 from dancepipe.systems.system import SystemEntry
+
+if TYPE_CHECKING:
+    from dancepipe.systems.training import Training
 
 
 def _open(weights: Path | None, device: str, precision: str) -> FocusRetain:
@@ -13,4 +17,16 @@ def _open(weights: Path | None, device: str, precision: str) -> FocusRetain:
     return FocusRetain(load_networks(weights), device, precision)
 
 
-ENTRY = SystemEntry(ModelDims.system, open=_open, read_dims=ModelDims.from_json, stages=(1, 2))
+def _training() -> "Training":
+    from dancepipe.systems.focus_retain.training import TRAINING
+
+    return TRAINING
+
+
+ENTRY = SystemEntry(
+    ModelDims.system,
+    open=_open,
+    read_dims=ModelDims.from_json,
+    stages=(1, 2),
+    training=_training,
+)
