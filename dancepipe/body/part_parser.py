@@ -20,7 +20,7 @@ CLASSES = (
     "feet",
 )  # fmt: skip
 SIDE_PX = 128
-SHA256 = "501849ae776575b6b474c4b5d2638fd8530e75798e09e17e91b692e1a9d53908"
+SHA256 = "4315f1be23cff9f09b07002d3215ac1ca45bad55250ab9c27df60ec29b93fb44"
 _HEAT_PX = 32
 _HEAT_SIGMA_PX = 1.2
 _SURE = 0.25  # landmarks less sure are left out of the heat maps
