@@ -220,11 +220,11 @@ def test_weights_that_are_absent_damaged_or_no_weights(tmp_path, weights):
             animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", path, CPU)
 
 
-def test_without_weights_the_shipped_ones_are_used_and_named(tmp_path, said):
+def test_without_weights_the_body_is_drawn_and_named(tmp_path, said):
     write_dance(tmp_path / "driver.mp4", frames=4)
     summary = animate(REFERENCE, tmp_path / "driver.mp4", tmp_path / "out.mp4", None, CPU)
     assert summary.frames_out == 4 and any(
-        "weights: live-256, which come with dancepipe" in line for line in said
+        "weights: body, a body in three dimensions" in line for line in said
     )
 
 

@@ -9,11 +9,13 @@ import pytest
 from dancer_pack import dancer_pack  # noqa: F401
 from test_posing import TORSO_PX, at_rest
 
+from dancepipe.body import part_parser
 from dancepipe.body.hair import find_hair_end, hair_triangles, is_seen_as_hair
 from dancepipe.body.hem import find_hem
 from dancepipe.body.mesh import PARTS, Part, load_mesh
 from dancepipe.body.part_parser import CLASSES, SHA256, PartLabels, parse_parts
 from dancepipe.body.trust import trusted
+from dancepipe.errors import WeightsError
 from dancepipe.skeletons import BLAZEPOSE_33, OPENPOSE_18
 from dancepipe.synthetic.assets import load_assets
 from dancepipe.synthetic.figure import LABELS
@@ -57,6 +59,17 @@ def labels_of(name: str, where: np.ndarray) -> PartLabels:
 def test_the_file_is_the_one_that_was_trained_and_small():
     data = (files("dancepipe") / "weights" / "part-parser.safetensors").read_bytes()
     assert hashlib.sha256(data).hexdigest() == SHA256 and len(data) <= 1_500_000
+
+
+@pytest.mark.parametrize("content, words", [(None, "cannot be read"), (b"x", "is not the file")])
+def test_another_file_is_refused_in_one_line(tmp_path, monkeypatch, content, words):
+    (tmp_path / "weights").mkdir()
+    if content is not None:
+        (tmp_path / "weights" / "part-parser.safetensors").write_bytes(content)
+    monkeypatch.setattr(part_parser, "files", lambda package: tmp_path)
+    with pytest.raises(WeightsError, match=words) as refused:
+        part_parser.shared_parser.__wrapped__()
+    assert "\n" not in str(refused.value)
 
 
 def test_exact_classes_lie_where_the_joints_are(rendered):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import dancepipe
+from dancepipe.body import part_parser
 from dancepipe.cli import main
 from dancepipe.doctor import doctor
 from dancepipe.errors import WeightsError, WeightsMissingError
@@ -31,10 +32,11 @@ def test_what_is_listed_is_there_and_loads(weights):
 
 def test_all_of_it_is_small_and_has_a_card():
     files = sorted((ROOT / "dancepipe" / "weights").glob("*"))
-    assert [path.stem for path in files] == sorted(one.name for one in SHIPPED)
+    shipped = {one.name: one.sha256 for one in SHIPPED} | {"part-parser": part_parser.SHA256}
+    assert [path.stem for path in files] == sorted(shipped)
     assert sum(path.stat().st_size for path in files) <= 40 * 2**20
     card = (ROOT / "docs" / "weights.md").read_text()
-    assert all(one.name in card and one.sha256[:12] in card for one in SHIPPED)
+    assert all(name in card and digest in card for name, digest in shipped.items())
 
 
 def test_a_name_a_file_or_nothing(tmp_path, monkeypatch):
@@ -87,6 +89,8 @@ def test_a_wheel_holds_them(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     assert (
         f"dancepipe/weights/{DEFAULT.name}.safetensors" in names
+        and "dancepipe/weights/part-parser.safetensors" in names
+        and "dancepipe/body/body.npz" in names
         and "dancepipe/study/page.html" in names
         and "dancepipe/py.typed" in names
     )

@@ -1,17 +1,19 @@
 """What each pixel of the photo shows: hair, face, clothes, arms, hands. A small U-Net of ours that
 only ever saw rendered people (tools/train_part_parser.py); docs/weights.md is its card."""
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import as_file, files
+from importlib.resources import files
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor, nn
 
+from dancepipe.errors import WeightsError, WeightsMissingError
 from dancepipe.records import GREY
 from dancepipe.skeletons import BLAZEPOSE_33, OPENPOSE_18
 
@@ -124,10 +126,19 @@ def parse_parts(image: np.ndarray, mask: np.ndarray, landmarks: np.ndarray) -> P
 
 @lru_cache(maxsize=1)
 def shared_parser() -> PartParser:
-    """The network that comes with dancepipe; read once."""
+    """The network that comes with dancepipe; read once. WeightsMissingError when the package was
+    built without it, WeightsError when it is another."""
+    path = files("dancepipe") / "weights" / "part-parser.safetensors"
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise WeightsMissingError(
+            f"{path} cannot be read ({error.strerror}): the body needs it; install dancepipe anew"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != SHA256:
+        raise WeightsError(f"{path} is not the file that was shipped; install dancepipe anew")
     parser = PartParser()
-    with as_file(files("dancepipe") / "weights" / "part-parser.safetensors") as path:
-        parser.load_state_dict({name: one.float() for name, one in load_file(path).items()})
+    parser.load_state_dict({name: one.float() for name, one in load(data).items()})
     return parser.eval()
 
 

@@ -28,8 +28,8 @@ def add_flags(parser) -> None:
         "-w",
         "--weights",
         type=Path,
-        help="weights.safetensors of a training run, or a name that `dancepipe weights` lists "
-        "(default: the first of those)",
+        help="body, limb_warp, weights.safetensors of a training run, or a name that `dancepipe "
+        "weights` lists (default: body; with a pose backend without depth the first of those)",
     )
     add_json(parser)
     add_options(parser, AnimateOptions)

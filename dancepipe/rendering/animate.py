@@ -28,8 +28,9 @@ def animate(
     True
 
     Every frame of the driver gives one frame with the same timestamp; the audio is copied. weights:
-    a file, the name of shipped weights, or None for the default ones. keywords: the fields of
-    AnimateOptions, laid on `options`. progress: called as progress(done, total) after each frame.
+    a file, the name of shipped weights or of a system, or None, as Session has them. keywords: the
+    fields of AnimateOptions, laid on `options`. progress: called as progress(done, total) after
+    each frame.
 
     `out` appears only when it is whole; one that is there is replaced with overwrite=True alone.
     Raises BadImageError, BadVideoError, NoPersonError, WeightsError, ConfigError, OutputError,

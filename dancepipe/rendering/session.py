@@ -69,9 +69,10 @@ class Session:
         options: AnimateOptions | None = None,
         **keywords,
     ):
-        """weights: a file, the name of shipped weights, or None for the default ones; loaded by
-        the first clip. keywords: the fields of AnimateOptions (device, background, ...), laid on
-        `options`; they hold for every clip. Raises ConfigError."""
+        """weights: a file, the name of shipped weights or of a system that needs none, or None: the
+        body, or the shipped weights with a pose backend that gives no depth. Loaded by the first
+        clip. keywords: the fields of AnimateOptions (device, background, ...), laid on `options`;
+        they hold for every clip. Raises ConfigError."""
         self._weights = weights
         self._options = options_with(AnimateOptions, options, keywords, "Session")
         self._devices: dict[str, str] = {}
@@ -124,7 +125,7 @@ class Session:
 
         # 2. What is kept: networks, finder, the encoded reference.
         device = self._on_device(options.device)
-        system = self._opened(device, options.precision)
+        system = self._opened(device, options)
         size_wh = result_size(info.size_wh, options.max_side_px)
         size_px = _canvas_side_px(system, size_wh)
         reference = self._read(ref, size_px, device, options)
@@ -182,12 +183,14 @@ class Session:
             self._devices[name] = pick_device(name)
         return self._devices[name]
 
-    def _opened(self, device: str, precision: str) -> System:
-        if self._system is None or self._system[0] != (device, precision):
+    def _opened(self, device: str, options: AnimateOptions) -> System:
+        wanted = self._weights or _default_weights(options)
+        key = wanted, device, options.precision
+        if self._system is None or self._system[0] != key:
             if self._weights is None:
-                log.info(f"weights: {DEFAULT.name}, which come with dancepipe ({DEFAULT.about})")
-            weights = find_weights(self._weights)
-            system = open_named(weights, device, precision)
+                log.info(f"weights: {wanted}, {_about(wanted)}")
+            weights = find_weights(wanted)
+            system = open_named(weights, device, options.precision)
             if system.info.size_hw and system.info.size_hw[0] != system.info.size_hw[1]:
                 height_px, width_px = system.info.size_hw
                 raise WeightsError(
@@ -196,7 +199,7 @@ class Session:
                 )
             if system.info.remark:
                 log.info(f"{weights}: {system.info.remark}")
-            self._system = (device, precision), system
+            self._system = key, system
         return self._system[1]
 
     def _read(self, ref: Path, size_px: int, device: str, options: AnimateOptions) -> Reference:
@@ -255,6 +258,17 @@ class Session:
         if kind not in self._photo_finders:
             self._photo_finders[kind] = _open_finder("photo", mask, device, options, hands=hands)
         return self._photo_finders[kind]
+
+
+def _default_weights(options: AnimateOptions) -> str:
+    """The body draws best, and reads landmarks with depth, which only one backend gives."""
+    return "body" if options.pose == "mediapipe" else DEFAULT.name
+
+
+def _about(weights: str) -> str:
+    if weights == DEFAULT.name:
+        return f"which come with dancepipe ({DEFAULT.about})"
+    return f"a body in three dimensions (another choice: {DEFAULT.name}, a small network)"
 
 
 def _canvas_side_px(system: System, result_wh: tuple[int, int]) -> int:
