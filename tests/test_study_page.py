@@ -17,11 +17,13 @@ from dancepipe.study.votes_file import read_votes
 SERVE = """
 import sys
 from pathlib import Path
+from dancepipe.cli.screen import on_screen
 from dancepipe.study.options import StudyOptions
 from dancepipe.study.study import study
 folder, port = Path(sys.argv[1]), int(sys.argv[2])
 options = StudyOptions(port=port, pictures=3, checks=2, show_seconds=0.4, rest_after=4)
-study(folder / "real", {"ours": folder / "ours", "other": folder / "other"}, folder / "votes.sqlite", options)
+with on_screen(quiet=False):
+    study(folder / "real", {"ours": folder / "ours", "other": folder / "other"}, folder / "votes.sqlite", options)
 """  # noqa: E501
 TOTAL = 8  # three pairs of two methods, two checks
 # Which side a careful eye would take, from the pixels: made pictures are red or blue; of two green
