@@ -188,7 +188,7 @@ class Session:
         key = wanted, device, options.precision
         if self._system is None or self._system[0] != key:
             if self._weights is None:
-                log.info(f"weights: {wanted}, {_about(wanted)}")
+                log.info(f"weights: {wanted}, {_about(str(wanted))}")
             weights = find_weights(wanted)
             system = open_named(weights, device, options.precision)
             if system.info.size_hw and system.info.size_hw[0] != system.info.size_hw[1]:
