@@ -31,6 +31,7 @@ def mirrored(batch: PairBatch, which: torch.Tensor) -> PairBatch:
                 there = which.to(points.device).view(-1, *[1] * (points.ndim - 1))
                 values[f"{role}_{part}"] = torch.where(there, flipped, points)
     if batch.flow is not None:
+        assert batch.flow_visible is not None  # the two come together
         here = which.to(batch.flow.device)
         turned = batch.flow.flip(2) * batch.flow.new_tensor([-1, 1])
         values["flow"] = torch.where(here[:, None, None, None], turned, batch.flow)

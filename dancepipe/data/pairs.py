@@ -8,10 +8,12 @@ import copy
 import hashlib
 import json
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import torch
 
 from dancepipe.data.exact_flow import no_flow, read_flow, truth_file
@@ -56,14 +58,12 @@ class PairBatch:
     def to(self, device) -> "PairBatch":
         """The pictures on the device. Joints, landmarks and hands stay on the CPU, where drawing
         and posing look at them: fetching them back would wait for the device."""
-        return PairBatch(
-            **{
-                name: value
-                if name.endswith(_POINTS) or value is None
-                else value.to(device, non_blocking=True)
-                for name, value in vars(self).items()
-            }
-        )
+        moved = {
+            name: value.to(device, non_blocking=True)
+            for name, value in vars(self).items()
+            if value is not None and not name.endswith(_POINTS)
+        }
+        return replace(self, **moved)
 
     def pin_memory(self) -> "PairBatch":
         """What the data loader calls: copies from pinned memory to a GPU overlap with work on
@@ -74,10 +74,9 @@ class PairBatch:
         """Some of the pairs."""
         return self._each(lambda value: value[which])
 
-    def _each(self, change) -> "PairBatch":
-        return PairBatch(
-            **{name: None if value is None else change(value) for name, value in vars(self).items()}
-        )
+    def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "PairBatch":
+        changed = {name: change(value) for name, value in vars(self).items() if value is not None}
+        return replace(self, **changed)
 
 
 class Pairs(torch.utils.data.Dataset):
@@ -141,7 +140,7 @@ class PairSource(Pairs):
                 f"{folder} holds no exact flow of the {split} split (truth/*.npz); render it "
                 "with `dancers --truth`, or give flow_exact no weight"
             )
-        self._open: OrderedDict[int, object] = OrderedDict()
+        self._open: OrderedDict[int, pq.ParquetFile] = OrderedDict()
         places: dict[str, list[tuple[int, int]]] = {}
         rows_of: dict[str, int] = {}
         self._has = {"landmarks": False, "hands": False}
@@ -219,7 +218,7 @@ class PairSource(Pairs):
         entry = read_row(self._file(file_number), self._files[file_number], row)
         return LabelledPicture(entry.image, entry.mask, entry.body).resized(self.size_hw)
 
-    def _file(self, number: int):
+    def _file(self, number: int) -> pq.ParquetFile:
         """Opened on first use in each worker process; the least recently used one is closed."""
         if number not in self._open:
             self._open[number] = open_clip(self._files[number])
@@ -255,7 +254,8 @@ def pair_batches(
     share = range(batch) if share is None else share
     return torch.utils.data.DataLoader(
         source,
-        batch_sampler=[
+        # Torch asks for lists by name; it only walks through them, and ranges take less memory.
+        batch_sampler=[  # pyright: ignore[reportArgumentType]
             range(start + share.start, min(start + share.stop, last_pair))
             for start in range(first_pair, last_pair, batch)
         ],

@@ -93,7 +93,8 @@ def _levels(walk: Compact) -> tuple[int, int]:
                 walk.skip(inner)
         else:
             walk.skip(kind)
-    return tuple(counts.values())
+    repetition, definition = counts.values()
+    return repetition, definition
 
 
 def _structs(walk: Compact, kind: int) -> int:

@@ -111,8 +111,11 @@ def read_name_pairs(
             f"{path} is no list of pairs: need the header from,to and two names a line"
         )
     return [
-        tuple(_plain_name(name.strip(), path, number) for name in row)
-        for number, row in enumerate(rows[1:], 1)
+        (
+            _plain_name(reference.strip(), path, number),
+            _plain_name(target.strip(), path, number),
+        )
+        for number, (reference, target) in enumerate(rows[1:], 1)
     ]
 
 
@@ -177,9 +180,10 @@ def _pose(path: Path, number: int, fields: list[str]) -> Pose:
 def _coordinates(field: str) -> np.ndarray:
     """float32 (18,) of "[12, -1, ...]". ValueError."""
     numbers = parse_json(field)
-    is_row = isinstance(numbers, list) and len(numbers) == _JOINTS
-    if not is_row or not all(
-        type(one) in (int, float) and abs(one) <= _LARGEST_PX for one in numbers
+    if (
+        not isinstance(numbers, list)
+        or len(numbers) != _JOINTS
+        or not all(type(one) in (int, float) and abs(one) <= _LARGEST_PX for one in numbers)
     ):
         raise ValueError(f"need {_JOINTS} numbers, got {shortened(numbers)}")
     return np.array(numbers, np.float32)

@@ -341,8 +341,9 @@ def has_any(file: pq.ParquetFile, path: Path, column: str) -> bool:
         for group in range(footer.num_row_groups):
             chunk = footer.row_group(group).column(leaf)
             counts = chunk.statistics
-            is_counted = counts is not None and counts.has_null_count
-            if not is_counted or counts.null_count < chunk.num_values:
+            if counts is None or not counts.has_null_count:
+                return True
+            if counts.null_count < chunk.num_values:
                 return True
         return False
     except _READING_FAILS as error:

@@ -55,7 +55,7 @@ def body_bounds(pose: Pose, mask: np.ndarray | None = None) -> Box:
     outer = [points[present] - _FLESH * unit, points[present] + _FLESH * unit]
     if present[NOSE]:
         up = _direction(points[NOSE] - points[NECK]) if present[NECK] else np.array([0.0, -1.0])
-        outer.append([points[NOSE] + up * _HEAD_TOP * unit])
+        outer.append(points[NOSE] + up * _HEAD_TOP * unit)
         outer.append(points[NOSE] + _HEAD_SIDE * unit * np.array([[-1, 0], [1, 0], [0, -1]]))
     for inner, end, beyond in (
         (R_ELBOW, R_WRIST, _HAND),
@@ -64,7 +64,7 @@ def body_bounds(pose: Pose, mask: np.ndarray | None = None) -> Box:
         (L_KNEE, L_ANKLE, _FOOT),
     ):
         if present[inner] and present[end]:
-            outer.append([points[end] + _direction(points[end] - points[inner]) * beyond * unit])
+            outer.append(points[end] + _direction(points[end] - points[inner]) * beyond * unit)
     outer = np.concatenate([np.asarray(part, np.float64).reshape(-1, 2) for part in outer])
     low, high = outer.min(0), outer.max(0)
 

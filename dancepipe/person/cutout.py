@@ -32,6 +32,7 @@ class CutOut:
 
 def cut_out(photo: np.ndarray, person: PersonFrame, size_px: int) -> CutOut:
     """The person that was found in a photo (uint8 RGB (H, W, 3)), with its mask."""
+    assert person.mask is not None  # whoever cuts out asks the finder for masks
     box = person_box(person.pose, person.mask)
     mask = crop_square(person.mask, box, size_px, fill=0)
     image = on_grey(crop_square(photo, box, size_px, fill=GREY), mask)

@@ -122,6 +122,7 @@ class PersonFollower:
     def _distance(self, sighting: Sighting) -> float:
         """0 = same place and size; 1 = the farthest the person can have gone."""
         last = self._last
+        assert last is not None  # asked only once somebody is followed
         step = _steps(sighting, last) / (MAX_STEP + STEP_PER_MISSED_FRAME * self._missed)
         growth = abs(np.log(sighting.reach_px / last.reach_px)) / np.log(MAX_GROWTH)
         growth /= 1 + STEP_PER_MISSED_FRAME * self._missed
@@ -132,6 +133,7 @@ class PersonFollower:
 
     def _is_another(self, sighting: Sighting) -> bool:
         """Whether somebody else stood nearer to this place than the followed person."""
+        assert self._last is not None  # asked only once somebody is followed
         own = _steps(sighting, self._last)
         return any(_steps(sighting, other) < own for other, _ in self._others)
 

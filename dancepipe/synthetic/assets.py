@@ -224,7 +224,10 @@ def check_pack(folder: Path) -> list[str]:
     otherwise."""
     manifest_path = folder / "MANIFEST.json"
     try:
-        entries = {entry["path"]: entry for entry in read_json(manifest_path)}
+        listed = read_json(manifest_path)
+        if not isinstance(listed, list):
+            raise ValueError("it is no list of files")
+        entries = {entry["path"]: entry for entry in listed}
         if not all(
             _is_inside(path) and isinstance(entry["sha256"], str) for path, entry in entries.items()
         ):
@@ -260,7 +263,9 @@ def check_pack(folder: Path) -> list[str]:
 
 
 def _is_inside(path: object) -> bool:
-    parts = PurePosixPath(path).parts if isinstance(path, str) else ()
+    if not isinstance(path, str):
+        return False
+    parts = PurePosixPath(path).parts
     return bool(parts) and ".." not in parts and not path.startswith("/") and path.isprintable()
 
 

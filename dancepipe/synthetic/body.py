@@ -54,11 +54,11 @@ class BodyTraits:
 
 def draw_body_traits(rng: np.random.Generator, assets: DancerAssets) -> BodyTraits:
     """Draw a natural looking adult."""
-    ethnicity = rng.dirichlet([0.35] * 3)
+    caucasian, asian, african = rng.dirichlet([0.35] * 3)
     return BodyTraits(
         is_female=bool(rng.random() < 0.5),
         age=float(rng.beta(1.2, 3.0)),
-        ethnicity=tuple(float(share) for share in ethnicity),
+        ethnicity=(float(caucasian), float(asian), float(african)),
         muscle=float(np.clip(rng.normal(0.55, 0.15), 0.15, 0.9)),
         weight=float(np.clip(rng.normal(0.45, 0.18), 0.08, 0.92)),
         height=float(np.clip(rng.normal(0, 0.2), -0.4, 0.4)),

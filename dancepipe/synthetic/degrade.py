@@ -3,6 +3,7 @@ joints a little off. For training data."""
 
 import io
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -143,7 +144,9 @@ def degrade_body(
     """
     joints = degrade_pose(rng, body.joints, size_px)
     off = joints.points_px - body.joints.points_px
-    landmarks = body.landmarks
+    landmarks, hands = body.landmarks, body.hands
+    assert landmarks is not None and landmarks.depth_px is not None  # rendered people have all
+    assert hands is not None
     gain, tilt = depths.normal(*DEPTH_GAIN), depths.normal(*DEPTH_TILT)
     below_hips = landmarks.points_px[:, 1] - landmarks.points_px[HIPS, 1].mean()
     error = depths.standard_normal(len(landmarks.depth_px)) * DEPTH_ERROR * size_px
@@ -155,8 +158,10 @@ def degrade_body(
         gain * landmarks.depth_px + tilt * below_hips + error,
     )
     right, left = (
-        hand.scaled_and_shifted(1, off[wrist]) if joints.present[wrist] else None
-        for hand, wrist in zip(body.hands, HAND_JOINTS)
+        hand.scaled_and_shifted(1, off[wrist])
+        if hand is not None and joints.present[wrist]
+        else None
+        for hand, wrist in zip(hands, HAND_JOINTS)
     )
     return BodyPose(joints, moved, (right, left))
 
@@ -172,7 +177,7 @@ def compress_video(frames: list[np.ndarray], crf: int) -> list[np.ndarray]:
         width + width % 2,
         height + height % 2,
         "yuv420p",
-        30,
+        Fraction(30),
     )
     # x264's macroblock tree makes other bytes at every call unless the width is a multiple of 128.
     codec.options = {

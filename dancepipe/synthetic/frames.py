@@ -145,6 +145,7 @@ def frames_of_person(
             looked_at = recorded if options.degraded else view.over(room)
             found = find(looked_at) if detecting.random() < options.detected_share else None
             if found is not None:
+                assert found.mask is not None  # find looks for masks too
                 recorded, mask, reported = looked_at, found.mask, found.body
             image = on_grey(recorded, mask)
             yield DancerFrame(

@@ -237,7 +237,7 @@ def _lies_on_other_piece(
 ) -> np.ndarray:
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import connected_components
-    from scipy.spatial import cKDTree
+    from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue] compiled
 
     piece = connected_components(
         csr_matrix(

@@ -90,8 +90,8 @@ def blend_postures(first: Posture, second: Posture, share: float) -> Posture:
     )
     quaternions = first.quaternions * (1 - share) + other * share
     quaternions /= np.linalg.norm(quaternions, axis=1, keepdims=True)
-    grip = tuple(a * (1 - share) + b * share for a, b in zip(first.grip, second.grip))
-    return Posture(quaternions, first.root_dm * (1 - share) + second.root_dm * share, grip)
+    left, right = (a * (1 - share) + b * share for a, b in zip(first.grip, second.grip))
+    return Posture(quaternions, first.root_dm * (1 - share) + second.root_dm * share, (left, right))
 
 
 UPPER_JOINTS = (

@@ -173,7 +173,7 @@ def draw_mesh_outfit(
 
 def _wrapped_uv(proxy: ProxyMesh, fitted: np.ndarray, shell: Shell) -> np.ndarray:
     """Fabric coordinates of a modelled garment, taken from the shell it lies on."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue] compiled
 
     center = fitted[proxy.triangles].mean(1)
     shell_center = shell.points[shell.triangles].mean(1)

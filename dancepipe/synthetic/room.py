@@ -18,7 +18,7 @@ def draw_room(rng: np.random.Generator, size_px: int) -> np.ndarray:
         patch = room[down[0] : down[1], across[0] : across[1]]
         patch += share * (rng.uniform(10, 245, 3).astype(np.float32) - patch)
     coarse = rng.standard_normal((9, 9, 1), np.float32) * rng.uniform(0, 30)
-    room += zoom(coarse, (size_px / 9, size_px / 9, 1), order=1)
+    room += np.asarray(zoom(coarse, (size_px / 9, size_px / 9, 1), order=1))
     grain = rng.standard_normal((size_px, size_px, 1), np.float32) * rng.uniform(0, 25)
     focus = rng.uniform(0.3, 4.0) * size_px / 256
     return gaussian_filter(room + grain, (focus, focus, 0)).clip(0, 255)

@@ -156,7 +156,7 @@ def _spot(points: np.ndarray, center, radius: float) -> np.ndarray:
 @lru_cache(maxsize=4)
 def _lash_line(assets: DancerAssets, lashes: str) -> np.ndarray:
     """1 where these eyelashes grow, falling off over 2 mm on the base mesh."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue] compiled
 
     points = assets.body.points_dm
     roots = np.unique(assets.body.group_triangles("helper-l" + lashes, "helper-r" + lashes))

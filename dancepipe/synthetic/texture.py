@@ -54,7 +54,7 @@ def fractal_noise(
     # White noise has a white spectrum: drawn as such.
     parts = rng.standard_normal((2, int(kept.sum())), np.float32)
     spectrum[kept] = (parts[0] + 1j * parts[1]) * squared[kept] ** np.float32(-(falloff + 0.5) / 2)
-    field = irfft2(spectrum, s=(side, side))
+    field = np.asarray(irfft2(spectrum, s=(side, side)))
     field -= field.mean()
     return field / max(float(field.std()), 1e-12)
 

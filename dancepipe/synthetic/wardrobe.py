@@ -277,7 +277,7 @@ def sew_skirt(
 def map_skin_to_shell(assets: DancerAssets) -> np.ndarray:
     """int (body vertices,): the nearest shell vertex of each skin vertex, -1 for those further
     than 0.6 dm (head, hands)."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue] compiled
 
     base = assets.body.points_dm
     skin = np.unique(assets.body.group_triangles("body"))

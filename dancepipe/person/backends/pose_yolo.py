@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image
@@ -71,7 +72,7 @@ class YoloPoseBackend:
             log.info(LICENCE_NOTICE)
             _notice_given = True
         self._device, self._min_box_confidence = device, min_box_confidence
-        self._model = _load(weights or DEFAULT_WEIGHTS)
+        self._model: Any = _load(weights or DEFAULT_WEIGHTS)
         _check_device(device)
 
     def look(self, image: np.ndarray) -> "YoloLook":
@@ -121,8 +122,11 @@ def _sighting(box: np.ndarray, score: float) -> Sighting:
     return Sighting(((x0 + x1) / 2, (y0 + y1) / 2), max(x1 - x0, y1 - y0, 1.0) / 2, min(score, 1.0))
 
 
-def _load(weights: Path | str):
-    """The network from a file on this disk, loaded without running what a pickle might carry."""
+def _load(weights: Path | str) -> Any:
+    """The network from a file on this disk, loaded without running what a pickle might carry.
+
+    Any: Ultralytics' types are those of all its tasks at once, not of a pose network.
+    """
     path = Path(weights).expanduser()
     if path.suffix != ".pt":
         raise WeightsError(f"YOLO weights must be a .pt file of a pose network, got {weights}")
@@ -153,7 +157,7 @@ def _load(weights: Path | str):
         torch_safe_load(
             str(path), safe_only=True
         )  # refuses a file that is not plain weights before YOLO() reads it
-        model = YOLO(str(path.resolve()))
+        model = cast(Any, YOLO(str(path.resolve())))
     except Exception as error:  # TypeError, RuntimeError, KeyError: whatever a damaged file meets
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise WeightsError(

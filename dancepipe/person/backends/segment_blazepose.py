@@ -31,6 +31,7 @@ class BlazePoseSegmenter:
         body = None if region is None else self._bodies.read(small, region)
         if body is None:
             return np.zeros(image.shape[:2], np.uint8)
+        assert body.mask is not None  # asked for above
         return limit_to_person(full_mask(body.mask, size_wh), pose)
 
     def close(self) -> None:
@@ -45,16 +46,17 @@ def _region_of(pose: Pose) -> Region | None:
         return None
     top = points[NECK] if present[NECK] else _mean(points, present, (R_SHOULDER, L_SHOULDER))
     hips = _mean(points, present, (R_HIP, L_HIP))
-    if hips is None and top is None:
-        return None
     if hips is None:
+        if top is None:
+            return None
         hips = top + np.array([0, unit], np.float32)
     up = np.array([0, -1], np.float32) if top is None else top - hips
     up = up / max(float(np.hypot(*up)), 1e-6)
     reach = max(float(np.hypot(*(points[present] - hips).T).max()), 1.8 * unit) * 1.05
-    return Region(tuple(map(float, hips)), tuple(map(float, hips + up * reach)))
+    tip = hips + up * reach
+    return Region((float(hips[0]), float(hips[1])), (float(tip[0]), float(tip[1])))
 
 
-def _mean(points, present, joints):
+def _mean(points: np.ndarray, present: np.ndarray, joints: tuple[int, ...]) -> np.ndarray | None:
     seen = [joint for joint in joints if present[joint]]
     return points[seen].mean(0) if seen else None

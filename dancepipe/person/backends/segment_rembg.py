@@ -10,6 +10,7 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ class RembgSegmenter:
                 f"{', '.join(MODELS)}"
             )
         self._network = MODELS[model]
-        self._session = _open_session(model, _find_or_download(model), device)
+        self._session: Any = _open_session(model, _find_or_download(model), device)
         self._input_name = self._session.get_inputs()[0].name
         self._steady = steady
         self._box: Box | None = None  # of the frame before
@@ -81,9 +82,8 @@ class RembgSegmenter:
             self._box = box
         network = self._network
         crop = crop_square(image, box, network.side_px)  # (S, S, 3)
-        normal = (crop.astype(np.float32) / 255 - np.float32(network.mean)) / np.float32(
-            network.std
-        )
+        mean, std = np.array(network.mean, np.float32), np.array(network.std, np.float32)
+        normal = (crop.astype(np.float32) / 255 - mean) / std
         out = self._session.run(None, {self._input_name: normal.transpose(2, 0, 1)[None]})[0][
             0, 0
         ]  # (S, S)
@@ -155,7 +155,9 @@ def _known_places(model: str) -> list[Path]:
     return [place.expanduser() for place in places]
 
 
-def _open_session(model: str, path: str, device: str):
+def _open_session(model: str, path: str, device: str) -> Any:
+    """onnxruntime's session. Any: by its types an output may be a sparse tensor, a list or a
+    map; these networks give arrays."""
     try:
         import onnxruntime
     except ImportError as error:

@@ -78,14 +78,15 @@ def follow_hands(
     waited = {hand: last.waited_frames if (last := before[hand]) else 0 for hand in changed}
     turn = max(changed, key=lambda hand: (waited[hand], changes[hand]), default=None)
     for hand, change in changes.items():
-        hand_xy_px = hands_xy_px[hand]
-        if hand == turn or change > _CHANGED_MUCH:
+        hand_xy_px, last = hands_xy_px[hand], before[hand]
+        assert hand_xy_px is not None  # a hand out of sight has no change
+        if last is None or hand == turn or change > _CHANGED_MUCH:
             points[hand] = network.read(image, hand_xy_px)
             now[hand] = SeenHand(hand_xy_px, looks[hand], points[hand])
         else:
-            points[hand] = before[hand].carried(hand_xy_px)
+            points[hand] = last.carried(hand_xy_px)
             waits = waited[hand] + 1 if hand in waited else 0
-            now[hand] = replace(before[hand], waited_frames=waits)
+            now[hand] = replace(last, waited_frames=waits)
     return points, now
 
 

@@ -80,7 +80,9 @@ def describe_models() -> str:
         _fetch()
     lines = [f"networks that find people, from {PACKAGE} {VERSION} (Apache-2.0), SHA-256 checked"]
     for model in MODELS:
-        path, content = _find(model)
+        found = _find(model)
+        assert found is not None  # all are at hand by now
+        path, content = found
         lines.append(f"  {model.purpose:46} {len(content) / 1e6:4.1f} MB  {path}")
     return "\n".join(lines)
 

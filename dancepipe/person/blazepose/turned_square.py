@@ -42,9 +42,9 @@ class TurnedSquare:
             + (row[0] * grid).astype(np.float32)
             for row in matrix
         )
-        maps = cv2.convertMaps(x, y, cv2.CV_16SC2)
+        places, fractions = cv2.convertMaps(x, y, cv2.CV_16SC2)
         border = cv2.BORDER_REPLICATE if repeat_border else cv2.BORDER_CONSTANT
-        return cv2.remap(image, *maps, cv2.INTER_LINEAR, borderMode=border)
+        return cv2.remap(image, places, fractions, cv2.INTER_LINEAR, borderMode=border)
 
     def spread(self, values: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
         """float32 (n, n) over the square -> float32 (H, W) over the picture, 0 outside."""
