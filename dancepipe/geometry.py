@@ -11,6 +11,11 @@ def shrunk_px(coordinates_px, factor):
     return (coordinates_px + 0.5) / factor - 0.5
 
 
+def resized_px(coordinates_px, scale):
+    """Coordinates in a picture -> in the picture that is scale times as large."""
+    return (coordinates_px + 0.5) * scale - 0.5
+
+
 def shrunk_joints(joints, factor):
     """Joints (..., 3 or more: x_px, y_px, what has no place) in the pixels of a picture shrunk by
     factor. A copy, unless factor is 1."""

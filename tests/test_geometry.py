@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dancepipe.geometry import shrunk_joints, shrunk_landmarks, shrunk_px, unit_px
+from dancepipe.geometry import resized_px, shrunk_joints, shrunk_landmarks, shrunk_px, unit_px
 
 
 @pytest.mark.parametrize("factor", [2, 4])
@@ -34,3 +34,9 @@ def test_arrays_and_tensors_give_the_same_and_stay_as_they_were():
         assert shrunk(given, 1) is given
     assert np.array_equal(shrunk_joints(points, 2)[..., 2], points[..., 2]), "a confidence"
     assert np.array_equal(shrunk_landmarks(points, 2)[..., 2], points[..., 2] / 2), "a depth"
+
+
+def test_the_outer_edge_stays_where_a_picture_grows():
+    places = np.array([-0.5, 0.0, 3.0])
+    np.testing.assert_array_equal(resized_px(places, 2), [-0.5, 0.5, 6.5])
+    np.testing.assert_array_equal(shrunk_px(resized_px(places, 4.0), 4.0), places)

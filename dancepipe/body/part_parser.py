@@ -14,6 +14,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from dancepipe.errors import WeightsError, WeightsMissingError
+from dancepipe.geometry import resized_px
 from dancepipe.records import GREY
 from dancepipe.skeletons import BLAZEPOSE_33, OPENPOSE_18
 
@@ -95,7 +96,7 @@ def joint_heat(joints: Tensor) -> Tensor:
     y, x = torch.meshgrid(
         torch.arange(_HEAT_PX).float(), torch.arange(_HEAT_PX).float(), indexing="ij"
     )
-    places = (joints[..., :2] + 0.5) * _HEAT_PX / SIDE_PX - 0.5
+    places = resized_px(joints[..., :2], _HEAT_PX / SIDE_PX)
     away = (x - places[..., 0, None, None]) ** 2 + (y - places[..., 1, None, None]) ** 2
     heat = torch.exp(-away / (2 * _HEAT_SIGMA_PX**2))
     return heat * (joints[..., 2] > 0)[..., None, None].float()
@@ -113,7 +114,7 @@ def parse_parts(image: np.ndarray, mask: np.ndarray, landmarks: np.ndarray) -> P
     small[there] = cv2.resize(image, inner_wh, interpolation=cv2.INTER_AREA)
     small_mask[there] = cv2.resize(mask, inner_wh, interpolation=cv2.INTER_AREA)
     joints = _joints(landmarks)
-    joints[:, :2] = (joints[:, :2] + 0.5) * scale - 0.5 + [left, top]
+    joints[:, :2] = resized_px(joints[:, :2], scale) + [left, top]
     with torch.inference_mode(), torch.autocast("cpu", enabled=False):
         logits = shared_parser()(
             network_inputs(torch.from_numpy(small)[None], torch.from_numpy(small_mask)[None]),

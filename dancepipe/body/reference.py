@@ -19,6 +19,7 @@ from dancepipe.body.seen_normals import seen_normals
 from dancepipe.body.shading import shade
 from dancepipe.body.surface_colours import ColourFlow
 from dancepipe.body.trust import is_arm, trusted
+from dancepipe.geometry import resized_px
 from dancepipe.records import GREY
 
 FIT_SIDE_PX = 256  # of the photo that the body is fitted to; its colours are read at full size
@@ -318,7 +319,7 @@ def _resized(points: np.ndarray | None, factor: float) -> np.ndarray | None:
     if points is None:
         return None
     resized = points.copy()
-    resized[..., :2] = (points[..., :2] + 0.5) * factor - 0.5
+    resized[..., :2] = resized_px(points[..., :2], factor)
     resized[..., 2] *= factor
     return resized
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dancepipe.geometry import resized_px
 from dancepipe.media.image import decode_picture, encode_png
 from dancepipe.media.read import VideoReader
 from dancepipe.person.crop import Box, crop_square, person_box, pose_in_box
@@ -140,7 +141,7 @@ def crop_clip(
                 continue
             mask = decode_picture(label.mask_png)
             scale = max(frame.image.shape[:2]) / max(mask.shape)  # analysed frame -> source frame
-            box = _as_box((label.box_xyxy_px + 0.5) * scale - 0.5)
+            box = _as_box(resized_px(label.box_xyxy_px, scale))
             small_box = _as_box(label.box_xyxy_px)
             image = crop_square(frame.image, box, size_px, fill=GREY)
             cut = crop_square(mask, small_box, size_px, fill=0)

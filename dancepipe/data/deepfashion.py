@@ -12,6 +12,7 @@ import numpy as np
 
 from dancepipe.data.picture import LabelledPicture
 from dancepipe.data.pose_transfer import PoseTransferLayout
+from dancepipe.geometry import resized_px
 from dancepipe.records import GREY, BodyPose, Pose
 
 HEIGHT_PX, WIDTH_PX, BORDER_PX = 256, 176, 40
@@ -41,7 +42,7 @@ def framed(
         cut = round(width * BORDER_PX / HEIGHT_PX)
         image, mask = image[:, cut : width - cut], mask[:, cut : width - cut]
         width = image.shape[1]
-    points = (points + 0.5) * np.array([width / WIDTH_PX, height / HEIGHT_PX], np.float32) - 0.5
+    points = resized_px(points, np.array([width / WIDTH_PX, height / HEIGHT_PX], np.float32))
     small = LabelledPicture(
         np.ascontiguousarray(image),
         np.ascontiguousarray(mask),

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from dancepipe.data.store import hands_array
+from dancepipe.geometry import resized_px
 from dancepipe.records import BodyPose, Pose
 from dancepipe.skeletons import BLAZEPOSE_33
 
@@ -58,7 +59,7 @@ class LabelledPicture:
 
 def _resized(body: BodyPose, scale_xy: np.ndarray) -> BodyPose:
     def change(pose: Pose) -> Pose:
-        points = (pose.points_px + 0.5) * scale_xy - 0.5  # pixel centres are at integers
+        points = resized_px(pose.points_px, scale_xy)
         depth = None if pose.depth_px is None else pose.depth_px * scale_xy[0]
         return Pose(points, pose.confidence, pose.skeleton, depth)
 

@@ -15,6 +15,7 @@ from dancepipe.config import options_with
 from dancepipe.device import pick_device
 from dancepipe.errors import WeightsError
 from dancepipe.files.lock import lock_result
+from dancepipe.geometry import resized_px
 from dancepipe.media.probe import probe_video
 from dancepipe.media.read import VideoReader
 from dancepipe.person.finder import PersonFinder, open_person_finder
@@ -160,7 +161,7 @@ class Session:
                 for target, person in rendered:
                     picture = background(target)
                     scale = size_wh[0] / target.frame.image.shape[1]
-                    x0, y0, x1, y1 = ((edge + 0.5) * scale - 0.5 for edge in target.box_xyxy_px)
+                    x0, y0, x1, y1 = (resized_px(edge, scale) for edge in target.box_xyxy_px)
                     paste(picture, person, (x0, y0, x1, y1))
                     result.write(picture, target.frame.time_seconds)
                     held += target.is_held

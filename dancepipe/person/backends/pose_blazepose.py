@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from dancepipe.geometry import resized_px
 from dancepipe.person.blazepose.body_network import Body, BodyNetwork
 from dancepipe.person.blazepose.detect_people import PeopleDetector
 from dancepipe.person.blazepose.follow_hands import SeenHand, follow_hands
@@ -133,7 +134,7 @@ class BlazePoseLook:
         size_wh = _size_wh(self._image)
         landmarks = reading.body.landmarks.copy()
         scale = np.array([size_wh[0] / self.size_wh[0], size_wh[1] / self.size_wh[1]], np.float32)
-        landmarks[:, :2] = (landmarks[:, :2] + 0.5) * scale - 0.5
+        landmarks[:, :2] = resized_px(landmarks[:, :2], scale)
         landmarks[:, 3] *= scale[0]
         if _is_turned_away(landmarks):
             landmarks[:7, 2] *= TURNED_AWAY_CONFIDENCE  # nose and eyes
