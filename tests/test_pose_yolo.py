@@ -2,6 +2,7 @@ import os
 
 import numpy as np
 import pytest
+import torch
 from figure import standing_pose
 
 from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
@@ -61,6 +62,18 @@ def test_the_central_person_is_followed_when_the_order_changes(yolo):
         assert person.people_seen == 2
     finder._backend._model.predict = yolo.seeing([])
     assert finder.find(picture()) is None
+
+
+def test_the_number_of_threads_stays_what_it_was(yolo):
+    """Ultralytics sets one of its own, with which a training beside it gave other numbers."""
+    before = torch.get_num_threads()
+    other = (os.cpu_count() or 1) + 3
+    torch.set_num_threads(other)
+    try:
+        YoloPoseBackend(weights=yolo.tiny_pose_file()).look(picture((64, 64)))
+        assert torch.get_num_threads() == other
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_unsure_joints_are_missing(yolo):

@@ -52,6 +52,5 @@ def _along(leg: np.ndarray, share: float) -> np.ndarray:
 
 
 def _height(mesh: BodyMesh, share: float) -> float:
-    return float(
-        _along([mesh.landmarks_dm[[point, point + 1], 1].mean() for point in (23, 25, 27)], share)
-    )
+    leg = np.array([mesh.landmarks_dm[[point, point + 1], 1].mean() for point in (23, 25, 27)])
+    return float(_along(leg, share))

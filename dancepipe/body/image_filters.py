@@ -4,12 +4,21 @@ scipy is too large (143 MB) to come with everybody's install for these four.
 """
 
 import math
+from typing import Literal, overload
 
 import cv2
 import numpy as np
 from numba import njit
 
 
+@overload
+def distance_transform_edt(
+    where: np.ndarray, return_indices: Literal[False] = False
+) -> np.ndarray: ...
+@overload
+def distance_transform_edt(
+    where: np.ndarray, return_indices: Literal[True]
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]: ...
 def distance_transform_edt(where: np.ndarray, return_indices: bool = False):
     """float64 (H, W): how far each True pixel of `where` is from the nearest False one, in px;
     inf when there is none.

@@ -126,7 +126,8 @@ class BodyDrawer:
             size_wh = tuple(max(1, round(side * shrink)) for side in mask.shape[::-1])
             image = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
             mask = cv2.resize(mask, size_wh, interpolation=cv2.INTER_AREA)
-            landmarks, hands = _resized(landmarks, shrink), _resized(hands, shrink)
+            landmarks = _resized(landmarks, shrink)
+            hands = None if hands is None else _resized(hands, shrink)
             torso_px = torso_px * shrink
         labels = parse_parts(image, mask, landmarks)
         gap = labels.is_one_of("background") & (labels.sure > _SURE_GAP)
@@ -314,10 +315,8 @@ class BodyDrawer:
         return np.median(raw[zone], 0) if zone.sum() > 3 else None
 
 
-def _resized(points: np.ndarray | None, factor: float) -> np.ndarray | None:
+def _resized(points: np.ndarray, factor: float) -> np.ndarray:
     """Landmarks (..., 4) of a picture in the pixels of the resized one."""
-    if points is None:
-        return None
     resized = points.copy()
     resized[..., :2] = resized_px(points[..., :2], factor)
     resized[..., 2] *= factor

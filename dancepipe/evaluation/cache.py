@@ -41,11 +41,11 @@ class FeatureCache:
         self._is_new = False
         if folder is not None:
             self._path = Path(folder) / (hashlib.sha256(network.encode()).hexdigest()[:16] + ".npz")
-            self._load()
+            self._load(self._path)
 
-    def _load(self) -> None:
+    def _load(self, path: Path) -> None:
         try:
-            found = read_npz(self._path, ("digests", "rows"), _MOST_BYTES)
+            found = read_npz(path, ("digests", "rows"), _MOST_BYTES)
             digests, rows = found["digests"], found["rows"]
             if digests.dtype != np.uint8 or digests.ndim != 2 or digests.shape[1] != _DIGEST_BYTES:
                 raise ValueError("it holds no digests")
@@ -55,7 +55,7 @@ class FeatureCache:
         except FileNotFoundError:
             pass
         except (OSError, ValueError) as error:
-            log.warning(f"cached features {self._path} cannot be read ({error}); made anew")
+            log.warning(f"cached features {path} cannot be read ({error}); made anew")
 
     def rows(self, digests: list[bytes], make: Callable[[list[int]], np.ndarray]) -> np.ndarray:
         """(N, D) of N pictures; make(indices) gives the rows of those that are not there yet."""
@@ -74,7 +74,7 @@ class FeatureCache:
         try:
             make_folder(self._path.parent, private=True)
             with lock_file(self._path):
-                self._load()  # another run may have added to it meanwhile
+                self._load(self._path)  # another run may have added to it meanwhile
                 self._rows |= own
                 newest = list(self._rows.items())[-MOST_ROWS:]
                 with (

@@ -111,7 +111,10 @@ def _evaluate(
             f"--result; got {got}"
         )
     if out is not None:
-        both = {Path(out).with_suffix(".html"): report_html(scores), Path(out): scores_text(scores)}
+        both: dict[Path | str, str] = {
+            Path(out).with_suffix(".html"): report_html(scores),
+            Path(out): scores_text(scores),
+        }
         write_together(both, overwrite=options.overwrite)
     return scores
 
@@ -152,6 +155,7 @@ def _score_pairs(weights: Path | None, data: Path, options: EvaluateOptions) -> 
             range(0, len(pairs), options.batch), desc="pairs", unit="batch", disable=None
         ):
             batch = _render_batch(pairs[start : start + options.batch], split, size_hw, systems)
+            assert batch.references is not None  # pairs have them
             for pictures in zip(batch.references, batch.real, strict=True):
                 digest.update(b"".join(picture.tobytes() for picture in pictures))
             if album is not None:

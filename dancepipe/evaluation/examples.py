@@ -34,8 +34,12 @@ class ExampleBook:
     ) -> None:
         """One batch. pictures: title -> uint8 (B, H, W, 3); scores of the first method: measure
         -> (B,)."""
+        first = self._seen
+        self._seen += len(names)
         ranked = next((name for name in _RANKING if name in scores), None)
-        for i, name in enumerate(names if ranked and self._keep else []):
+        if ranked is None or not self._keep:
+            return
+        for i, name in enumerate(names):
             badness = float(scores[ranked][i]) * (1 if MEASURES[ranked].better == "lower" else -1)
             if np.isfinite(badness):
                 values = {
@@ -44,13 +48,12 @@ class ExampleBook:
                 self._entries.append(
                     (
                         badness,
-                        self._seen + i,
+                        first + i,
                         name,
                         {title: picture[i] for title, picture in pictures.items()},
                         values,
                     )
                 )
-        self._seen += len(names)
         self._entries.sort(key=lambda entry: entry[:2])
         if len(self._entries) > 2 * self._keep:
             self._entries = self._entries[: self._keep] + self._entries[-self._keep :]

@@ -10,6 +10,7 @@ TensorFlow 1 did, so the network is entered behind that.
 import io
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,9 @@ from torch import Tensor
 
 from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
 from dancepipe.evaluation.metric_weights import find_metric_weights, read_state
+
+if TYPE_CHECKING:
+    from lpips import LPIPS
 
 _SIDE_PX = 299
 _FEWEST_PX = {"alex": 31, "vgg": 16}  # less leaves nothing after the last pooling
@@ -97,7 +101,7 @@ class Lpips:
     """LPIPS v0.1 (Zhang et al. 2018) of one real picture against any number of fakes, the real
     one's features taken once."""
 
-    def __init__(self, model: torch.nn.Module, device: str, identity: str, fewest_px: int):
+    def __init__(self, model: "LPIPS", device: str, identity: str, fewest_px: int):
         self._model = model.to(device).eval().requires_grad_(False)
         self._device, self.identity, self._fewest_px = device, identity, fewest_px
 
@@ -127,9 +131,9 @@ class Lpips:
     def distance(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
         """(B,) from two sets of features."""
         layers = zip(self._model.lins, first, second, strict=True)
-        return sum(
-            line((one - other).square()).mean((1, 2, 3)) for line, one, other in layers
-        ).cpu()
+        total = sum(line((one - other).square()).mean((1, 2, 3)) for line, one, other in layers)
+        assert isinstance(total, Tensor)  # there are layers
+        return total.cpu()
 
 
 def open_lpips(

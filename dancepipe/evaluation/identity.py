@@ -17,7 +17,8 @@ from dancepipe.person.crop import body_bounds
 from dancepipe.records import Pose
 
 _SIZE_WH = (128, 256)
-_MEAN, _STD = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_STD = np.array([0.229, 0.224, 0.225], np.float32)
 _SMALLEST_PX = 4  # of what is left of a body inside the picture
 
 

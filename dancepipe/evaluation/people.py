@@ -1,8 +1,10 @@
 """The people in pictures: bodies and masks by the chosen backend. The bodies of real pictures
 are kept between runs."""
 
+import math
 import os
 from importlib.metadata import PackageNotFoundError, version
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from dancepipe.skeletons import BLAZEPOSE_33, HAND_21
 # Of every picture: whether a person was found and whether there are landmarks, the joints, the
 # landmarks; and, where hands are read, both hands, all zeros for one that is not seen.
 _JOINTS, _LANDMARKS, _HANDS = (18, 3), (33, 4), (2, 21, 4)
-_ENDS = [int(end) for end in np.cumsum([2, np.prod(_JOINTS), np.prod(_LANDMARKS), np.prod(_HANDS)])]
+_ENDS = list(accumulate([2, *map(math.prod, (_JOINTS, _LANDMARKS, _HANDS))]))
 
 
 class PeopleReader:
@@ -104,12 +106,13 @@ def _body(row: np.ndarray) -> BodyPose | None:
     return BodyPose(
         Pose.from_array(joints.reshape(_JOINTS)),
         Pose.from_array(landmarks.reshape(_LANDMARKS), BLAZEPOSE_33) if has_landmarks else None,
-        tuple(
-            Pose.from_array(hand, HAND_21) if hand.any() else None for hand in hands.reshape(_HANDS)
-        )
-        if len(hands)
-        else None,
+        _both_hands(hands.reshape(_HANDS)) if len(hands) else None,
     )
+
+
+def _both_hands(hands: np.ndarray) -> tuple[Pose | None, Pose | None]:
+    right, left = (Pose.from_array(hand, HAND_21) if hand.any() else None for hand in hands)
+    return right, left
 
 
 def pose_identity(backend: str, yolo_weights: str | None) -> str:

@@ -1,10 +1,11 @@
 """Pictures in, numbers out: every picture is decoded once, every network looks at it once."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -31,6 +32,14 @@ REAL = "real"  # the row of the real pictures themselves: what a perfect result 
 SET_RESAMPLES = (
     10  # resamples of FID and KID; their interval is the mean +- 1.96 standard deviations of these
 )
+
+
+class _Identified(Protocol):
+    @property
+    def identity(self) -> str: ...
+
+
+_Network = TypeVar("_Network", bound=_Identified)
 
 
 @dataclass(frozen=True)
@@ -109,12 +118,12 @@ class PictureScorer:
             )
             self.networks["pose"] = self._people.identity
         self._identity_cache = None
-        if self._reidentifier:
+        if self._reidentifier and self._people:  # it looks at the bodies that are found
             self._identity_cache = FeatureCache(
                 cache, f"{self._reidentifier.identity} of {self._people.identity}"
             )
 
-    def _open(self, metrics: tuple[str, ...], opener):
+    def _open(self, metrics: tuple[str, ...], opener: Callable[[], _Network]) -> _Network | None:
         try:
             network = opener()
         except (MissingExtraError, WeightsError) as error:
@@ -138,12 +147,13 @@ class PictureScorer:
     def add(self, batch: PictureBatch) -> None:
         """Score one batch; every fake against the real picture in the same place."""
         size_wh = batch.real.shape[2], batch.real.shape[1]
-        masks, targets, real_bodies = batch.masks, batch.targets, None
+        masks, real_bodies, people = batch.masks, None, self._people
+        targets: Sequence[BodyPose | None] | None = batch.targets
         with self._timed("pose"):
-            if self._needs_masks:
-                real_bodies, masks = self._people.bodies_and_masks(batch.real)
-            elif self._reads_poses:
-                real_bodies = self._people.real_bodies(batch.real)
+            if people and self._needs_masks:
+                real_bodies, masks = people.bodies_and_masks(batch.real)
+            elif people:
+                real_bodies = people.real_bodies(batch.real)
         if targets is None:
             targets = real_bodies
         elif real_bodies is not None:
@@ -157,7 +167,9 @@ class PictureScorer:
         real_lpips, real_masked = self._lpips_features(real, device_masks)
         if self._inception:
             self._keep_features(REAL, self._real_features(batch.real))
+        real_features = None
         if self._reidentifier:
+            assert real_bodies is not None  # poses are read for it
             real_features = self._real_body_features(batch.real, real_bodies)
         rows = {}
         for method, pictures in batch.fakes.items():
@@ -177,28 +189,30 @@ class PictureScorer:
                         ("lpips", real_lpips, fake_lpips),
                         ("mask_lpips", real_masked, fake_masked),
                     ):
-                        if other is not None:
+                        if one is not None and other is not None:
                             scores[name] = self._lpips.distance(one, other).numpy()
-                    if "mask_lpips" in scores:  # two pictures of grey are no match
+                    # two pictures of grey are no match
+                    if masks is not None and "mask_lpips" in scores:
                         scores["mask_lpips"] = np.where(
                             (masks > 127).any((1, 2)), scores["mask_lpips"], np.nan
                         )
             if self._inception:
                 with self._timed("inception"):
                     self._keep_features(method, self._inception(fake))
-            if self._reads_poses:
+            if people and self._reads_poses:
                 with self._timed("pose"):
-                    bodies = self._people.bodies(pictures)
+                    bodies = people.bodies(pictures)
+                assert targets is not None  # those of the real pictures at least
                 scores |= self._pose_numbers(bodies, targets, size_wh)
-            if self._reidentifier:
-                with self._timed("identity"):
-                    scores["identity"] = likeness(
-                        self._body_features(pictures, bodies), real_features
-                    )
+                if real_features is not None:
+                    with self._timed("identity"):
+                        scores["identity"] = likeness(
+                            self._body_features(pictures, bodies), real_features
+                        )
             rows[method] = scores
         own = {"hf": real_hf} if "hf" in self.metrics else {}
         if (
-            self._reads_poses and batch.targets is not None
+            self._reads_poses and real_bodies is not None and batch.targets is not None
         ):  # else the real pictures' poses are the targets themselves
             own |= self._pose_numbers(real_bodies, batch.targets, size_wh)
         if own:
@@ -227,14 +241,17 @@ class PictureScorer:
         return whole, masked
 
     def _real_features(self, pictures: np.ndarray) -> torch.Tensor:
+        inception, cache = self._inception, self._inception_cache
+        assert inception is not None and cache is not None  # who asks has opened them
         with self._timed("inception"):
-            rows = self._inception_cache.rows(
+            rows = cache.rows(
                 picture_digests(pictures),
-                lambda absent: self._inception(self._on_device(pictures[absent])).numpy(),
+                lambda absent: inception(self._on_device(pictures[absent])).numpy(),
             )
         return torch.from_numpy(rows)
 
     def _body_features(self, pictures: np.ndarray, bodies: list[BodyPose | None]) -> np.ndarray:
+        assert self._reidentifier is not None  # who asks has opened it
         return np.stack(
             [
                 self._reidentifier.features(picture, body and body.joints)
@@ -245,6 +262,7 @@ class PictureScorer:
     def _real_body_features(
         self, pictures: np.ndarray, bodies: list[BodyPose | None]
     ) -> np.ndarray:
+        assert self._identity_cache is not None  # it is there with the network
         with self._timed("identity"):
             return self._identity_cache.rows(
                 picture_digests(pictures),
@@ -253,8 +271,8 @@ class PictureScorer:
 
     def _pose_numbers(
         self,
-        bodies: list[BodyPose | None],
-        targets: list[BodyPose | None],
+        bodies: Sequence[BodyPose | None],
+        targets: Sequence[BodyPose | None],
         size_wh: tuple[int, int],
     ) -> dict[str, np.ndarray]:
         poses = [body and body.joints for body in bodies]

@@ -126,6 +126,7 @@ def is_clear(difference: Estimate | None) -> bool:
     return (
         difference is not None
         and difference.low is not None
+        and difference.high is not None
         and (difference.low > 0 or difference.high < 0)
     )
 
@@ -210,6 +211,6 @@ def number(value: float) -> float | None:
 
 def _plain(estimate: Estimate) -> dict:
     plain = {"value": number(estimate.value), "low": None, "high": None, "count": estimate.count}
-    if estimate.low is not None:
+    if estimate.low is not None and estimate.high is not None:
         plain |= {"low": number(estimate.low), "high": number(estimate.high)}
     return plain | ({"mark": estimate.mark} if estimate.mark else {})

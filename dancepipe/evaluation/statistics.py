@@ -83,6 +83,7 @@ class Resamples:
 
     def picture_weights(self, draw: int) -> np.ndarray:
         """(N,): how often each picture stands in that resample."""
+        assert self.draws is not None  # who counts draws has some
         return self.draws[draw][self.group]
 
     def _means(self, values: np.ndarray) -> tuple[np.ndarray | None, int]:

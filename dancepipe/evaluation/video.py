@@ -7,7 +7,7 @@ Frames are paired by their times; those of the truth by the time since its first
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -189,7 +189,7 @@ def score_video(
 
 def _read(
     path: Path,
-    open_finder: Callable[[], PersonFinder],
+    open_finder: Callable[[], AbstractContextManager[PersonFinder | None]],
     shown: int,
     likeness: Likeness | None,
     outlines: bool,
@@ -300,10 +300,11 @@ def _drift(series: dict[str, np.ndarray]) -> dict[str, float]:
     tenth = count // 10
 
     def ends(name: str) -> tuple[float, float]:
-        parts = series[name][:tenth], series[name][-tenth:]
-        return tuple(
-            float(np.nanmean(part)) if np.isfinite(part).any() else float("nan") for part in parts
+        first, last = (
+            float(np.nanmean(part)) if np.isfinite(part).any() else float("nan")
+            for part in (series[name][:tenth], series[name][-tenth:])
         )
+        return first, last
 
     drift = {
         "drift_colour": float(

@@ -154,7 +154,10 @@ def _warp_error(before: _Evened, now: _Evened) -> float:
         (one.colours.mean(2) * _GREY_STEPS + 128).clip(0, 255).astype(np.uint8)
         for one in (before, now)
     )
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    # OpenCV's stubs leave this name out.
+    search = cv2.DISOpticalFlow_create(  # pyright: ignore[reportAttributeAccessIssue]
+        cv2.DISOPTICAL_FLOW_PRESET_FAST
+    )
     back = search.calc(grey, grey_before, None)  # this frame's pixel -> the frame before
     forth = search.calc(grey_before, grey, None)
     y, x = np.mgrid[0 : grey.shape[0], 0 : grey.shape[1]].astype(np.float32)

@@ -5,7 +5,7 @@ Rooms differ, so only people are compared: in both pictures everything outside t
 mask, as the finder reads it, is grey, as in data sets.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -64,9 +64,8 @@ def pixel_series(
         real = np.where(other_mask[..., None], other, GREY).astype(np.uint8)
         real = _sized(real, size_wh)
         other_mask = _sized(other_mask.astype(np.uint8) * 255, size_wh)
-        scores = pixel_scores(
-            *(torch.from_numpy(one[None]) for one in (fake, real, other_mask)), {"l1", "ssim"}
-        )
+        ours, theirs, inside = (torch.from_numpy(one[None]) for one in (fake, real, other_mask))
+        scores = pixel_scores(ours, theirs, inside, {"l1", "ssim"})
         for name in PIXEL_MEASURES:
             series[name][place] = float(scores[name])
     for one in frames:
@@ -91,7 +90,8 @@ def pose_series(
 
 
 def _scaled(pose: Pose, scale: float) -> Pose:
-    return pose.scaled_and_shifted(scale, ((scale - 1) / 2,) * 2)  # pixel centres are at integers
+    shift = (scale - 1) / 2  # pixel centres are at integers
+    return pose.scaled_and_shifted(scale, (shift, shift))
 
 
 def _sized(picture: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
@@ -100,7 +100,7 @@ def _sized(picture: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
     return np.array(Image.fromarray(picture).resize(size_wh, Image.Resampling.BILINEAR))
 
 
-def _numbered(path: Path) -> Iterator[tuple[int, np.ndarray]]:
+def _numbered(path: Path) -> Generator[tuple[int, np.ndarray], None, None]:
     with VideoReader(path, max_side_px=ANALYSIS_SIDE_PX) as video:
         for number, frame in enumerate(video):
             yield number, frame.image

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dancepipe.nn.discriminator import renew_spectral_norms
+from dancepipe.nn.discriminator import Discriminator, renew_spectral_norms
 from dancepipe.nn.optimise import adam, autocast, mean_figures, placed
 from dancepipe.processes import Processes
 
@@ -60,7 +60,7 @@ class Adversary:
     def __init__(
         self,
         name: str,
-        network: nn.Module,
+        network: Discriminator,
         rate: float,
         beta1: float,
         precision: str,

@@ -1,9 +1,13 @@
 """What else is kept of a generator's weights: their EMA, calmer than the last step's, and where
 they started."""
 
+from typing import Generic, TypeVar, cast
+
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import PARAM_LIST, AveragedModel
+
+M = TypeVar("M", bound=torch.nn.Module)
 
 
 def _lerp_(values: list[Tensor], towards: list[Tensor], share: float) -> None:
@@ -26,11 +30,11 @@ class Anchor:
             _lerp_(self._parameters, self._start, self._stay)
 
 
-class EMA:
+class EMA(Generic[M]):
     """Exponential moving average of a module's parameters; buffers (batch norm statistics) are
     taken as they are. torch's AveragedModel, with a decay that grows with the step."""
 
-    def __init__(self, module: torch.nn.Module, decay: float):
+    def __init__(self, module: M, decay: float):
         """decay: how much of the average stays with each step; in the first steps less, so that
         the start is forgotten."""
         self._source, self._decay, self._step = module, decay, 0
@@ -38,7 +42,7 @@ class EMA:
         # torch copies the first time it averages; here the start is one of what is averaged. The
         # count stays on the CPU: nothing waits for the device.
         self._averaged.n_averaged.fill_(1)
-        self.module = self._averaged.module.eval().requires_grad_(False)
+        self.module = cast(M, self._averaged.module.eval().requires_grad_(False))
 
     @torch.no_grad()
     def update(self, step: int) -> None:

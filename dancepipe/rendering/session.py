@@ -266,7 +266,7 @@ def _default_weights(options: AnimateOptions) -> str:
     return "body" if options.pose == "mediapipe" else DEFAULT.name
 
 
-def _about(weights: str) -> str:
+def _about(weights: Path | str) -> str:
     if weights == DEFAULT.name:
         return f"which come with dancepipe ({DEFAULT.about})"
     return f"a body in three dimensions (another choice: {DEFAULT.name}, a small network)"

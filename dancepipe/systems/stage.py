@@ -67,12 +67,14 @@ class Stage(Protocol):
 
     number: int  # from 0; in file names and logs
     steps: int  # how many there are
-    dims: Dims
     size_hw: tuple[int, int]  # of the pairs
     draws_people: bool  # whether poses can be read in what it shows
     modules: dict[str, nn.Module]  # everything that a checkpoint holds
     optimisers: dict[str, torch.optim.Adam]  # each under its module's name
     renders: dict[str, nn.Module]  # what weight files hold
+
+    @property
+    def dims(self) -> Dims: ...
 
     def step(
         self, parts: Sequence[NetworkPair], number: int, *, with_statistics: bool

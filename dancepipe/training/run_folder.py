@@ -12,6 +12,7 @@ import sys
 import time
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -92,7 +93,8 @@ def _same_options(path: Path, options: TrainOptions) -> None:
 
 def _same_data(path: Path, description: dict) -> None:
     try:
-        before = read_json(path)["facts"]["fingerprint"]
+        run: Any = read_json(path)  # what is not as open_run_folder writes it is caught below
+        before = run["facts"]["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ConfigError(
             f"cannot tell which data {path.parent} was trained on ({error}); start anew in "
@@ -142,7 +144,9 @@ class RunLog:
         if damaged:
             log.warning(f"{self._path}: {damaged} damaged line{'s'[: damaged > 1]} left out")
         kept = self._before = [
-            record for record in before if _at(record) <= (resumed_at.stage, resumed_at.step)
+            record
+            for record in before
+            if resumed_at and _at(record) <= (resumed_at.stage, resumed_at.step)
         ]
         self._seconds_before = self._before[-1]["seconds"] if kept else 0.0
         self._started = time.monotonic()
@@ -158,8 +162,9 @@ class RunLog:
         seconds = round(self._seconds_before + time.monotonic() - self._started, 2)
         with self._said():
             self._file.add({"stage": stage, "step": step, "seconds": seconds, **values})
-            for name, value in values.items() if self._board else ():
-                self._board.add_scalar(f"stage{stage}/{name}", value, step)
+            if self._board:
+                for name, value in values.items():
+                    self._board.add_scalar(f"stage{stage}/{name}", value, step)
 
     def lowest_before(self, stage: int, name: str) -> float | None:
         """Of a number of that stage, in what the log holds of before this resumption."""

@@ -76,10 +76,15 @@ class YoloPoseBackend:
         _check_device(device)
 
     def look(self, image: np.ndarray) -> "YoloLook":
+        import torch
+
         bgr = np.ascontiguousarray(image[..., ::-1])
+        threads = torch.get_num_threads()
         result = self._model.predict(
             bgr, conf=self._min_box_confidence, device=self._device, verbose=False
         )[0]
+        if torch.get_num_threads() != threads:  # ultralytics takes a number of its own
+            torch.set_num_threads(threads)
         readings = []
         if result.keypoints is not None and len(result.boxes):
             # theirs count from the outer edge of pixel 0

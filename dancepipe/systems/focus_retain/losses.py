@@ -5,8 +5,9 @@ Stage 1 trains the coarse picture and the flow, stage 2 the final picture, so no
 term needs to say which of the two it is about. Every term is float32.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +25,7 @@ from dancepipe.losses.flow import (
     flow_image_loss,
 )
 from dancepipe.losses.perceptual import Vgg19Taps
+from dancepipe.nn.discriminator import Discriminator
 from dancepipe.nn.mixture import Mixture
 from dancepipe.systems.focus_retain.enhancer import EnhancerOutput
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionOutput
@@ -61,9 +63,14 @@ class Counts:
         return Counts(*(whole.clamp_min(1) / parts))
 
 
+def sum_of(values: Iterable[Tensor]) -> Tensor:
+    """Of one at least: of none, sum gives the number that it starts from."""
+    return cast(Tensor, sum(values))
+
+
 def weighted_sum(terms: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
     """Eq. 10."""
-    return sum(value * getattr(weights, name) for name, value in terms.items())
+    return sum_of(value * getattr(weights, name) for name, value in terms.items())
 
 
 def stage1_terms(
@@ -72,7 +79,7 @@ def stage1_terms(
     I_t: Tensor,
     mask: Tensor,
     perceptual: Vgg19Taps | None,
-    discriminator: nn.Module | None,
+    discriminator: Discriminator | None,
     weights: LossWeights = LossWeights(),
     correctness: Correctness = "eq3",
     exact: ExactFlow | None = None,
@@ -91,6 +98,7 @@ def stage1_terms(
         made.mixture, I_t, mask, weights, counts
     )
     if perceptual is not None:
+        assert taps_t is not None  # given_taps has both or none
         taps = perceptual(made.coarse)
         terms["perceptual"] = perceptual_distance(taps, taps_t).mean()
         if weights.style:
@@ -113,7 +121,7 @@ def flow_terms(
     """Those of the flow alone, as in stage1_terms. taps: perceptual features, None without a
     perceptual network."""
     terms = {"flow_image": flow_image_loss(flows, I_r, I_t)}
-    if taps_r is not None:
+    if taps_r is not None and taps_t is not None:
         terms["flow_feature"] = flow_feature_loss(flows, taps_r, taps_t, correctness)
     if weights.flow_exact and exact is not None:
         terms["flow_exact"] = flow_exact_loss(flows, exact)
@@ -136,7 +144,7 @@ def stage2_terms(
     mask: Tensor,
     joints: Tensor,
     perceptual: Vgg19Taps | None,
-    discriminator: nn.Module | None,
+    discriminator: Discriminator | None,
     face_discriminator: nn.Module | None,
     weights: LossWeights = LossWeights(),
     counts: Counts | None = None,
@@ -177,7 +185,7 @@ def stage2_terms(
 
 
 def adversarial_terms(
-    discriminator: nn.Module | None, made: Tensor, I_t: Tensor, weights: LossWeights
+    discriminator: Discriminator | None, made: Tensor, I_t: Tensor, weights: LossWeights
 ) -> dict[str, Tensor]:
     """Eq. 9 of D; with a weight for it also feature matching, ours: mean L1 between D's features
     of the made and of the true picture."""
@@ -188,7 +196,7 @@ def adversarial_terms(
     score, features = discriminator.judge(made)
     with torch.no_grad():
         _, features_t = discriminator.judge(I_t)
-    matching = sum(
+    matching = sum_of(
         F.l1_loss(one.float(), other.float()) for one, other in zip(features, features_t)
     ) / len(features)
     return {"adversarial": (score - 1).square().mean(), "feature_matching": matching}
@@ -197,7 +205,8 @@ def adversarial_terms(
 def style_loss(taps: Sequence[Tensor], taps_t: Sequence[Tensor]) -> Tensor:
     """GFLA's style term, on our five taps: mean L1 between the Gram matrices, each divided by C
     h w."""
-    return sum(F.l1_loss(_gram(tap), _gram(tap_t)) for tap, tap_t in zip(taps, taps_t)) / len(taps)
+    distances = (F.l1_loss(_gram(tap), _gram(tap_t)) for tap, tap_t in zip(taps, taps_t))
+    return sum_of(distances) / len(taps)
 
 
 def _gram(features: Tensor) -> Tensor:
@@ -207,7 +216,7 @@ def _gram(features: Tensor) -> Tensor:
 
 def perceptual_distance(taps: Sequence[Tensor], taps_t: Sequence[Tensor]) -> Tensor:
     """The perceptual half of eq. 7: the sum over the taps of the mean absolute difference. (B,)"""
-    return sum(
+    return sum_of(
         (tap.float() - tap_t.float()).abs().mean((1, 2, 3)) for tap, tap_t in zip(taps, taps_t)
     )
 

@@ -18,7 +18,7 @@ from dancepipe.losses.face import crop_faces, face_boxes
 from dancepipe.losses.flow import full_size
 from dancepipe.losses.perceptual import Vgg19Taps
 from dancepipe.nn.compiled import compile_in_place
-from dancepipe.nn.discriminator import face_discriminator, image_discriminator
+from dancepipe.nn.discriminator import Discriminator, face_discriminator, image_discriminator
 from dancepipe.nn.ema import EMA, Anchor
 from dancepipe.nn.local_attention import warp
 from dancepipe.nn.optimise import adam, autocast, frozen, mean_figures, placed
@@ -37,6 +37,7 @@ from dancepipe.systems.focus_retain.losses import (
     given_taps,
     stage1_terms,
     stage2_terms,
+    sum_of,
     weighted_sum,
 )
 from dancepipe.systems.focus_retain.networks import Networks
@@ -90,12 +91,12 @@ class Stage0:
         self.flow_attention = placed(FlowAttentionNetwork(dims.flow_attention), processes.device)
         self.ema = EMA(self.flow_attention, recipe.average)
         self._optimiser = adam(self.flow_attention.flow_network, recipe.learning_rate, recipe.beta1)
-        self.modules = {
+        self.modules: dict[str, torch.nn.Module] = {
             "flow_attention": self.flow_attention,
             "flow_attention_average": self.ema.module,
         }
         self.optimisers = {"flow_attention": self._optimiser}
-        self.renders = {"flow_attention": self.ema.module}
+        self.renders: dict[str, torch.nn.Module] = {"flow_attention": self.ema.module}
 
     def step(
         self, parts: Sequence[NetworkPair], number: int, *, with_statistics: bool
@@ -174,13 +175,13 @@ class Stage1:
         )
         self.ema = EMA(self.flow_attention, recipe.average)
         self._optimiser = adam(self.flow_attention, recipe.learning_rate, recipe.beta1)
-        self.modules = {
+        self.modules: dict[str, torch.nn.Module] = {
             "flow_attention": self.flow_attention,
             "flow_attention_average": self.ema.module,
             **_networks(self._D),
         }
         self.optimisers = {"flow_attention": self._optimiser, **_optimisers(self._D)}
-        self.renders = {"flow_attention": self.ema.module}  # what weight files hold
+        self.renders: dict[str, torch.nn.Module] = {"flow_attention": self.ema.module}
         if recipe.compile:
             compile_in_place((self.flow_attention, *_networks(self._D).values()))
 
@@ -277,14 +278,17 @@ class Stage2:
         self.ema = EMA(self.enhancer, recipe.average)
         self._optimiser = adam(self.enhancer, recipe.learning_rate, recipe.beta1)
         adversaries = _networks(self._D, self._D_f)
-        self.modules = {
+        self.modules: dict[str, torch.nn.Module] = {
             "flow_attention": self.flow_attention,
             "enhancer": self.enhancer,
             "enhancer_average": self.ema.module,
             **adversaries,
         }
         self.optimisers = {"enhancer": self._optimiser, **_optimisers(self._D, self._D_f)}
-        self.renders = {"flow_attention": self.flow_attention, "enhancer": self.ema.module}
+        self.renders: dict[str, torch.nn.Module] = {
+            "flow_attention": self.flow_attention,
+            "enhancer": self.ema.module,
+        }
         if recipe.compile:
             compile_in_place((self.flow_attention, self.enhancer, *adversaries.values()))
 
@@ -377,12 +381,12 @@ def counts_of(parts: Sequence[NetworkPair], processes: Processes) -> Counts | No
     batch."""
     if len(parts) * processes.count == 1:
         return None
-    whole = processes.total(sum(Counts.of(pair.matte_t, pair.joints_t) for pair in parts))
+    whole = processes.total(sum_of(Counts.of(pair.matte_t, pair.joints_t) for pair in parts))
     return Counts.spread(whole, len(parts) * processes.count)
 
 
 def _adversary(
-    name: str, network: torch.nn.Module, weight: float, recipe: Recipe, processes: Processes
+    name: str, network: Discriminator, weight: float, recipe: Recipe, processes: Processes
 ) -> Adversary | None:
     """None, and free of cost, where its term weighs nothing."""
     if not weight:
