@@ -1,4 +1,5 @@
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,25 @@ def own_picture_reader():
     """Importing ultralytics, as tests of its extra do, replaces Pillow's Image.open for the
     whole process."""
     Image.open = OPEN_PICTURE
+
+
+def _own_threads() -> None:
+    """Libraries that some tests load (Ultralytics, for one) set torch's number of threads for the
+    whole process; runs that are compared bit by bit need the same one."""
+    number = os.environ.get("OMP_NUM_THREADS")
+    if "torch" in sys.modules and number and number.isdigit():
+        sys.modules["torch"].set_num_threads(int(number))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_threads_of_the_module():
+    """Before what the tests of a file share is made."""
+    _own_threads()
+
+
+@pytest.fixture(autouse=True)
+def own_threads():
+    _own_threads()
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -73,18 +74,15 @@ class YoloPoseBackend:
             _notice_given = True
         self._device, self._min_box_confidence = device, min_box_confidence
         self._model: Any = _load(weights or DEFAULT_WEIGHTS)
-        _check_device(device)
+        with _threads_kept():
+            _check_device(device)
 
     def look(self, image: np.ndarray) -> "YoloLook":
-        import torch
-
         bgr = np.ascontiguousarray(image[..., ::-1])
-        threads = torch.get_num_threads()
-        result = self._model.predict(
-            bgr, conf=self._min_box_confidence, device=self._device, verbose=False
-        )[0]
-        if torch.get_num_threads() != threads:  # ultralytics takes a number of its own
-            torch.set_num_threads(threads)
+        with _threads_kept():
+            result = self._model.predict(
+                bgr, conf=self._min_box_confidence, device=self._device, verbose=False
+            )[0]
         readings = []
         if result.keypoints is not None and len(result.boxes):
             # theirs count from the outer edge of pixel 0
@@ -182,6 +180,20 @@ def _load(weights: Path | str) -> Any:
             f"{path} finds {keypoint_shape} keypoints, the 17 of COCO with confidences are needed"
         )
     return model
+
+
+@contextmanager
+def _threads_kept() -> Iterator[None]:
+    """with-block: choosing a device, Ultralytics sets torch's number of threads to one of its own,
+    for the whole process."""
+    import torch
+
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
 
 
 def _check_device(device: str) -> None:
