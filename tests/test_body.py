@@ -52,3 +52,11 @@ def test_proportions_are_compared_where_both_are_known():
     own, wanted = BodyProportions(thigh=0.8, shin=0.7), BodyProportions(thigh=0.4, forearm=0.5)
     assert proportions_error(own, wanted) == pytest.approx(np.log(2))
     assert np.isnan(proportions_error(own, BodyProportions()))
+
+
+def test_on_another_device_it_says_that_it_draws_on_the_cpu():
+    from dancepipe.systems.names import system_of
+
+    on_cpu, on_gpu = (system_of("body").open(None, name, "fp32") for name in ("cpu", "cuda:0"))
+    assert on_cpu.info.remark is None
+    assert on_gpu.info.remark == "drawn on the CPU, not on cuda:0"

@@ -131,30 +131,29 @@ def test_a_skirt_ends_where_its_labels_end(share):
     hips, ankles = landmarks[[23, 24], 1].mean(), landmarks[[27, 28], 1].mean()
     end = hips + share * (ankles - hips)
     labels = labels_of("skirt", (y < end) & (y > hips - 20))
-    mask = np.full(SIZE_HW, 255, np.uint8)
-    hem = find_hem(mesh, landmarks, labels, mask, TORSO_PX)
+    hem = find_hem(mesh, landmarks, labels, TORSO_PX)
     at_hips, at_ankles = (mesh.landmarks_dm[points, 1].mean() for points in ([23, 24], [27, 28]))
     assert hem == pytest.approx(at_hips + share * (at_ankles - at_hips), abs=0.4)
 
 
 def test_trousers_and_the_hem_of_a_shirt_are_no_skirt():
-    mesh, landmarks, mask = load_mesh(), at_rest(), np.full(SIZE_HW, 255, np.uint8)
+    mesh, landmarks = load_mesh(), at_rest()
     x, y = legs()
     hips, ankles = landmarks[[23, 24], 1].mean(), landmarks[[27, 28], 1].mean()
     short = labels_of("torso", y < hips + 0.1 * (ankles - hips))
-    assert find_hem(mesh, landmarks, short, mask, TORSO_PX) is None
+    assert find_hem(mesh, landmarks, short, TORSO_PX) is None
     middle = np.abs(x - landmarks[[23, 24], 0].mean())
     apart = labels_of("skirt", (y > hips - 20) & (y < ankles) & (middle > 5))  # a gap between
-    assert find_hem(mesh, landmarks, apart, mask, TORSO_PX) is None
+    assert find_hem(mesh, landmarks, apart, TORSO_PX) is None
 
 
 def test_of_legs_apart_no_hem_is_told():
-    mesh, landmarks, mask = load_mesh(), at_rest(), np.full(SIZE_HW, 255, np.uint8)
+    mesh, landmarks = load_mesh(), at_rest()
     everywhere = labels_of("skirt", np.ones(SIZE_HW, bool))
-    assert find_hem(mesh, landmarks, everywhere, mask, TORSO_PX) is not None
+    assert find_hem(mesh, landmarks, everywhere, TORSO_PX) is not None
     landmarks[25, 0] += 0.5 * TORSO_PX
     landmarks[26, 0] -= 0.5 * TORSO_PX
-    assert find_hem(mesh, landmarks, everywhere, mask, TORSO_PX) is None
+    assert find_hem(mesh, landmarks, everywhere, TORSO_PX) is None
 
 
 def test_long_hair_ends_where_its_labels_end():

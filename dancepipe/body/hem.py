@@ -3,6 +3,7 @@
 import numpy as np
 
 from dancepipe.body.mesh import BodyMesh
+from dancepipe.body.outline import read_at
 from dancepipe.body.part_parser import PartLabels
 
 _STEPS = 45  # along a leg, hip to ankle
@@ -13,11 +14,11 @@ _AGREED = 0.75  # of the places down to the hem
 
 
 def find_hem(
-    mesh: BodyMesh, landmarks: np.ndarray, labels: PartLabels, mask: np.ndarray, torso_px: float
+    mesh: BodyMesh, landmarks: np.ndarray, labels: PartLabels, torso_px: float
 ) -> float | None:
     """The height at rest (dm) down to which a skirt hangs; None for none.
 
-    landmarks (33, 4) in px of the mask. Down to its hem a skirt covers both legs and what is
+    landmarks (33, 4) in px of the labels. Down to its hem a skirt covers both legs and what is
     between them. Of somebody who squats or stands with the legs apart it is not told.
     """
     apart = np.linalg.norm(landmarks[25, :2] - landmarks[26, :2])
@@ -31,10 +32,7 @@ def find_hem(
     )
     across = np.linspace(-0.15, 1.15, 7)[:, None, None]
     places = right + (left - right) * across  # (7, S, 2)
-    height, width = mask.shape
-    x = np.clip(np.round(places[..., 0]).astype(int), 0, width - 1)
-    y = np.clip(np.round(places[..., 1]).astype(int), 0, height - 1)
-    is_skirt = labels.is_one_of("skirt", "torso")[y, x]
+    is_skirt = read_at(labels.is_one_of("skirt", "torso"), places)
     covered = np.minimum(is_skirt.mean(0), is_skirt[2:5].mean(0))  # trousers leave the middle free
     agreed = np.cumsum(covered) / np.arange(1, _STEPS + 1)
     hem = np.flatnonzero((covered >= 0.5) & (agreed >= _AGREED))

@@ -37,6 +37,13 @@ class Part(Enum):
 
 
 PARTS = tuple(Part)  # a part's number is its place here
+ARMS = tuple(
+    PARTS.index(part)
+    for part in (
+        Part.UPPER_ARM_RIGHT, Part.UPPER_ARM_LEFT, Part.FOREARM_RIGHT, Part.FOREARM_LEFT,
+        Part.HAND_RIGHT, Part.HAND_LEFT,
+    )
+)  # fmt: skip
 LAYERS = ("body", "skirt", "hair")
 
 

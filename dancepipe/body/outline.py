@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dancepipe.body.mesh import PARTS, BodyMesh, Part
+from dancepipe.body.mesh import ARMS, PARTS, BodyMesh, Part
 from dancepipe.body.posing import BonePose
 from dancepipe.body.raster import draw_mesh, screen_normals, skin, vertex_normals
 from dancepipe.body.springs import Springs
@@ -16,13 +16,6 @@ _MOST_OUT = {
     Part.FOOT_RIGHT: 0.12, Part.FOOT_LEFT: 0.12, Part.SKIRT: 0.3, Part.HAIR: 0.28,
 }  # fmt: skip
 _MOST_OUT_OF_PART = np.array([_MOST_OUT[part] for part in PARTS])
-_ARMS = [
-    PARTS.index(part)
-    for part in (
-        Part.UPPER_ARM_RIGHT, Part.UPPER_ARM_LEFT, Part.FOREARM_RIGHT, Part.FOREARM_LEFT,
-        Part.HAND_RIGHT, Part.HAND_LEFT,
-    )
-]  # fmt: skip
 _MOST_IN = 0.10
 _STEP_PX = 0.5
 _DATA, _SMOOTH, _ACROSS_PARTS, _MIRROR, _STAY = 3.0, 1.0, 0.25, 0.02, 2e-3
@@ -87,17 +80,17 @@ class OutlineFitter:
         start = points[rim, :2]
         outward = normals[rim, :2] / across[rim, None]
         at_rim = (
-            ~_read(is_mesh, start + outward * 1.8)
-            & _read(is_mesh, start - outward * 1.5)
-            & (_read(part, start - outward * 1.5) == mesh.part[rim])
+            ~read_at(is_mesh, start + outward * 1.8)
+            & read_at(is_mesh, start - outward * 1.5)
+            & (read_at(part, start - outward * 1.5) == mesh.part[rim])
         )
         rim, start, outward = rim[at_rim], start[at_rim], outward[at_rim]
         steps = np.arange(-_MOST_IN * torso, 0.3 * torso, _STEP_PX)
         places = start[:, None] + outward[:, None] * steps[None, :, None]
-        of_arm = np.isin(mesh.part[rim], _ARMS)
-        stops = _read(is_mesh, places), _read(is_arm, places) & ~of_arm[:, None]
+        of_arm = np.isin(mesh.part[rim], ARMS)
+        stops = read_at(is_mesh, places), read_at(is_arm, places) & ~of_arm[:, None]
         most_out = _MOST_OUT_OF_PART[mesh.part[rim]] * torso
-        way = _ways(_read(is_person, places), *stops, steps, most_out)
+        way = _ways(read_at(is_person, places), *stops, steps, most_out)
         known = ~np.isnan(way)
         rim, way = rim[known], way[known]
         count = len(rest)
@@ -134,7 +127,8 @@ def _ways(is_person, is_mesh, is_arm, steps, most_out) -> np.ndarray:
     return np.where(is_person[rays, here], way, inward)
 
 
-def _read(values: np.ndarray, places_xy: np.ndarray) -> np.ndarray:
+def read_at(values: np.ndarray, places_xy: np.ndarray) -> np.ndarray:
+    """The value (H, W) of the pixel that each place (..., 2) lies on, or the nearest inside."""
     height, width = values.shape
     x = np.clip(np.round(places_xy[..., 0]).astype(int), 0, width - 1)
     y = np.clip(np.round(places_xy[..., 1]).astype(int), 0, height - 1)

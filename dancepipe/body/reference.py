@@ -19,7 +19,7 @@ from dancepipe.body.seen_normals import seen_normals
 from dancepipe.body.shading import shade
 from dancepipe.body.surface_colours import ColourFlow
 from dancepipe.body.trust import is_arm, trusted
-from dancepipe.geometry import resized_px
+from dancepipe.geometry import shrunk_landmarks
 from dancepipe.records import GREY
 
 FIT_SIDE_PX = 256  # of the photo that the body is fitted to; its colours are read at full size
@@ -43,7 +43,6 @@ class BodyReference:
     rest_dm: np.ndarray  # float32 (V, 3): with its girth and clothes
     triangles: np.ndarray  # int64 (T, 3): of the layers that are worn
     triangle_part: np.ndarray  # int64 (T,)
-    hem_dm: float | None  # of a skirt, its height at rest
     points_px: np.ndarray  # float32 (V, 3): in the shrunk photo
     normal: np.ndarray  # float32 (V,): z of the normal there, > 0 faces the viewer
     colours: PhotoColours
@@ -126,8 +125,8 @@ class BodyDrawer:
             size_wh = tuple(max(1, round(side * shrink)) for side in mask.shape[::-1])
             image = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
             mask = cv2.resize(mask, size_wh, interpolation=cv2.INTER_AREA)
-            landmarks = _resized(landmarks, shrink)
-            hands = None if hands is None else _resized(hands, shrink)
+            landmarks = shrunk_landmarks(landmarks, 1 / shrink)
+            hands = None if hands is None else shrunk_landmarks(hands, 1 / shrink)
             torso_px = torso_px * shrink
         labels = parse_parts(image, mask, landmarks)
         gap = labels.is_one_of("background") & (labels.sure > _SURE_GAP)
@@ -141,7 +140,7 @@ class BodyDrawer:
         inside_head = mesh.landmarks_dm[0] + [0, 0.3, -0.8]
         middle = pose.A[head] @ inside_head + pose.b[head]
         colours = photo_colours(image, mask, middle[:2] * [1, -1], torso_px)
-        hem_dm = find_hem(mesh, landmarks, labels, mask, torso_px)
+        hem_dm = find_hem(mesh, landmarks, labels, torso_px)
         triangles, triangle_part = self._worn(hem_dm, None)
         rest = self._outline.fit(pose, mask, triangles, triangle_part, is_arm(labels))
         hair_end_dm = find_hair_end(mesh, landmarks, labels, mask, torso_px)
@@ -162,7 +161,7 @@ class BodyDrawer:
         )
         photo = colours.sharp if shrink == 1 else sharpened(colours, full_image, full_mask)
         return BodyReference(
-            pose, rest, triangles, triangle_part, hem_dm, points, normal, colours,
+            pose, rest, triangles, triangle_part, points, normal, colours,
             part.astype(np.int64), depth, trust, vertex_colour, photo,
             np.ascontiguousarray(full_mask[..., None], np.float32), float(full_torso_px),
         )  # fmt: skip
@@ -313,14 +312,6 @@ class BodyDrawer:
             & (distance_transform_edt(mask > 200) > 1.2)
         )
         return np.median(raw[zone], 0) if zone.sum() > 3 else None
-
-
-def _resized(points: np.ndarray, factor: float) -> np.ndarray:
-    """Landmarks (..., 4) of a picture in the pixels of the resized one."""
-    resized = points.copy()
-    resized[..., :2] = resized_px(points[..., :2], factor)
-    resized[..., 2] *= factor
-    return resized
 
 
 def _without_slits(alpha: np.ndarray, winner: np.ndarray, reach: int) -> np.ndarray:

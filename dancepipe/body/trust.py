@@ -3,7 +3,7 @@
 import numpy as np
 
 from dancepipe.body.image_filters import distance_transform_edt, gaussian_filter, maximum_filter
-from dancepipe.body.mesh import PARTS, Part
+from dancepipe.body.mesh import ARMS, PARTS, Part
 from dancepipe.body.part_parser import CLASSES, PartLabels
 from dancepipe.body.raster import FAR
 
@@ -24,31 +24,29 @@ _GROUP_OF_CLASS = np.array(
         for name in CLASSES
     ]
 )  # fmt: skip
-_CONFLICTS = {(_HEAD, _TRUNK), (_HEAD, _ARM), (_NECK, _ARM), (_TRUNK, _ARM), (_NECK, _HEAD)}
+_IS_CONFLICT = np.zeros((5, 5), bool)
+for _one, _other in (
+    (_HEAD, _TRUNK), (_HEAD, _ARM), (_HEAD, _NECK), (_NECK, _ARM), (_TRUNK, _ARM),
+):  # fmt: skip
+    _IS_CONFLICT[_one, _other] = _IS_CONFLICT[_other, _one] = True
 
 
 def _numbers(*parts: Part) -> list[int]:
     return [PARTS.index(part) for part in parts]
 
 
-_ARMS = _numbers(
-    Part.UPPER_ARM_RIGHT, Part.UPPER_ARM_LEFT, Part.FOREARM_RIGHT, Part.FOREARM_LEFT,
-    Part.HAND_RIGHT, Part.HAND_LEFT,
-)  # fmt: skip
 _RIGHT_LEG = _numbers(Part.THIGH_RIGHT, Part.SHIN_RIGHT, Part.FOOT_RIGHT)
 _LEFT_LEG = _numbers(Part.THIGH_LEFT, Part.SHIN_LEFT, Part.FOOT_LEFT)
 
 
 def _group(number: int) -> int:
     part = PARTS[number]
-    if number in _ARMS:
+    if number in ARMS:
         return _ARM
     return {Part.HEAD: _HEAD, Part.NECK: _NECK, Part.HAIR: _ANY}.get(part, _TRUNK)
 
 
 _GROUP_OF_PART = np.array([_group(number) for number in range(len(PARTS))])
-_IS_CONFLICT = np.array([[tuple(sorted((a, b))) in {tuple(sorted(c)) for c in _CONFLICTS}
-                          for b in range(5)] for a in range(5)])  # fmt: skip
 
 
 def trusted(
@@ -101,7 +99,7 @@ def _contradicted(part, labels, shoulders_xy_px, torso_px) -> np.ndarray:
 
 def _shadow(part, labels, torso_px) -> np.ndarray:
     """What is no arm, near an arm: darker than elsewhere, and the arm's colour in its rim."""
-    arm = np.isin(part, _ARMS) | is_arm(labels)
+    arm = np.isin(part, ARMS) | is_arm(labels)
     if not arm.any():
         return arm
     return (part >= 0) & ~arm & (distance_transform_edt(~arm) <= _ARM_SHADOW * torso_px)

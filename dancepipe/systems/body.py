@@ -21,9 +21,9 @@ from dancepipe.systems.system import (
 class BodySystem:
     """A System (system.py). It works on the CPU, whatever the device."""
 
-    info = SystemInfo("body", None, reads_hands=True)
-
-    def __init__(self):
+    def __init__(self, device: str = "cpu"):
+        remark = None if device == "cpu" else f"drawn on the CPU, not on {device}"
+        self.info = SystemInfo("body", None, remark=remark, reads_hands=True)
         make_ready()
 
     def encode(self, images: Tensor, masks: Tensor, poses: PoseBatch) -> list[BodyPerson]:
@@ -41,4 +41,4 @@ class BodySystem:
         )
 
 
-ENTRY = SystemEntry("body", open=lambda weights, device, precision: BodySystem())
+ENTRY = SystemEntry("body", open=lambda weights, device, precision: BodySystem(device))
