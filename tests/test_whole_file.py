@@ -27,7 +27,7 @@ def names(folder: Path) -> list[str]:
 def hold_a_part(folder: Path, kind: str) -> subprocess.Popen:
     """A process that is in the middle of writing into the folder."""
     code = {
-        "file": f"part = WholeFile({str(folder / 'x.bin')!r}, overwrite=False).part",
+        "file": f"file = WholeFile({str(folder / 'x.bin')!r}, overwrite=False); part = file.part",
         "folder": f"block = whole_folder(Path({str(folder / 'x')!r})); part = block.__enter__()",
     }[kind]
     head = "import time; from pathlib import Path; from dancepipe.files.whole_file import *; "

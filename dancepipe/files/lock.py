@@ -18,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dancepipe.errors import BusyError, OutputError
+from dancepipe.files.stops import stops_wait
 from dancepipe.files.whole_file import check_result, make_folder, name_of_ours, remove_leftovers
 
 _OF_FOLDER = ".dancepipe.files.lock"
@@ -42,6 +43,22 @@ class Lock:
         self._place, self._what = place, what
         self._lock = FileLock(place, thread_local=False)
         self._identity = self._made_folder = None
+        self._process = os.getpid()
+        with stops_wait():
+            self._take(advice)
+
+    def __enter__(self) -> "Lock":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.release()
+
+    def __del__(self) -> None:
+        if self._process == os.getpid():  # a stop came before the with-block had begun
+            self.release()
+
+    def _take(self, advice: str) -> None:
+        place, what = self._place, self._what
         try:
             self._lock.acquire(timeout=_PATIENCE_SECONDS, poll_interval=0.05)
         except Timeout:
@@ -60,12 +77,6 @@ class Lock:
                 f"cannot write to {place.parent}: {error.strerror or error}; free some space, "
                 "or choose a folder that you may write to"
             ) from error
-
-    def __enter__(self) -> "Lock":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.release()
 
     def check(self) -> None:
         """OutputError when what is locked was removed or moved away, and results with it."""

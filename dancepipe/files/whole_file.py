@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dancepipe.errors import OutputError
+from dancepipe.files.stops import stops_wait
 
 try:
     import fcntl
@@ -39,12 +40,14 @@ class WholeFile:
         self.path, self._overwrite = Path(path), overwrite
         self._target = Path(os.path.realpath(self.path))
         self._held: int | None = None
+        self._process = os.getpid()
         _check_place(self.path, self._target)
         try:
             _remove_leftovers_once(self._target.parent)
-            self.part, self._held = _reserved(
-                self._target.parent, _new_private_file if private else _new_file
-            )
+            with stops_wait():
+                self.part, self._held = _reserved(
+                    self._target.parent, _new_private_file if private else _new_file
+                )
         except OSError as error:
             raise self._failure(error) from error
 
@@ -58,6 +61,11 @@ class WholeFile:
         self.discard()
         if isinstance(error, OSError):
             raise self._failure(error) from error
+
+    def __del__(self) -> None:
+        # A stop came before the with-block had begun.
+        if self._held is not None and self._process == os.getpid():
+            self.discard()
 
     def fill(self, data: bytes) -> None:
         """Write all of it, and see it on the disk. OutputError."""
@@ -164,7 +172,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
     part = held = None
     try:
         _remove_leftovers_once(path.parent)
-        part, held = _reserved(path.parent, _new_folder)
+        with stops_wait():
+            part, held = _reserved(path.parent, _new_folder)
         yield part
         for inside in part.rglob("*"):
             if inside.is_file():
