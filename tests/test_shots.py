@@ -92,3 +92,25 @@ def test_a_grip_moves_fingers_alone(person, hard_shots):
     left, right = person.figure.hands
     assert 0 < len(moved) <= len(left.vertices) and np.isin(moved, left.vertices).all()
     assert not np.isin(left.vertices, right.vertices).any()
+
+
+def test_around_some_shots_show_a_person_from_all_sides_inside_the_picture(assets, person):
+    shots = [
+        draw_shot(np.random.default_rng((9, number)), assets, person, 6, SIZE, around=True)
+        for number in range(SHOTS)
+    ]
+    turned = [
+        [
+            np.degrees(np.arccos(np.clip(one.camera.axes[2] @ two.camera.axes[2], -1, 1)))
+            for one, two in zip(shot, shot[1:])
+        ]
+        for shot in shots
+    ]
+    walked = [max(steps) > 60 for steps in turned]
+    assert any(walked) and not all(walked)
+    for shot in shots:
+        for scene in shot:
+            alpha = render_figure(person.figure, scene.bones, scene.camera, scene.light, 1).alpha
+            y, x = np.nonzero(alpha > 127)
+            assert max(np.ptp(x), np.ptp(y)) > SIZE / 3
+            assert 0 < x.min() and x.max() < SIZE - 1 and 0 < y.min() and y.max() < SIZE - 1

@@ -20,6 +20,11 @@ class RenderDancersOptions:
     hard: bool = option(
         False, "only hard poses: raised and crossed arms, crossed legs, squats, kicks, lunges"
     )
+    around: bool = option(
+        False,
+        "half of the shots from any side, another one for each picture, so that the light on the "
+        "person differs too: pairs of fronts, profiles and backs, for training",
+    )
     degraded: bool = option(
         False,
         "camera noise, blur, compression, ragged masks and joints as detectors find them, for "

@@ -126,6 +126,7 @@ def _render_identity(task: tuple[Path, RenderDancersOptions, Path, int]) -> int:
         options.size_px,
         options.samples,
         hard=options.hard,
+        around=options.around,
         degraded=options.degraded,
         detected_share=options.detected_share,
     )

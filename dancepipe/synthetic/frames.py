@@ -68,6 +68,7 @@ class FrameOptions:
     size_px: int = 256
     samples: int = 2  # samples x samples per pixel
     hard_share: float = HARD_SHARE  # of shots with hard poses; 1: the hard subset for evaluation
+    around: bool = False  # half of the shots from another side in each picture
     degraded: bool = (
         False  # camera noise, blur, compression, ragged masks, joints as detectors find them
     )
@@ -76,10 +77,18 @@ class FrameOptions:
 
     @classmethod
     def by_recipe(
-        cls, size_px: int, samples: int, *, hard: bool, degraded: bool, detected_share: float
+        cls,
+        size_px: int,
+        samples: int,
+        *,
+        hard: bool,
+        around: bool,
+        degraded: bool,
+        detected_share: float,
     ) -> "FrameOptions":
         """As the options of `dancers` have them; hard: only hard poses."""
-        return cls(size_px, samples, 1.0 if hard else HARD_SHARE, degraded, detected_share)
+        hard_share = 1.0 if hard else HARD_SHARE
+        return cls(size_px, samples, hard_share, around, degraded, detected_share)
 
 
 def identity_name(seed: int, number: int) -> str:
@@ -118,6 +127,7 @@ def frames_of_person(
             min(FRAMES_A_SHOT, frames - made),
             options.size_px,
             options.hard_share,
+            around=options.around,
         )
         damage = draw_degradation(rng, options.size_px) if options.degraded else Degradation()
         room = rng.uniform(40, 230, 3)

@@ -19,6 +19,7 @@ from dancepipe.synthetic.person import Person
 from dancepipe.synthetic.poses import draw_hard_posture
 from dancepipe.synthetic.posture import LAG_SECONDS, PosedBones, Posture, pose_bones
 
+AROUND_SHARE = 0.5  # of shots whose camera goes around, where that is asked for
 HARD_SHARE = 0.2  # of shots that take rule-made hard poses instead of motion capture
 _HARD_STEP_SECONDS, _HARD_KEY_SECONDS = (
     1 / 3,
@@ -47,9 +48,14 @@ def draw_shot(
     frames: int,
     size_px: int,
     hard_share: float = HARD_SHARE,
+    *,
+    around: bool = False,
 ) -> list[Scene]:
     """Draw a shot of `frames` frames, square pictures of size_px. One light; the camera stays on
-    one side and follows the person."""
+    one side and follows the person.
+
+    around: in AROUND_SHARE of the shots the camera stands on any side, another one in each frame.
+    """
     draw = _hard_postures if rng.random() < hard_share else _motion_postures
     postures = _with_hands(rng, person, draw(rng, assets, person, frames))
     light_yaw = facing_yaw(assets, postures[len(postures) // 2][1])
@@ -64,15 +70,18 @@ def draw_shot(
         np.clip(rng.normal(-0.01, 0.02), -0.06, 0.03)
     )  # phones and action cameras bulge a little
     scenes = []
-    yaw = light_yaw + side
+    yaws = np.full(frames, light_yaw + side)
+    if around and rng.random() < AROUND_SHARE:
+        yaws = rng.uniform(-np.pi, np.pi, frames)
     posed = [pose_bones(person.rig, posture, earlier) for _, posture, earlier in postures]
     outlines = [outline_points(assets, bones) for bones in posed]
     focal = None
-    for (time_seconds, posture, _), bones, outline in zip(postures, posed, outlines):
+    for (time_seconds, posture, _), bones, outline, yaw in zip(postures, posed, outlines, yaws):
         middle = (outline.max(0) + outline.min(0)) / 2
         if focal is None:
             focal = min(
-                _fitting_focal(points, yaw, pitch, distance, size_px * fill) for points in outlines
+                _fitting_focal(points, angle, pitch, distance, size_px * fill)
+                for points, angle in zip(outlines, yaws)
             )
         camera = aim_camera(middle, yaw, pitch, distance, focal, (size_px, size_px), roll)
         # Aim at the middle of what is seen, which perspective moves a little.

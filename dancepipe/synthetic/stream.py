@@ -198,6 +198,7 @@ def pairs_by_recipe(
         _side_of(size_hw),
         samples,
         hard=recipe.get("hard", False),
+        around=recipe.get("around", False),
         degraded=recipe.get("degraded", False),
         detected_share=recipe.get("detected_share", 0.0),
     )
