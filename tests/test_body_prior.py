@@ -12,22 +12,26 @@ from test_posing import at_rest
 from test_train import ALONE, QUICK
 
 from dancepipe.body.mesh import PARTS, load_mesh
+from dancepipe.body.person import BodyPerson
 from dancepipe.body.posing import Poser
 from dancepipe.body.raster import draw_mesh, skin
 from dancepipe.errors import ConfigError
 from dancepipe.nn.local_attention import warp
-from dancepipe.nn.tensors import mask_to_network, to_network
+from dancepipe.nn.tensors import mask_to_network, to_mask, to_network, to_picture
 from dancepipe.pose.batch import PoseBatch
 from dancepipe.pose.skeleton import openpose_view
 from dancepipe.priors.names import CHANNELS, prior_of
 from dancepipe.skeletons import BLAZEPOSE_33
 from dancepipe.systems.focus_retain.coarse_input import CoarseInput
-from dancepipe.systems.focus_retain.dims import EnhancerDims, FlowAttentionDims
+from dancepipe.systems.focus_retain.dims import EnhancerDims, FlowAttentionDims, ModelDims
 from dancepipe.systems.focus_retain.enhancer import Enhancer
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
+from dancepipe.systems.focus_retain.networks import Networks
+from dancepipe.systems.focus_retain.renderer import FocusRetain
 from dancepipe.systems.focus_retain.stages import Stage0, Stage1, Stage2
 from dancepipe.systems.focus_retain.training import dims_of
 from dancepipe.systems.stage import NetworkPair
+from dancepipe.systems.weights import WeightsInfo
 
 SIDE = 64
 TORSO_PX = 18.0
@@ -127,6 +131,53 @@ def test_with_an_open_gate_and_no_move_it_is_the_body(photo):
     with torch.no_grad():
         made = given.through(network)
     torch.testing.assert_close(made.coarse, given.prior.picture, atol=1e-4, rtol=0)
+
+
+def test_rows_of_one_photo_are_fitted_once(photo, monkeypatch):
+    I_r, matte_r, poses_r = photo
+    fitted = []
+    fit = BodyPerson.of
+    monkeypatch.setattr(BodyPerson, "of", lambda *one: fitted.append(1) or fit(*one))
+    darker = torch.cat((I_r, I_r, I_r.clamp(-1, 0.2)))
+    targets = arm_up(), turned_back(), arm_up()
+    made = prior_of("body", darker, matte_r.repeat(3, 1, 1, 1), poses_r.expand(3))
+    made = made.at(batch_of(*targets))
+    assert len(fitted) == 2
+    for row, image in enumerate(darker.split(1)):
+        alone = prior_of("body", image, matte_r, poses_r).at(batch_of(targets[row]))
+        torch.testing.assert_close(made.picture[row : row + 1], alone.picture)
+
+
+def test_its_plan_is_laid_over_a_larger_photo(photo):
+    """A network that moves the copy moves the large one as far, and the photo's fine stripes stay,
+    which a picture that is enlarged has lost."""
+    network = network_of()
+    torch.nn.init.zeros_(network.copy.head.weight)
+    network.copy.head.bias.data[:] = torch.tensor([30.0, 1.0, 0, 0, 0, 0])
+    size = SIDE // 2
+    dims = ModelDims("tiny", (size, size), FlowAttentionDims(8, prior="body"), EnhancerDims(4, 8))
+    system = FocusRetain(Networks(dims, WeightsInfo(dims, 1, 0), network, None), "cpu", "fp32")
+    assert system.info.draws_larger
+    image, mask = to_picture(photo[0]), to_mask(photo[1])
+    targets = batch_of(arm_up())
+    large = system.draw(system.encode(image, mask, photo[2]), targets).pictures[0].float()
+    still = prior_of("body", *photo)
+    moved, matte = still.layers_at(targets).read(
+        torch.tensor([2.0, 0]).view(1, 2, 1, 1).expand(1, 2, SIDE, SIDE) / 2
+    )
+    inside = (matte[0, 0] > 0.99)[..., None].expand(-1, -1, 3)
+    off = (large - to_picture(moved)[0].float()).abs()[inside]
+    assert off.median() < 2 and off.mean() < 6
+    small = (
+        system.draw(
+            system.encode(image[:, ::2, ::2], mask[:, ::2, ::2], photo[2].shrunk(2)),
+            targets.shrunk(2),
+        )
+        .pictures[0]
+        .float()
+    )
+    again = small.repeat_interleave(2, 0).repeat_interleave(2, 1)
+    assert off.mean() < (again - to_picture(moved)[0].float()).abs()[inside].mean() / 2
 
 
 def test_in_the_photos_own_pose_it_is_the_photo(photo):

@@ -50,6 +50,16 @@ def test_the_same_pairs_from_any_start_and_with_workers(folder):
     assert not torch.equal(other.reference_joints, straight[0].reference_joints)
 
 
+def test_pairs_in_a_row_share_a_reference(folder):
+    source = PairSource(folder, "train", (32, 32), seed=0, targets=3)
+    pairs = [source[number] for number in range(12)]
+    seen = [pair["reference_image"].tobytes() for pair in pairs]
+    assert all(len(set(seen[start : start + 3])) == 1 for start in range(0, 12, 3))
+    assert len(set(seen)) >= 3
+    shown = [pair["target_image"].tobytes() for pair in pairs]
+    assert all(len(set(shown[start : start + 3])) == 3 for start in range(0, 12, 3))
+
+
 def test_a_pair_is_two_different_frames_of_one_person(folder):
     source = PairSource(folder, "train", (32, 32), seed=0)
     assert (source.identities, source.frames) == (2, 45)

@@ -178,7 +178,7 @@ def test_the_copy_is_moved_smoothly():
     """A pattern that the decoder repeats from pixel to pixel does not reach the copy: neighbours
     move together."""
     torch.manual_seed(0)
-    copy = GatedCopy(4, CHANNELS["limbs"])
+    copy = GatedCopy(4, CHANNELS["limbs"], tones=False)
     torch.nn.init.normal_(copy.head.weight[:, :4], 0, 2.0)
     torch.nn.init.zeros_(copy.head.weight[:, 4:])
     lattice = (
@@ -190,7 +190,8 @@ def test_the_copy_is_moved_smoothly():
     x = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
     matte = torch.ones(1, 1, 64, 64)
     prior = PriorAt(x, matte, torch.zeros(1, 2, 16, 16), still_layers(x, matte))
-    _, _, mixture = copy(lattice, prior, torch.zeros(1, 3, 64, 64), torch.zeros(1, 1, 64, 64))
+    plan = copy(lattice, prior, torch.zeros(1, 3, 64, 64), torch.zeros(1, 1, 64, 64))
+    _, _, mixture = plan.over(prior.layers)
     steps = mixture.copied[0, 0, 8:-8, 8:-8].diff(dim=1)
     moves = copy.head(torch.cat((lattice, prior.inputs()), 1))[:, 1:]
     assert moves.diff(dim=3).abs().mean() > 0.5, "the pattern is in what the head gives, in pixels"

@@ -342,6 +342,16 @@ def test_shares_make_up_the_batch_in_pairs_and_in_augmentation(data):
         assert torch.equal(augmentation.rows(rows).gain, augmentation.gain[rows])
 
 
+def test_pairs_that_share_a_reference_share_its_augmentation():
+    options = replace(QUICK, batch=6, targets=3, colour_jitter=0.3, turn=5.0)
+    drawn = Augmentation.drawn(options, 1, 5)
+    for one in (drawn.gain, drawn.order, drawn.move_r):
+        assert torch.equal(one[0], one[1]) and torch.equal(one[0], one[2])
+    assert not torch.equal(drawn.gain[2], drawn.gain[3])
+    assert not torch.equal(drawn.move_t[0], drawn.move_t[1])
+    assert len({tuple(Augmentation.drawn(options, 1, n).mirror.tolist()) for n in range(9)}) > 1
+
+
 class Lone(SharedBatchNorm):
     """A group of one: the arithmetic without the communication."""
 

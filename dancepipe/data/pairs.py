@@ -111,8 +111,8 @@ class PairSource(Pairs):
 
     with_flow: pairs carry the exact flow of a data set of rendered people. It is known to a clip's
     first picture only, so that half of the pairs take that one as their reference; the flow of the
-    others is nowhere visible. Raises DatasetError when no identity has two frames, or when there is
-    no flow.
+    others is nowhere visible. targets: how many pairs in a row share a reference. Raises
+    DatasetError when no identity has two frames, or when there is no flow.
     """
 
     def __init__(
@@ -123,8 +123,9 @@ class PairSource(Pairs):
         seed: int,
         *,
         with_flow: bool = False,
+        targets: int = 1,
     ):
-        self.size_hw, self.seed = (size_hw[0], size_hw[1]), seed
+        self.size_hw, self.seed, self.targets = (size_hw[0], size_hw[1]), seed, targets
         self._files = clip_files(folder, split)
         self._truth = (
             {
@@ -192,12 +193,14 @@ class PairSource(Pairs):
         }
 
     def __getitem__(self, number: int) -> dict[str, np.ndarray]:
-        rng = np.random.default_rng([self.seed, number])
+        rng = np.random.default_rng([self.seed, number - number % self.targets])
         rows = self._places[
             rng.integers(self.identities)
         ]  # every person counts the same, however long the clip
-        first, second = rng.choice(len(rows), 2, replace=False)
-        reference, target = rows[first], rows[second]
+        # Two at least; a person of few pictures shows some of them again.
+        chosen = rng.choice(len(rows), min(len(rows), 1 + self.targets), replace=False)
+        reference = rows[chosen[0]]
+        target = rows[chosen[1 + number % self.targets % (len(chosen) - 1)]]
         pair = {}
         if self._truth is not None:
             file_number, row = target

@@ -129,7 +129,8 @@ def _score_pairs(weights: Path | None, data: Path, options: EvaluateOptions) -> 
     if weights is not None:
         systems[NETWORK] = open_system(weights, device, options.precision)
     split = HeldOut(data)
-    made_for = systems[NETWORK].info.size_hw if NETWORK in systems else None
+    info = systems[NETWORK].info if NETWORK in systems else None
+    made_for = None if info is None or info.draws_larger else info.size_hw
     size_hw = made_for or split.stored_size_hw()
     notes = []
     if options.pairs:

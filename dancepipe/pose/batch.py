@@ -65,7 +65,7 @@ class PoseBatch:
     def to(self, device: torch.device | str) -> "PoseBatch":
         return self._each(lambda _, values: values.to(device))
 
-    def shrunk(self, factor: int) -> "PoseBatch":
+    def shrunk(self, factor: float) -> "PoseBatch":
         """In the pixels of pictures shrunk by factor."""
         if factor == 1:
             return self

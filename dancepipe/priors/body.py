@@ -5,6 +5,7 @@ Fitting and drawing are kernels of the CPU, whatever the device; the people of a
 side by side by as many threads as torch has.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -26,7 +27,7 @@ from dancepipe.priors.prior import PriorAt
 
 
 class BodyPrior:
-    """A Prior (prior.py). Each person is fitted once."""
+    """A Prior (prior.py). Each person is fitted once, and the same photo in several rows once."""
 
     @torch.no_grad()
     def __init__(self, I_r: Tensor, matte_r: Tensor, poses_r: PoseBatch):
@@ -37,23 +38,39 @@ class BodyPrior:
         images, masks = to_picture(I_r).cpu().numpy(), to_mask(matte_r).cpu().numpy()
         self._device, self._size_hw = I_r.device, (I_r.shape[2], I_r.shape[3])
         self._joints = poses_r.joints.to(self._device)
-        self._people = _side_by_side(BodyPerson.of, images, masks, poses)
+        self._people = _fitted(images, masks, list(poses))
         self._photo = _pictures([one.fitted.photo for one in self._people], self._device)
 
     @torch.no_grad()
     def at(self, targets: PoseBatch) -> PriorAt:
-        poses = PoseWithDepth.each_of(targets)
-        people = self._people * len(targets) if len(self._people) == 1 else self._people
-        drawn = _side_by_side(partial(BodyPerson.drawn, with_normals=True), people, poses)
+        drawn = self._drawn(targets, with_normals=True)
         source = np.stack([one.source for one in drawn])
         kind = np.stack([one.kind for one in drawn])
-        matte = _on(np.stack([one.alpha for one in drawn])[:, None], self._device)
         # bfloat16 coordinates are off by a pixel
         with torch.autocast(self._device.type, enabled=False):
-            picture = _pictures([one.colour for one in drawn], self._device) * matte
+            picture, matte = self._picture(drawn)
             layers = BodyLayers.of(self._photo, picture, matte, source, kind == SEEN)
             flow_4 = self._flow_4(targets, source, kind == SEEN)
         return PriorAt(picture, matte, flow_4, layers, _surface(drawn, kind, self._device))
+
+    @torch.no_grad()
+    def layers_at(self, targets: PoseBatch) -> BodyLayers:
+        """Of `at` the layers alone: for photos that are larger than what networks read."""
+        drawn = self._drawn(targets, with_normals=False)
+        source = np.stack([one.source for one in drawn])
+        seen = np.stack([one.kind for one in drawn]) == SEEN
+        with torch.autocast(self._device.type, enabled=False):
+            return BodyLayers.of(self._photo, *self._picture(drawn), source, seen)
+
+    def _drawn(self, targets: PoseBatch, *, with_normals: bool) -> list[BodyPicture]:
+        poses = PoseWithDepth.each_of(targets)
+        people = self._people * len(targets) if len(self._people) == 1 else self._people
+        return _side_by_side(partial(BodyPerson.drawn, with_normals=with_normals), people, poses)
+
+    def _picture(self, drawn: list[BodyPicture]) -> tuple[Tensor, Tensor]:
+        """On grey, and its matte."""
+        matte = _on(np.stack([one.alpha for one in drawn])[:, None], self._device)
+        return _pictures([one.colour for one in drawn], self._device) * matte, matte
 
     def _flow_4(self, targets: PoseBatch, source: np.ndarray, seen: np.ndarray) -> Tensor:
         """The body's own where the photo shows it; elsewhere, and beside the body, that of the
@@ -72,6 +89,20 @@ class BodyPrior:
         share = means[:, 2:]
         # Means over what is seen of the cell, in pixels of the smaller map.
         return limbs * (1 - share) + means[:, :2] / 4
+
+
+def _fitted(images: np.ndarray, masks: np.ndarray, poses: list[PoseWithDepth]) -> list[BodyPerson]:
+    """One for each row. Rows that are the same share one: batches of training have them."""
+    names = [
+        hashlib.sha1(b"".join(part.tobytes() for part in (image, mask, pose.landmarks))).digest()
+        for image, mask, pose in zip(images, masks, poses)
+    ]
+    rows = [names.index(name) for name in names]  # the first of those that are the same
+    firsts = sorted(set(rows))
+    fitted = _side_by_side(
+        BodyPerson.of, images[firsts], masks[firsts], [poses[row] for row in firsts]
+    )
+    return [fitted[firsts.index(row)] for row in rows]
 
 
 def _surface(drawn: list[BodyPicture], kind: np.ndarray, device: torch.device) -> Tensor:

@@ -274,9 +274,10 @@ def _about(weights: Path | str) -> str:
 
 def _canvas_side_px(system: System, result_wh: tuple[int, int]) -> int:
     """The side of the squares that the system draws: its own, or what the result shows."""
-    if system.info.size_hw:
-        return system.info.size_hw[0]
-    return min(max(result_wh[1], _LEAST_SIDE_PX), _LARGEST_SIDE_PX)
+    own_px = system.info.size_hw[0] if system.info.size_hw else _LEAST_SIDE_PX
+    if system.info.size_hw and not system.info.draws_larger:
+        return own_px
+    return min(max(result_wh[1], own_px), max(_LARGEST_SIDE_PX, own_px))
 
 
 def _rendered(

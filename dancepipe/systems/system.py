@@ -25,6 +25,8 @@ class SystemInfo:
 
     name: str  # as in names.py
     size_hw: tuple[int, int] | None  # of the pictures that it is made for; None: any
+    # draws larger pictures too, and sharper ones: it reads the photo at their size
+    draws_larger: bool = False
     preset: str | None = None  # None: nothing is learnt
     parts: str | None = None  # in words, which of its networks there are
     remark: str | None = None  # what a user should hear before the result

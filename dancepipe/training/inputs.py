@@ -38,31 +38,35 @@ class Augmentation:
     @staticmethod
     def drawn(options: TrainOptions, stage: int, step: int) -> "Augmentation":
         """A function of (seed, stage, step) alone, so that a resumed run repeats it; for the
-        whole batch, whoever works on which of its rows."""
+        whole batch, whoever works on which of its rows. Pairs that share a reference share all
+        but the target's move."""
         generator = torch.Generator().manual_seed(
             int(np.random.SeedSequence((options.seed, stage, step)).generate_state(1)[0])
         )
-        mirror = torch.zeros(options.batch, dtype=torch.bool)
+        references = options.batch // options.targets
+        mirror = torch.zeros(references, dtype=torch.bool)
         if options.mirror:
-            mirror = torch.rand(options.batch, generator=generator) < 0.5
-        colours = (
-            random_colours(options.batch, options.colour_jitter, generator)
-            if options.colour_jitter
-            else (None, None)
-        )
-        moves = (None, None)
+            mirror = torch.rand(references, generator=generator) < 0.5
+        gain = order = move_r = move_t = None
+        if options.colour_jitter:
+            gain, order = random_colours(references, options.colour_jitter, generator)
         if options.turn or options.shift or options.zoom:
-            moves = (
+            move_r, move_t = (
                 random_moves(
-                    options.batch,
+                    count,
                     options.turn * share,
                     options.shift * share,
                     options.zoom * share,
                     generator,
                 )
-                for share in (1, _MOVE_OF_TARGET)
+                for count, share in ((references, 1), (options.batch, _MOVE_OF_TARGET))
             )
-        return Augmentation(mirror, *colours, *moves)
+        mirror = mirror.repeat_interleave(options.targets, 0)
+        gain, order, move_r = (
+            None if drawn is None else drawn.repeat_interleave(options.targets, 0)
+            for drawn in (gain, order, move_r)
+        )
+        return Augmentation(mirror, gain, order, move_r, move_t)
 
     def rows(self, which: slice) -> "Augmentation":
         drawn = {name: value[which] for name, value in vars(self).items() if value is not None}

@@ -66,6 +66,12 @@ class TrainOptions:
         100_000, "steps of stage 2: enhancer, D and D_f; stage 1 frozen", minimum=0
     )
     batch: int = option(8, "pairs a step, over all processes", minimum=1)
+    targets: int = option(
+        1,
+        "pairs in a row that share one reference and its augmentation: with prior body each "
+        "reference costs a fit",
+        minimum=1,
+    )
     accumulate: int = option(
         1,
         "parts in which each process works on its pairs of a step, to save memory; the same step "

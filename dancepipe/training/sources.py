@@ -15,8 +15,8 @@ def training_pairs(
     (synthetic/stream.py).
 
     Exact flow comes with those of stage 1 when flow_exact weighs anything. Raises DatasetError,
-    ConfigError (assets without stream; with it pictures that are not square), with options.stream
-    also AssetsError and MissingExtraError.
+    ConfigError (assets without stream; with it pictures that are not square, or targets), with
+    options.stream also AssetsError and MissingExtraError.
     """
     seed, with_flow = 2 * options.seed + stage - 1, stage == 1 and bool(options.weights.flow_exact)
     if options.assets and not options.stream:
@@ -24,8 +24,20 @@ def training_pairs(
             f"assets is {options.assets}, but nothing is to be rendered; give --stream, or leave "
             "it out"
         )
+    if options.batch % options.targets:
+        raise ConfigError(
+            f"a batch of {options.batch} is not made of {options.targets} targets for each "
+            "reference; give a multiple"
+        )
     if not options.stream:
-        return PairSource(data, "train", size_hw, seed=seed, with_flow=with_flow)
+        return PairSource(
+            data, "train", size_hw, seed=seed, with_flow=with_flow, targets=options.targets
+        )
+    if options.targets > 1:
+        raise ConfigError(
+            f"targets is {options.targets}, but with --stream every pair is rendered for itself; "
+            "leave one of the two out"
+        )
     from dancepipe.synthetic.stream import pairs_by_recipe
 
     return pairs_by_recipe(data, options.assets, seed, size_hw, options.batch, with_flow=with_flow)

@@ -24,7 +24,7 @@ from dancepipe.systems.focus_retain.flow_attention_module import (
     FlowMasks,
 )
 from dancepipe.systems.focus_retain.flow_network import HEAT_MAPS, FlowNetwork
-from dancepipe.systems.focus_retain.gated_copy import GatedCopy
+from dancepipe.systems.focus_retain.gated_copy import CopyPlan, GatedCopy
 
 _WARP_FIRST = 2.0  # with a prior M begins at 0.88
 
@@ -56,6 +56,7 @@ class FlowAttentionOutput:
         Tensor, ...
     ]  # A of eq. 2 (B, 1, h, w), mean 1 when spatial; empty without a flow attention module
     mixture: Mixture | None = None  # of the prior's copy and the synthesis; None without a prior
+    plan: CopyPlan | None = None  # which made it
 
 
 def fuse(M: Tensor, warped: Tensor, pose: Tensor) -> Tensor:
@@ -91,7 +92,9 @@ class FlowAttentionNetwork(nn.Module):
             Residual(2 * nf), Up(2 * nf, nf, 2 * nf), Residual(nf), Up(nf, nf, nf)
         )
         self.picture = nn.Conv2d(nf, 3 + 1, 3, 1, 1, padding_mode="reflect")
-        self.copy = None if dims.prior == "none" else GatedCopy(nf, more)
+        self.copy = (
+            None if dims.prior == "none" else GatedCopy(nf, more, tones=dims.prior == "body")
+        )
         # the flow is good from the start: begin with the warped features, or the pose features
         # learn first and M never comes back
         if self.has_prior:
@@ -175,7 +178,10 @@ class FlowAttentionNetwork(nn.Module):
         x = fuse(M_4, self.local_attention_4(reference.F_r_4, reference.key_4, x, f_4), x)
         x = self.decode_4(x)  # (B, nf, H, W)
         picture = self.picture(activate(x)).float()  # (B, 4, H, W)
-        coarse, matte_logits, mixture = torch.tanh(picture[:, :3]), picture[:, 3:], None
+        coarse, matte_logits, mixture, plan = torch.tanh(picture[:, :3]), picture[:, 3:], None, None
         if prior and self.copy is not None:
-            coarse, matte_logits, mixture = self.copy(activate(x), prior, coarse, matte_logits)
-        return FlowAttentionOutput(coarse, matte_logits, (f_8, f_4), (M_8, M_4), attention, mixture)
+            plan = self.copy(activate(x), prior, coarse, matte_logits)
+            coarse, matte_logits, mixture = plan.over(prior.layers)
+        return FlowAttentionOutput(
+            coarse, matte_logits, (f_8, f_4), (M_8, M_4), attention, mixture, plan
+        )

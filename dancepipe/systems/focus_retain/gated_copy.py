@@ -2,8 +2,14 @@
 
 Features at H/8 and H/4 cannot carry a face or a stripe through the decoder; a copy
 at full size can. The gate starts open, so an untrained network gives the prior's picture,
-and what it learns is where to correct the copy and where to make pixels of its own.
+and what it learns is where to correct the copy and where to make pixels of its own. It corrects
+where the copy is read (a smooth move) and, over the body, its tone (smooth too: light and shade).
+
+What it learns is smooth or a gate, so that it may be laid over a larger copy than the network
+worked at: the photo's own pixels then stay as they are.
 """
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -11,45 +17,82 @@ from torch import Tensor, nn
 
 from dancepipe.nn.blocks import begin_near, in_float32
 from dancepipe.nn.mixture import OPEN, Mixture, blend
-from dancepipe.priors.prior import PriorAt
+from dancepipe.priors.prior import Layers, PriorAt
 
 _FINE_FLOW = 64  # the correction of the copy is in units of W / 64: a few pixels
 # px; the decoder's two last transposed convolutions repeat a pattern over this many, which would
 # tear the copy
 _FLOW_CELL = 4
+_TONE_CELL = 8  # px; light, not texture
+
+
+@dataclass(frozen=True, eq=False)
+class CopyPlan:
+    """What to do with the prior's layers."""
+
+    gate: Tensor  # (B, 1, H, W) in [0, 1]: share of the copy
+    move: Tensor  # (B, 2, H, W) px: where the copy is read
+    tone: Tensor | None  # (B, 3, H, W): laid on the copy
+    made: Tensor  # (B, 3, H, W) in [-1, 1]: the rest
+    made_matte: Tensor  # (B, 1, H, W) in [0, 1]
+
+    def over(self, layers: Layers) -> tuple[Tensor, Tensor, Mixture]:
+        """Picture (B, 3, H, W), logits of the matte (B, 1, H, W), what was mixed; float32."""
+        copied, matte = layers.read(self.move)
+        if self.tone is not None:
+            copied = (copied + self.tone * matte).clamp(-1, 1)
+        picture, matte_logits = blend(self.gate, copied, matte, self.made, self.made_matte)
+        return picture, matte_logits, Mixture(self.gate, copied, self.made)
+
+    def enlarged(self, size_hw: tuple[int, int]) -> "CopyPlan":
+        """For layers of that size, bilinear."""
+
+        def at_size(values: Tensor) -> Tensor:
+            return F.interpolate(values, size_hw, mode="bilinear", align_corners=False)
+
+        return CopyPlan(
+            at_size(self.gate),
+            at_size(self.move) * (size_hw[1] / self.move.shape[3]),
+            None if self.tone is None else at_size(self.tone),
+            at_size(self.made),
+            at_size(self.made_matte),
+        )
 
 
 class GatedCopy(nn.Module):
     """gate * moved prior + (1 - gate) * synthesis, for the picture and for the matte."""
 
-    def __init__(self, nf: int, known: int):
-        """known: channels of the prior's inputs."""
+    def __init__(self, nf: int, known: int, *, tones: bool):
+        """known: channels of the prior's inputs. tones: whether light and shade are corrected."""
         super().__init__()
+        self._tones = tones
         self.head = nn.Conv2d(
-            nf + known, 3, 3, 1, 1, padding_mode="reflect"
-        )  # gate, and where the copy comes from (x, y)
-        begin_near(self.head, OPEN, 0, 0)
+            nf + known, 6 if tones else 3, 3, 1, 1, padding_mode="reflect"
+        )  # gate, where the copy comes from (x, y), its tone
+        begin_near(self.head, OPEN, *[0] * (5 if tones else 2))
 
     def forward(
         self, features: Tensor, prior: PriorAt, synthesis: Tensor, matte_logits: Tensor
-    ) -> tuple[Tensor, Tensor, Mixture]:
-        """features (B, nf, H, W), synthesis (B, 3, H, W), matte_logits (B, 1, H, W) -> picture,
-        matte logits, what was mixed; float32."""
+    ) -> CopyPlan:
+        """features (B, nf, H, W), synthesis (B, 3, H, W), matte_logits (B, 1, H, W)."""
         inputs = prior.inputs()
         head = in_float32(
             self.head, torch.cat((features, inputs.to(features.dtype)), 1)
-        )  # (B, 3, H, W)
-        gate = torch.sigmoid(head[:, :1])
-        copied, matte = prior.layers.read(_smooth(head[:, 1:]) * (inputs.shape[3] / _FINE_FLOW))
-        picture, matte_logits = blend(gate, copied, matte, synthesis, torch.sigmoid(matte_logits))
-        return picture, matte_logits, Mixture(gate, copied, synthesis)
+        )  # (B, 3 or 6, H, W)
+        return CopyPlan(
+            torch.sigmoid(head[:, :1]),
+            _smooth(head[:, 1:3], _FLOW_CELL) * (inputs.shape[3] / _FINE_FLOW),
+            _smooth(head[:, 3:], _TONE_CELL) if self._tones else None,
+            synthesis,
+            torch.sigmoid(matte_logits),
+        )
 
 
-def _smooth(flow: Tensor) -> Tensor:
+def _smooth(values: Tensor, cell_px: int) -> Tensor:
     """Means of cells, interpolated between."""
     return F.interpolate(
-        F.avg_pool2d(flow, _FLOW_CELL),
-        scale_factor=_FLOW_CELL,
+        F.avg_pool2d(values, cell_px),
+        scale_factor=cell_px,
         mode="bilinear",
         align_corners=False,
     )

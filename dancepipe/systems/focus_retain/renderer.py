@@ -1,6 +1,11 @@
-"""The paper's system, ready to draw: shrink, draw the maps, prior, stage 1, enlarge, stage 2."""
+"""The paper's system, ready to draw: shrink, draw the maps, prior, stage 1, enlarge, stage 2.
+
+Over the body, stage 1 alone draws pictures of any size: it works at its own, and its plan for the
+copy is enlarged and laid over a body that is drawn, and a photo that is read, at the picture's.
+"""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -10,10 +15,13 @@ from dancepipe.pose.batch import PoseBatch
 from dancepipe.pose.draw import heat_maps, joint_map
 from dancepipe.priors.names import prior_of
 from dancepipe.priors.prior import Prior
-from dancepipe.systems.focus_retain.flow_attention import EncodedReference
+from dancepipe.systems.focus_retain.flow_attention import EncodedReference, FlowAttentionOutput
 from dancepipe.systems.focus_retain.networks import Networks
-from dancepipe.systems.focus_retain.sizes import enlarged, shrunk_pictures
+from dancepipe.systems.focus_retain.sizes import at_size, enlarged
 from dancepipe.systems.system import Drawn, SystemInfo, check_references, check_targets
+
+if TYPE_CHECKING:
+    from dancepipe.priors.body import BodyPrior
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +30,9 @@ class EncodedPeople:
 
     encoded: EncodedReference
     prior: Prior | None
+    larger: "BodyPrior | None"  # the prior at the size of the pictures, where that is another
     size_hw: tuple[int, int]  # of the whole pictures
+    coarse_hw: tuple[int, int]  # of what stage 1 works at
     count: int
 
 
@@ -44,37 +54,54 @@ class FocusRetain:
     @torch.inference_mode()
     def encode(self, images: Tensor, masks: Tensor, poses: PoseBatch) -> EncodedPeople:
         check_references(images, masks, poses)
-        I_r, matte_r = (
-            shrunk_pictures(one, self._dims.enlarge)
-            for one in (to_network(images, self._device), mask_to_network(masks, self._device))
-        )
-        poses = poses.shrunk(self._dims.enlarge)
-        height, width = I_r.shape[2:]
-        S_r, J_r = self._maps(poses, (height, width))
-        prior = prior_of(self._dims.flow_attention.prior, I_r, matte_r, poses.to(self._device))
+        size_hw = images.shape[1], images.shape[2]
+        coarse_hw = self._coarse_hw(size_hw)
+        whole = to_network(images, self._device), mask_to_network(masks, self._device)
+        I_r, matte_r = (at_size(one, coarse_hw) for one in whole)
+        coarse_poses = poses.shrunk(size_hw[0] / coarse_hw[0])
+        S_r, J_r = self._maps(coarse_poses, coarse_hw)
+        name = self._dims.flow_attention.prior
+        prior = prior_of(name, I_r, matte_r, coarse_poses.to(self._device))
+        larger = None
+        if self.info.draws_larger and size_hw != coarse_hw:
+            from dancepipe.priors.body import BodyPrior
+
+            larger = BodyPrior(*whole, poses.to(self._device))
         with self._autocast():
             encoded = self._flow_attention.encode_reference(I_r, S_r, J_r)
-        return EncodedPeople(encoded, prior, (images.shape[1], images.shape[2]), len(images))
+        return EncodedPeople(encoded, prior, larger, size_hw, coarse_hw, len(images))
 
     @torch.inference_mode()
     def draw(self, state: EncodedPeople, targets: PoseBatch) -> Drawn:
         check_targets(state.count, targets)
-        height, width = state.size_hw
-        coarse_targets = targets.shrunk(self._dims.enlarge)
-        S_t, J_t = self._maps(
-            coarse_targets, (height // self._dims.enlarge, width // self._dims.enlarge)
-        )
+        coarse_targets = targets.shrunk(state.size_hw[0] / state.coarse_hw[0])
+        S_t, J_t = self._maps(coarse_targets, state.coarse_hw)
         prior_t = state.prior.at(coarse_targets.to(self._device)) if state.prior else None
         with self._autocast():
             made = self._flow_attention.render(state.encoded, S_t, J_t, prior_t)
-            made = enlarged(made, self._dims.enlarge)
-            picture, matte_logits = made.coarse, made.matte_logits
-            if self._enhancer is not None:
-                if self._dims.enlarge > 1:
-                    J_t = joint_map(targets.joints, height, width, self._device)
-                refined = self._enhancer(picture, matte_logits, J_t)
-                picture, matte_logits = refined.final, refined.matte_logits
+        if state.larger is not None and made.plan is not None:
+            layers = state.larger.layers_at(targets.to(self._device))
+            picture, matte_logits, _ = made.plan.enlarged(state.size_hw).over(layers)
+        else:
+            picture, matte_logits = self._refined(enlarged(made, self._dims.enlarge), targets)
         return Drawn(to_picture(picture).cpu(), to_mask(torch.sigmoid(matte_logits.float())).cpu())
+
+    def _refined(self, made: FlowAttentionOutput, targets: PoseBatch) -> tuple[Tensor, Tensor]:
+        """The picture and the logits of its matte, by the enhancer where there is one."""
+        if self._enhancer is None:
+            return made.coarse, made.matte_logits
+        height, width = made.coarse.shape[2:]
+        J_t = joint_map(targets.joints, height, width, self._device)
+        with self._autocast():
+            refined = self._enhancer(made.coarse, made.matte_logits, J_t)
+        return refined.final, refined.matte_logits
+
+    def _coarse_hw(self, size_hw: tuple[int, int]) -> tuple[int, int]:
+        """What stage 1 works at. Pictures of another shape than its own are not shrunk to it."""
+        height, width = self._dims.size_hw
+        if self.info.draws_larger and size_hw[0] * width == size_hw[1] * height:
+            return height, width
+        return size_hw[0] // self._dims.enlarge, size_hw[1] // self._dims.enlarge
 
     def _maps(self, poses: PoseBatch, size_hw: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """S and J. J is drawn from joints where they are: on the CPU nothing waits for the
@@ -96,5 +123,13 @@ def _info(networks: Networks) -> SystemInfo:
     if dims.enlarge > 1:
         height, width = dims.coarse_hw
         parts += f", stage 1 at {width} x {height}"
-    reads_hands = dims.flow_attention.prior == "body"
-    return SystemInfo(dims.system, dims.size_hw, dims.preset, parts, remark, reads_hands)
+    is_body = dims.flow_attention.prior == "body"
+    return SystemInfo(
+        dims.system,
+        dims.size_hw,
+        draws_larger=is_body and networks.enhancer is None and dims.enlarge == 1,
+        preset=dims.preset,
+        parts=parts,
+        remark=remark,
+        reads_hands=is_body,
+    )

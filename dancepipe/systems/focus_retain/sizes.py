@@ -14,6 +14,15 @@ def shrunk_pictures(pictures: Tensor, factor: int) -> Tensor:
     return pictures if factor == 1 else F.avg_pool2d(pictures, factor)
 
 
+def at_size(pictures: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """(B, C, H, W) -> that size: area means, or bilinear where it grows."""
+    if pictures.shape[2:] == size_hw:
+        return pictures
+    if pictures.shape[2] >= size_hw[0]:
+        return F.interpolate(pictures, size_hw, mode="area")
+    return F.interpolate(pictures, size_hw, mode="bilinear", align_corners=False)
+
+
 def enlarged(made: FlowAttentionOutput, factor: int) -> FlowAttentionOutput:
     """The coarse picture and its matte, bilinear; what lies inside stays at its size."""
     if factor == 1:
