@@ -162,7 +162,7 @@ def test_its_plan_is_laid_over_a_larger_photo(photo):
     targets = batch_of(arm_up())
     large = system.draw(system.encode(image, mask, photo[2]), targets).pictures[0].float()
     still = prior_of("body", *photo)
-    moved, matte = still.layers_at(targets).read(
+    moved, matte = still.layers_of(still.drawn(targets), np.s_[:, :]).read(
         torch.tensor([2.0, 0]).view(1, 2, 1, 1).expand(1, 2, SIDE, SIDE) / 2
     )
     inside = (matte[0, 0] > 0.99)[..., None].expand(-1, -1, 3)

@@ -43,7 +43,7 @@ class BodyPrior:
 
     @torch.no_grad()
     def at(self, targets: PoseBatch) -> PriorAt:
-        drawn = self._drawn(targets, with_normals=True)
+        drawn = self.drawn(targets, with_normals=True)
         source = np.stack([one.source for one in drawn])
         kind = np.stack([one.kind for one in drawn])
         # bfloat16 coordinates are off by a pixel
@@ -54,23 +54,26 @@ class BodyPrior:
         return PriorAt(picture, matte, flow_4, layers, _surface(drawn, kind, self._device))
 
     @torch.no_grad()
-    def layers_at(self, targets: PoseBatch) -> BodyLayers:
-        """Of `at` the layers alone: for photos that are larger than what networks read."""
-        drawn = self._drawn(targets, with_normals=False)
-        source = np.stack([one.source for one in drawn])
-        seen = np.stack([one.kind for one in drawn]) == SEEN
-        with torch.autocast(self._device.type, enabled=False):
-            return BodyLayers.of(self._photo, *self._picture(drawn), source, seen)
-
-    def _drawn(self, targets: PoseBatch, *, with_normals: bool) -> list[BodyPicture]:
+    def drawn(self, targets: PoseBatch, *, with_normals: bool = False) -> list[BodyPicture]:
+        """The body's pictures alone."""
         poses = PoseWithDepth.each_of(targets)
         people = self._people * len(targets) if len(self._people) == 1 else self._people
         return _side_by_side(partial(BodyPerson.drawn, with_normals=with_normals), people, poses)
 
-    def _picture(self, drawn: list[BodyPicture]) -> tuple[Tensor, Tensor]:
+    @torch.no_grad()
+    def layers_of(self, drawn: list[BodyPicture], there: tuple[slice, slice]) -> BodyLayers:
+        """Those of `at`, of a part of the pictures: for photos larger than what networks read."""
+        source = np.stack([one.source[there] for one in drawn])
+        seen = np.stack([one.kind[there] for one in drawn]) == SEEN
+        with torch.autocast(self._device.type, enabled=False):
+            return BodyLayers.of(self._photo, *self._picture(drawn, there), source, seen)
+
+    def _picture(
+        self, drawn: list[BodyPicture], there: tuple[slice, slice] = np.s_[:, :]
+    ) -> tuple[Tensor, Tensor]:
         """On grey, and its matte."""
-        matte = _on(np.stack([one.alpha for one in drawn])[:, None], self._device)
-        return _pictures([one.colour for one in drawn], self._device) * matte, matte
+        matte = _on(np.stack([one.alpha[there] for one in drawn])[:, None], self._device)
+        return _pictures([one.colour[there] for one in drawn], self._device) * matte, matte
 
     def _flow_4(self, targets: PoseBatch, source: np.ndarray, seen: np.ndarray) -> Tensor:
         """The body's own where the photo shows it; elsewhere, and beside the body, that of the

@@ -50,6 +50,7 @@ _QUEUE_FRAMES = 8
 _ANALYSIS_SIDE_PX = 640
 # Of the canvas of systems that draw at any size: a person fills most of a frame's height.
 _LEAST_SIDE_PX, _LARGEST_SIDE_PX = 256, 1280
+_SIDE_STEP_PX = 16  # a plan of 128 px is laid over parts whose edges are whole pixels of both
 
 
 class Session:
@@ -277,7 +278,8 @@ def _canvas_side_px(system: System, result_wh: tuple[int, int]) -> int:
     own_px = system.info.size_hw[0] if system.info.size_hw else _LEAST_SIDE_PX
     if system.info.size_hw and not system.info.draws_larger:
         return own_px
-    return min(max(result_wh[1], own_px), max(_LARGEST_SIDE_PX, own_px))
+    side_px = min(max(result_wh[1], own_px, _LEAST_SIDE_PX), max(_LARGEST_SIDE_PX, own_px))
+    return -(-side_px // _SIDE_STEP_PX) * _SIDE_STEP_PX
 
 
 def _rendered(

@@ -44,15 +44,17 @@ class CopyPlan:
         picture, matte_logits = blend(self.gate, copied, matte, self.made, self.made_matte)
         return picture, matte_logits, Mixture(self.gate, copied, self.made)
 
-    def enlarged(self, size_hw: tuple[int, int]) -> "CopyPlan":
-        """For layers of that size, bilinear."""
+    def enlarged(self, there: tuple[slice, slice], size_hw: tuple[int, int]) -> "CopyPlan":
+        """A part of it, rows and columns, for layers of that size; bilinear."""
+        rows, columns = there
 
         def at_size(values: Tensor) -> Tensor:
-            return F.interpolate(values, size_hw, mode="bilinear", align_corners=False)
+            part = values[:, :, rows, columns]
+            return F.interpolate(part, size_hw, mode="bilinear", align_corners=False)
 
         return CopyPlan(
             at_size(self.gate),
-            at_size(self.move) * (size_hw[1] / self.move.shape[3]),
+            at_size(self.move) * (size_hw[1] / (columns.stop - columns.start)),
             None if self.tone is None else at_size(self.tone),
             at_size(self.made),
             at_size(self.made_matte),

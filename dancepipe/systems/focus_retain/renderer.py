@@ -80,21 +80,24 @@ class FocusRetain:
         with self._autocast():
             made = self._flow_attention.render(state.encoded, S_t, J_t, prior_t)
         if state.larger is not None and made.plan is not None:
-            layers = state.larger.layers_at(targets.to(self._device))
-            picture, matte_logits, _ = made.plan.enlarged(state.size_hw).over(layers)
+            from dancepipe.systems.focus_retain.larger import laid_over
+
+            picture, matte = laid_over(
+                state.larger, targets.to(self._device), made.plan, state.size_hw
+            )
         else:
-            picture, matte_logits = self._refined(enlarged(made, self._dims.enlarge), targets)
-        return Drawn(to_picture(picture).cpu(), to_mask(torch.sigmoid(matte_logits.float())).cpu())
+            picture, matte = self._refined(enlarged(made, self._dims.enlarge), targets)
+        return Drawn(to_picture(picture).cpu(), to_mask(matte).cpu())
 
     def _refined(self, made: FlowAttentionOutput, targets: PoseBatch) -> tuple[Tensor, Tensor]:
-        """The picture and the logits of its matte, by the enhancer where there is one."""
+        """The picture and its matte, by the enhancer where there is one."""
         if self._enhancer is None:
-            return made.coarse, made.matte_logits
+            return made.coarse, torch.sigmoid(made.matte_logits.float())
         height, width = made.coarse.shape[2:]
         J_t = joint_map(targets.joints, height, width, self._device)
         with self._autocast():
             refined = self._enhancer(made.coarse, made.matte_logits, J_t)
-        return refined.final, refined.matte_logits
+        return refined.final, torch.sigmoid(refined.matte_logits.float())
 
     def _coarse_hw(self, size_hw: tuple[int, int]) -> tuple[int, int]:
         """What stage 1 works at. Pictures of another shape than its own are not shrunk to it."""
