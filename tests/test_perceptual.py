@@ -1,4 +1,5 @@
-"""VGG-19 weights from where they are said to be, or an error that says why not."""
+"""VGG-19 weights from where they are said to be, or an error that says why not; and the pose
+network's features as LiteRT computes them."""
 
 import hashlib
 import io
@@ -7,14 +8,18 @@ import threading
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 import torchvision
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from hearing import hearing
 
 from dancepipe.errors import ConfigError, WeightsError
 from dancepipe.losses.perceptual import _with_weights, download_vgg19, open_perceptual, random_vgg19
+from dancepipe.losses.pose_taps import PoseTaps
+from dancepipe.person.blazepose.models import BODY, HAND_REGION, read_model
 
 TORCHVISION_TAPS = (1, 6, 11, 20, 29)
 
@@ -200,3 +205,32 @@ def test_a_server_that_never_answers_is_given_up(hub):
                 f"http://127.0.0.1:{silent.getsockname()[1]}/vgg19-dcbb9e9d.pth", stall_seconds=0.3
             )
     assert socket.getdefaulttimeout() == before
+
+
+def test_pose_gives_the_features_that_litert_computes():
+    """On another picture than the one by which the layers were told apart."""
+    network = open_perceptual("pose")
+    picture = np.random.default_rng(5).random((1, 256, 256, 3), np.float32)
+    picture[:, 64:192, 96:160] = [0.9, 0.2, 0.1]
+    interpreter = Interpreter(
+        model_content=read_model(BODY),
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture)
+    interpreter.invoke()
+    images = (torch.from_numpy(picture).permute(0, 3, 1, 2) * 2 - 1).requires_grad_()
+    taps = network(images)
+    assert [256 // tap.shape[2] for tap in taps] == [2, 2, 4, 8, 16]
+    for tap, place in zip(taps, network._taps):
+        wanted = torch.from_numpy(interpreter.get_tensor(place)).permute(0, 3, 1, 2)
+        assert wanted.std() > 0.1
+        torch.testing.assert_close(tap.detach(), wanted, rtol=1e-3, atol=1e-3)
+    taps[-1].mean().backward()
+    assert images.grad.abs().max() > 0 and not list(network.parameters())
+
+
+def test_pose_needs_a_backbone():
+    with pytest.raises(WeightsError, match="is not a backbone"):
+        PoseTaps(HAND_REGION)

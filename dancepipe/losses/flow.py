@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dancepipe.losses.perceptual import RELU3_1, RELU4_1
+from dancepipe.losses.taps import AT_4, AT_8
 from dancepipe.nn.local_attention import warp
 
 Correctness = Literal["eq3", "gfla"]
@@ -36,7 +36,7 @@ def flow_feature_loss(
     the reference does not show is not held against the flow (GFLA, eq. 4).
     """
     levels = []
-    for flow, tap in zip(flows, (RELU4_1, RELU3_1)):
+    for flow, tap in zip(flows, (AT_8, AT_4)):
         target = taps_t[tap].detach().float()
         similarity = F.cosine_similarity(warp(taps_r[tap], flow), target, dim=1)  # (B, h, w)
         if correctness == "gfla":

@@ -1,4 +1,4 @@
-"""VGG-19 features for eq. 3, 7 and 8: five taps, relu1_1 to relu5_1.
+"""The feature network for eq. 3, 7 and 8 by its name; VGG-19's five taps, relu1_1 to relu5_1.
 
 Pictures come in as the networks make them, in [-1, 1], and are normalised here
 the way the VGG weights were trained.
@@ -18,21 +18,20 @@ from torch import Tensor, nn
 from torchvision.models.vgg import VGG19_Weights, cfgs, make_layers
 
 from dancepipe.errors import ConfigError, WeightsError
+from dancepipe.losses.taps import FeatureTaps
 
 log = logging.getLogger(__name__)
 
 VGG19 = VGG19_Weights.IMAGENET1K_V1
 VGG19_URL = VGG19.url
 STALL_SECONDS = 30.0
-SOURCES = "vgg19 (download), vgg19:FILE (.pth or .safetensors), random, none"
+SOURCES = "vgg19 (download), vgg19:FILE (.pth or .safetensors), pose, random, none"
 
 _TAPS = (1, 6, 11, 20, 29)  # torchvision's indices of relu1_1, relu2_1, relu3_1, relu4_1, relu5_1
-RELU3_1, RELU4_1 = 2, 3  # positions among the taps: the maps at H/4 and H/8
 
 
-class Vgg19Taps(nn.Module):
-    """images (B, 3, H, W) in [-1, 1], H and W >= 16 -> five feature maps, at H, H/2, H/4, H/8,
-    H/16. Frozen."""
+class Vgg19Taps(FeatureTaps):
+    """The five maps lie at H, H/2, H/4, H/8 and H/16."""
 
     mean: Tensor
     std: Tensor
@@ -59,14 +58,19 @@ class Vgg19Taps(nn.Module):
         return tuple(taps)
 
 
-def open_perceptual(source: str, device: torch.device | str = "cpu") -> Vgg19Taps | None:
-    """The feature network by name: "vgg19", "vgg19:FILE", "random", or "none" (returns None).
+def open_perceptual(source: str, device: torch.device | str = "cpu") -> FeatureTaps | None:
+    """The feature network by name: "vgg19", "vgg19:FILE", "pose", "random", or "none" (returns
+    None).
 
     ConfigError for another name; WeightsError when the weights cannot be had. Never another source
     than the one named.
     """
     if source == "none":
         return None
+    if source == "pose":
+        from dancepipe.losses.pose_taps import PoseTaps
+
+        return PoseTaps().to(device)
     if source == "random":
         log.info(
             "perceptual features: VGG-19 with random weights (seed 0), not trained on anything"

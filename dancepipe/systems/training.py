@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from dancepipe.losses.perceptual import Vgg19Taps
+from dancepipe.losses.taps import FeatureTaps
 from dancepipe.processes import Processes
 from dancepipe.systems.stage import Stage
 from dancepipe.systems.system import Dims
@@ -40,6 +40,6 @@ class Training:
     pair_sizes_hw: Callable[[Any], Mapping[int, tuple[int, int]]]
     # of dims, recipe, perceptual network, processes, and the weights to start from: one after the
     # other, each begins with what the one before has learnt until it is asked for
-    stages: Callable[[Any, Any, Vgg19Taps | None, Processes, Any], Iterator[Stage]]
+    stages: Callable[[Any, Any, FeatureTaps | None, Processes, Any], Iterator[Stage]]
     # by their names for people, as a recipe wants them; not filled on the meta device
     networks: Callable[[Any, Any], dict[str, nn.Module]]

@@ -88,7 +88,9 @@ class TrainOptions:
         maximum=0.999999,
     )
     perceptual: str = option(
-        "vgg19", "perceptual network: vgg19 (its normal download), vgg19:FILE, random, none"
+        "vgg19",
+        "perceptual network: vgg19 (its normal download), vgg19:FILE, pose (the backbone of the "
+        "network that finds bodies), random, none",
     )
     correctness: Literal["eq3", "gfla"] = option(
         "eq3",

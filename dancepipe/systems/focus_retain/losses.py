@@ -24,7 +24,7 @@ from dancepipe.losses.flow import (
     flow_feature_loss,
     flow_image_loss,
 )
-from dancepipe.losses.perceptual import Vgg19Taps
+from dancepipe.losses.taps import FeatureTaps
 from dancepipe.nn.discriminator import Discriminator
 from dancepipe.nn.mixture import Mixture
 from dancepipe.systems.focus_retain.enhancer import EnhancerOutput
@@ -78,7 +78,7 @@ def stage1_terms(
     I_r: Tensor,
     I_t: Tensor,
     mask: Tensor,
-    perceptual: Vgg19Taps | None,
+    perceptual: FeatureTaps | None,
     discriminator: Discriminator | None,
     weights: LossWeights = LossWeights(),
     correctness: Correctness = "eq3",
@@ -132,7 +132,7 @@ def flow_terms(
 
 @torch.no_grad()
 def given_taps(
-    perceptual: Vgg19Taps | None, I_r: Tensor, I_t: Tensor
+    perceptual: FeatureTaps | None, I_r: Tensor, I_t: Tensor
 ) -> tuple[Sequence[Tensor] | None, Sequence[Tensor] | None]:
     """Perceptual features of the reference and of the target; None without a perceptual network."""
     return (None, None) if perceptual is None else (perceptual(I_r), perceptual(I_t))
@@ -143,7 +143,7 @@ def stage2_terms(
     I_t: Tensor,
     mask: Tensor,
     joints: Tensor,
-    perceptual: Vgg19Taps | None,
+    perceptual: FeatureTaps | None,
     discriminator: Discriminator | None,
     face_discriminator: nn.Module | None,
     weights: LossWeights = LossWeights(),

@@ -16,7 +16,7 @@ from torch import Tensor
 from dancepipe.losses.adversarial import Adversary
 from dancepipe.losses.face import crop_faces, face_boxes
 from dancepipe.losses.flow import full_size
-from dancepipe.losses.perceptual import Vgg19Taps
+from dancepipe.losses.taps import FeatureTaps
 from dancepipe.nn.compiled import compile_in_place
 from dancepipe.nn.discriminator import Discriminator, face_discriminator, image_discriminator
 from dancepipe.nn.ema import EMA, Anchor
@@ -49,7 +49,7 @@ from dancepipe.systems.weights import WeightsInfo
 def stages(
     dims: ModelDims,
     recipe: Recipe,
-    perceptual: Vgg19Taps | None,
+    perceptual: FeatureTaps | None,
     processes: Processes,
     initial: Networks | None = None,
 ) -> Iterator[Stage]:
@@ -82,7 +82,7 @@ class Stage0:
         self,
         dims: ModelDims,
         recipe: Recipe,
-        perceptual: Vgg19Taps | None,
+        perceptual: FeatureTaps | None,
         processes: Processes,
     ):
         self.dims, self.size_hw, self.steps = dims, dims.coarse_hw, recipe.stage0_steps
@@ -159,7 +159,7 @@ class Stage1:
         self,
         dims: ModelDims,
         recipe: Recipe,
-        perceptual: Vgg19Taps | None,
+        perceptual: FeatureTaps | None,
         processes: Processes,
         initial: Networks | None = None,
     ):
@@ -256,7 +256,7 @@ class Stage2:
         flow_attention: FlowAttentionNetwork,
         dims: ModelDims,
         recipe: Recipe,
-        perceptual: Vgg19Taps | None,
+        perceptual: FeatureTaps | None,
         processes: Processes,
         initial: Networks | None = None,
     ):
