@@ -190,16 +190,31 @@ def test_what_the_labels_see_otherwise_is_not_believed():
     colours = np.full((60, 60, 3), 90, np.float32)
     mask = np.full((60, 60), 255, np.uint8)
     x = np.arange(60)[None].repeat(60, 0)
-    far_away = np.full((2, 2), 1e4)
 
-    def trust(labels: PartLabels, shoulders=far_away) -> np.ndarray:
-        return trusted(part, depth, colours, mask, labels, shoulders, 50.0)[0]
+    def trust(labels: PartLabels, shoulders=((1e4, 1e4), (1e4, 1e4))) -> np.ndarray:
+        landmarks = at_rest()
+        landmarks[[11, 12], :2] = shoulders
+        return trusted(part, depth, colours, mask, labels, landmarks, 50.0)
 
     arm = labels_of("forearm", x < 20)
-    assert (trust(arm)[x < 20] == 0).all() and (trust(arm)[x > 22] == 1).all()
+    assert (trust(arm)[x < 20] == 0).all() and (trust(arm)[x > 23] == 1).all()
     assert (trust(arm)[x == 20] == 0).all()  # colours of both are mixed there
     unsure = PartLabels(arm.label, np.full((60, 60), 0.4, np.float32))
     assert (trust(unsure) == 1).all()
     assert (trust(labels_of("hair", x < 20)) == 1).all()  # it lies on shoulders
-    at_shoulder = trust(labels_of("upper_arm", x < 20), np.array([[0, 30], [1e4, 0]]))
+    at_shoulder = trust(labels_of("upper_arm", x < 20), ((0, 30), (1e4, 0)))
     assert at_shoulder[30, 5] == 1 and at_shoulder[30, 18] == 0
+
+
+@pytest.mark.parametrize("bent", [False, True])
+def test_a_shirt_is_believed_over_straight_thighs_alone(bent):
+    part = np.full((60, 60), PARTS.index(Part.THIGH_LEFT))
+    x = np.arange(60)[None].repeat(60, 0)
+    landmarks = at_rest()
+    if bent:  # the knee points to the viewer
+        line = landmarks[25, :3] - landmarks[23, :3]
+        landmarks[25, :3] = landmarks[23, :3] + [0, 0.4 * line[1], -4 * abs(line[1])]
+    flat, everywhere = np.zeros((60, 60), np.float32), np.full((60, 60), 255, np.uint8)
+    colours = np.full((60, 60, 3), 90, np.float32)
+    trust = trusted(part, flat, colours, everywhere, labels_of("torso", x < 20), landmarks, 50.0)
+    assert (trust[x < 20] == (0 if bent else 1)).all() and (trust[x > 30] == 1).all()

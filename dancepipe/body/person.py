@@ -3,7 +3,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -60,6 +60,11 @@ class BodyPerson:
         torso_px = torso_length_px(Pose.from_array(pose.joints)) or _torso_px(pose.landmarks)
         fitted = shared_drawer().fit(image, mask, pose.landmarks, torso_px, pose.hands)
         return BodyPerson(fitted, _bones_px(pose.landmarks))
+
+    def with_others(self, others: Sequence["BodyPerson"]) -> "BodyPerson":
+        """The same person, whom other photos show too."""
+        fitted = shared_drawer().joined(self.fitted, [other.fitted for other in others])
+        return BodyPerson(fitted, self.bones_px)
 
     def drawn(self, pose: PoseWithDepth, *, with_normals: bool = False) -> BodyPicture:
         """In another pose, in the size of the photo."""

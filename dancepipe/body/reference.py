@@ -1,5 +1,6 @@
 """The person of a photo as a body: fitted once, drawn in any pose."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,6 +20,7 @@ from dancepipe.body.seen_normals import seen_normals
 from dancepipe.body.shading import shade
 from dancepipe.body.surface_colours import ColourFlow
 from dancepipe.body.trust import is_arm, trusted
+from dancepipe.body.views import lay_together, smoothed, together
 from dancepipe.geometry import shrunk_landmarks
 from dancepipe.records import GREY
 
@@ -50,9 +52,13 @@ class BodyReference:
     depth: np.ndarray  # float32 (h, w)
     trust: np.ndarray  # float32 (h, w)
     vertex_colour: np.ndarray  # float32 (V, 3)
+    known_colour: np.ndarray  # float64 (V, 3): what it flowed from
+    known_weight: np.ndarray  # float64 (V,)
+    shown: np.ndarray  # float32 (V, 1 and one for each of the others): how well photos show it
     photo: np.ndarray  # float32 (H, W, 3) in [0, 255]: the person's colours at full size
     photo_mask: np.ndarray  # float32 (H, W, 1) in [0, 255]
     torso_px: float  # at full size
+    others: tuple["BodyReference", ...] = ()  # other photos of the same person
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,8 @@ class BodyDrawer:
         )
         self.is_scalp = head & ~self.is_face & (points[:, 1] > eyes[1] - 0.9)
         self._outline = OutlineFitter(mesh, self.is_face)
-        self._flow = ColourFlow(mesh, neighbours(mesh), self.is_scalp)
+        self._edges = neighbours(mesh)
+        self._flow = ColourFlow(mesh, self._edges, self.is_scalp)
 
     def fit(
         self,
@@ -153,18 +160,24 @@ class BodyDrawer:
         normals = screen_normals(points, triangles)
         depth, winner, _ = draw_mesh(points, triangles, mask.shape)
         part = np.where(winner >= 0, triangle_part[np.maximum(winner, 0)], -1)
-        shoulders = landmarks[[11, 12], :2]
-        trust, shadow = trusted(part, depth, colours.sharp, mask, labels, shoulders, torso_px)
+        trust = trusted(part, depth, colours.sharp, mask, labels, landmarks, torso_px)
         normal = np.ascontiguousarray(normals[:, 2])
-        vertex_colour = self._surface(
-            points, normal, depth, part, trust, shadow, mask, colours, labels, pose
+        known_colour, known_weight, seen = self._known(
+            points, normal, depth, part, trust, mask, colours, labels, pose
         )
+        vertex_colour = self._flow.spread(known_colour, known_weight)
+        shown = smoothed(seen * np.maximum(normal, 0), self._edges)
         photo = colours.sharp if shrink == 1 else sharpened(colours, full_image, full_mask)
         return BodyReference(
             pose, rest, triangles, triangle_part, points, normal, colours,
-            part.astype(np.int64), depth, trust, vertex_colour, photo,
+            part.astype(np.int64), depth, trust, vertex_colour, known_colour, known_weight,
+            shown[:, None], photo,
             np.ascontiguousarray(full_mask[..., None], np.float32), float(full_torso_px),
         )  # fmt: skip
+
+    def joined(self, first: BodyReference, others: Sequence[BodyReference]) -> BodyReference:
+        """One person of several photos, in the body of the first."""
+        return together(first, others, self._flow)
 
     def draw(
         self,
@@ -198,19 +211,34 @@ class BodyDrawer:
         if picture.normal is not None:
             seen_normals(winner, weights, depth, SAMPLES, triangles, normals, picture.normal[there])
         reach = max(2, round(_CARVED * torso_px))
-        shade(
-            winner, weights, depth, SAMPLES, triangles, reference.triangle_part, mesh.mirror,
-            PART_MIRROR, reference.points_px, reference.normal,
-            np.ascontiguousarray(normals[:, 2]), reference.vertex_colour,
-            reference.photo, reference.colours.deep, reference.photo_mask, reference.part,
-            reference.depth, reference.trust,
-            np.float32(reference.torso_px / reference.pose.torso_px),
-            np.float32(_SAME_IN_PHOTO * reference.pose.torso_px),
-            np.float32(_SAME_HERE * torso_px),
-            reach,
-            picture.colour[there], picture.alpha[there], picture.source[there],
-            picture.kind[there],
-        )  # fmt: skip
+
+        def shaded_by(photo: BodyReference, colour, alpha, source, kind) -> None:
+            shade(
+                winner, weights, depth, SAMPLES, triangles, reference.triangle_part, mesh.mirror,
+                PART_MIRROR, photo.points_px, photo.normal,
+                np.ascontiguousarray(normals[:, 2]), reference.vertex_colour,
+                photo.photo, photo.colours.deep, photo.photo_mask, photo.part,
+                photo.depth, photo.trust,
+                np.float32(photo.torso_px / photo.pose.torso_px),
+                np.float32(_SAME_IN_PHOTO * photo.pose.torso_px),
+                np.float32(_SAME_HERE * torso_px),
+                reach, colour, alpha, source, kind,
+            )  # fmt: skip
+
+        colour, kind = picture.colour[there], picture.kind[there]
+        shaded_by(reference, colour, picture.alpha[there], picture.source[there], kind)
+        if reference.others:
+            views = [(colour.copy(), kind.copy())]
+            for other in reference.others:
+                by_other = (picture.colour, picture.alpha, picture.source, picture.kind)
+                own = [np.zeros_like(one)[there] for one in by_other]
+                shaded_by(other, *own)
+                views.append((own[0], own[3]))
+            colours, kinds = (np.stack(one) for one in zip(*views))
+            lay_together(
+                winner, weights, depth, SAMPLES, triangles, reference.shown, colours, kinds,
+                colour, kind,
+            )  # fmt: skip
         picture.alpha[there] = _without_slits(picture.alpha[there], winner, reach)
         return picture
 
@@ -236,24 +264,25 @@ class BodyDrawer:
         _, winner, _ = draw_mesh(points, triangles, size_hw)
         return (winner >= 0) & (triangle_part[np.maximum(winner, 0)] == PARTS.index(part))
 
-    def _surface(
-        self, points, normal, depth, part, trust, shadow, mask, colours, labels, pose
-    ) -> np.ndarray:
-        """A colour for every vertex; parts that the photo never showed take what flows to them."""
+    def _known(
+        self, points, normal, depth, part, trust, mask, colours, labels, pose
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Colours (V, 3) that flow over the surface, how much each vertex's own counts (V,), and
+        whether the photo shows it, bool (V,)."""
         mesh = self.mesh
         height, width = mask.shape
         x = np.clip(np.round(points[:, 0]).astype(int), 0, width - 1)
         y = np.clip(np.round(points[:, 1]).astype(int), 0, height - 1)
         torso = pose.torso_px
-        clear = (trust[y, x] > 0.9) & (mask[y, x] > 200) & ~shadow[y, x]
+        clear = (trust[y, x] > 0.9) & (mask[y, x] > 200)
         seen = (depth[y, x] - points[:, 2] < 0.03 * torso) & (normal > 0.15) & clear
         # A vertex behind its own part may take the colour in front of it, but faces are no necks.
         own = (part[y, x] == mesh.part) & (mesh.part != PARTS.index(Part.HEAD)) & clear
+        is_shell = mesh.part == PARTS.index(Part.HAIR)
         colour, weight = np.zeros((len(points), 3)), np.zeros(len(points))
         # Hair flows from hair, a face from a face.
         sure = labels.sure[y, x] > _SURE
         is_face_class = labels.is_one_of("face", "neck")[y, x]
-        is_shell = mesh.part == PARTS.index(Part.HAIR)
         is_hair_class = labels.is_one_of("hair")[y, x]
         seen &= ~((self.is_scalp & sure | is_shell) & ~is_hair_class)
         own &= ~is_shell
@@ -280,7 +309,7 @@ class BodyDrawer:
             back = (self.is_scalp & (rest[:, 2] < self._eye_front - 1.1) | is_shell) & ~seen
             colour[back] = hair
             weight[back] = _HAIR
-        return self._flow.spread(colour, weight)
+        return colour, weight, seen
 
     def _skin_colour(self, raw, mask, labels: PartLabels) -> np.ndarray | None:
         """For a face or a hand that the photo does not show."""

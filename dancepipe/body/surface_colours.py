@@ -7,8 +7,14 @@ from dancepipe.body.mesh import PARTS, BodyMesh, Part
 from dancepipe.body.springs import Springs
 
 _FLOW = 0.15  # against the weight of what is seen
+_AROUND, _ALONG = 6.0, 0.02  # times as much, around a limb and along it
 _TO_MEAN = 1e-5
 _UNKNOWN = 128.0
+# Left landmarks of the ends of limbs (their right ones come next); None: upright.
+_AXES = {
+    "upper_arm": (11, 13), "forearm": (13, 15), "thigh": (23, 25), "shin": (25, 27),
+    "torso": (None, None), "neck": (None, None), "skirt": (None, None),
+}  # fmt: skip
 
 
 class ColourFlow:
@@ -23,11 +29,13 @@ class ColourFlow:
             mesh.part == number for number in range(len(PARTS)) if PARTS[number] != Part.HEAD
         ]
         self._regions = []
+        stiffness = _FLOW * _along_or_around(mesh, edges)
         for region in regions:
             index = np.flatnonzero(region)
             inside = region[edges[0]] & region[edges[1]]
             first, second = (np.searchsorted(index, ends[inside]) for ends in edges)
-            self._regions.append((index, Springs.between(first, second, _FLOW, len(index))))
+            springs = Springs.between(first, second, stiffness[inside], len(index))
+            self._regions.append((index, springs))
 
     def spread(self, colours: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """float32 (V, 3) from colours (V, 3) and how much each vertex's own counts (V,)."""
@@ -59,6 +67,25 @@ class ColourFlow:
             else:
                 out[unknown] = _UNKNOWN
         return np.ascontiguousarray(np.clip(out, 0, 255), np.float32)
+
+
+def _along_or_around(mesh: BodyMesh, edges: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """float64 (E,): clothes end in rings around limbs and trunk, so that what is not seen of one
+    takes the colour of the same height rather than that beyond the hem."""
+    axis = np.zeros((len(PARTS), 3))
+    for part, (start, end) in _AXES.items():
+        for side, of_side in (("right", 1), ("left", 0)) if isinstance(start, int) else (("", 0),):
+            name = f"{part}_{side}" if side else part
+            if side:
+                line = mesh.landmarks_dm[end + of_side] - mesh.landmarks_dm[start + of_side]
+            else:
+                line = np.array([0, 1.0, 0])
+            axis[PARTS.index(Part(name))] = line / np.linalg.norm(line)
+    line = (mesh.points_dm[edges[1]] - mesh.points_dm[edges[0]]).astype(np.float64)
+    line /= np.maximum(np.linalg.norm(line, axis=1, keepdims=True), 1e-9)
+    own = axis[mesh.part[edges[0]]]
+    along = (line * own).sum(1) ** 2
+    return np.where(own.any(1), _AROUND * (1 - along) ** 2 + _ALONG, 1.0)
 
 
 @njit(cache=True, nogil=True)

@@ -5,14 +5,16 @@ import numpy as np
 from dancepipe.body.image_filters import distance_transform_edt, gaussian_filter, maximum_filter
 from dancepipe.body.mesh import ARMS, PARTS, Part
 from dancepipe.body.part_parser import CLASSES, PartLabels
+from dancepipe.body.posing import in_view
 from dancepipe.body.raster import FAR
 
 _RIM, _STEP = 0.035, 0.22  # torso lengths: beside a nearer surface by so much nothing is believed
-_ARM_SHADOW = 0.17
 _LIMB_RIM = 0.10
 _OFF_COLOUR = 80  # sums over RGB
 _SURE = 0.6  # of a label, to be believed against the mesh
-_MARGIN_PX = 1.5  # beside what the labels see otherwise: colours of both are mixed there
+_LIKELY = 0.4  # of a label, to be preferred to a surface that is seen edgewise
+_MARGIN_PX = 2.3  # beside what the labels see otherwise: colours of both are mixed there
+_FORESHORTENED = 0.75  # of a thigh's length is seen, or less
 _SHOULDER = 0.2  # torso lengths around it, where arm and chest wear the same
 
 # Parts and classes that may stand for each other. Hair lies on all of them.
@@ -55,22 +57,23 @@ def trusted(
     sharp: np.ndarray,
     mask: np.ndarray,
     labels: PartLabels,
-    shoulders_xy_px: np.ndarray,
+    landmarks: np.ndarray,
     torso_px: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """(trust float32 (H, W) in [0, 1], bool (H, W): shadowed by an arm).
+) -> np.ndarray:
+    """float32 (H, W) in [0, 1].
 
     part: int (H, W), the mesh's over the photo, -1 for none; depth: its z; sharp: the photo's
-    colours (H, W, 3); mask uint8 (H, W); shoulders_xy_px (2, 2).
+    colours (H, W, 3); mask uint8 (H, W); landmarks as Poser.pose has them.
     """
     is_mesh = part >= 0
     reach = max(1, int(round(_RIM * torso_px)))
     nearest = maximum_filter(np.where(is_mesh, depth, FAR), size=2 * reach + 1)
     trust = np.where((nearest - depth > _STEP * torso_px) & is_mesh, 0, 1).astype(np.float32)
-    trust[_contradicted(part, labels, shoulders_xy_px, torso_px)] = 0
+    trust[_contradicted(part, labels, landmarks[[11, 12], :2], torso_px)] = 0
+    trust[_over_bent_legs(part, labels, landmarks)] = 0
     for limb, other in ((_RIGHT_LEG, _LEFT_LEG), (_LEFT_LEG, _RIGHT_LEG)):
         _beside_leg(trust, np.isin(part, limb), np.isin(part, other), sharp, mask, torso_px)
-    return trust, _shadow(part, labels, torso_px)
+    return trust
 
 
 def is_arm(labels: PartLabels) -> np.ndarray:
@@ -97,12 +100,21 @@ def _contradicted(part, labels, shoulders_xy_px, torso_px) -> np.ndarray:
     return contradicted
 
 
-def _shadow(part, labels, torso_px) -> np.ndarray:
-    """What is no arm, near an arm: darker than elsewhere, and the arm's colour in its rim."""
-    arm = np.isin(part, ARMS) | is_arm(labels)
-    if not arm.any():
-        return arm
-    return (part >= 0) & ~arm & (distance_transform_edt(~arm) <= _ARM_SHADOW * torso_px)
+def _over_bent_legs(part, labels, landmarks) -> np.ndarray:
+    """Thighs that point to the viewer lie over the trunk, and the labels tell which is which. A
+    jacket over straight legs is theirs."""
+    places = in_view(landmarks)
+    lines = places[[25, 26]] - places[[23, 24]]
+    shown = np.linalg.norm(lines[:, :2], axis=1) / np.maximum(np.linalg.norm(lines, axis=1), 1e-6)
+    sure = labels.sure > _LIKELY
+    over = np.zeros(part.shape, bool)
+    for thigh, share in zip((Part.THIGH_LEFT, Part.THIGH_RIGHT), shown):
+        if share < _FORESHORTENED:
+            over |= (part == PARTS.index(thigh)) & labels.is_one_of("torso") & sure
+            over |= (part == PARTS.index(Part.TORSO)) & labels.is_one_of("legs") & sure
+    if not over.any():
+        return over
+    return (part >= 0) & (distance_transform_edt(~over) <= 2 * _MARGIN_PX)
 
 
 def _beside_leg(trust, own, other, sharp, mask, torso_px) -> None:

@@ -1,0 +1,91 @@
+"""Several photos of one person: the first one's body, and each colour from the photo that shows
+it."""
+
+import numpy as np
+import pytest
+from test_posing import TORSO_PX, at_rest
+
+from dancepipe.body.mesh import PARTS, Part, load_mesh
+from dancepipe.body.posing import Poser
+from dancepipe.body.raster import draw_mesh, skin
+from dancepipe.body.reference import shared_drawer
+from dancepipe.body.shading import SEEN
+from dancepipe.records import GREY
+
+SIZE_HW = (600, 400)
+RED, BLUE, GREEN = (200, 60, 60), (60, 60, 200), (60, 180, 60)
+
+
+def turned() -> np.ndarray:
+    """The person at rest, who has turned round."""
+    landmarks = at_rest()
+    landmarks[:, 0] = 2 * landmarks[[11, 12], 0].mean() - landmarks[:, 0]
+    landmarks[:, 2] = -landmarks[:, 2]
+    return landmarks
+
+
+def photo_of(landmarks: np.ndarray, colour, brightness: float = 1.0):
+    """(image, mask): the trunk in that colour, all else green."""
+    mesh = load_mesh()
+    pose = Poser(mesh).pose(landmarks, TORSO_PX)
+    points = np.empty_like(mesh.points_dm)
+    skin(mesh.points_dm, mesh.skin_bone, mesh.skin_weight, pose.A, pose.b, points)
+    body = mesh.layer_of_triangles("body")
+    _, winner, _ = draw_mesh(points, mesh.triangles[body], SIZE_HW)
+    part = np.where(winner >= 0, mesh.triangle_part[body][np.maximum(winner, 0)], -1)
+    image = np.full((*SIZE_HW, 3), GREY, np.uint8)
+    image[part >= 0] = np.multiply(GREEN, brightness)
+    image[part == PARTS.index(Part.TORSO)] = np.multiply(colour, brightness)
+    return image, np.where(part >= 0, 255, 0).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def front():
+    return shared_drawer().fit(*photo_of(at_rest(), RED), at_rest(), TORSO_PX)
+
+
+@pytest.fixture(scope="module")
+def back():
+    return shared_drawer().fit(*photo_of(turned(), BLUE), turned(), TORSO_PX)
+
+
+def chest_of(drawn) -> np.ndarray:
+    return np.median(drawn.on_grey()[250:290, 185:215].reshape(-1, 3), 0)
+
+
+def test_a_back_photo_gives_the_back_and_the_front_stays(front, back):
+    drawer = shared_drawer()
+    both = drawer.joined(front, [back])
+
+    def drawn(reference, landmarks):
+        return drawer.draw(reference, landmarks, TORSO_PX, SIZE_HW)
+
+    assert np.abs(chest_of(drawn(front, turned())) - RED).max() < 25
+    behind = drawn(both, turned())
+    assert np.abs(chest_of(behind) - BLUE).max() < 15
+    assert (behind.kind[250:290, 185:215] == SEEN).mean() > 0.9
+    assert np.abs(chest_of(drawn(both, at_rest())) - RED).max() < 15
+    np.testing.assert_array_equal(drawn(both, turned()).alpha, drawn(front, turned()).alpha)
+
+
+def test_a_darker_photo_is_lit_as_the_first(front):
+    """By what both show: half a turn shares the sides."""
+    drawer = shared_drawer()
+    dark = drawer.fit(*photo_of(at_rest(), RED, 0.75), at_rest(), TORSO_PX)
+    lit = drawer.joined(front, [dark]).others[0]
+    inside = lit.photo_mask[..., 0] > 200
+    assert np.abs(lit.photo[inside].mean(0) / front.photo[inside].mean(0) - 1).max() < 0.05
+
+
+def test_what_is_not_seen_of_a_leg_takes_the_colour_of_its_height():
+    """Trousers that end at half of the thigh, seen at its front alone, end there behind too."""
+    mesh, drawer = load_mesh(), shared_drawer()
+    thigh = mesh.part == PARTS.index(Part.THIGH_LEFT)
+    height = mesh.points_dm[:, 1]
+    middle = np.median(height[thigh])
+    colours = np.where((height > middle)[:, None], RED, GREEN).astype(np.float64)
+    seen = thigh & (mesh.points_dm[:, 2] > np.quantile(mesh.points_dm[thigh, 2], 0.75))
+    spread = drawer._flow.spread(colours, seen.astype(np.float64))
+    behind = thigh & (mesh.points_dm[:, 2] < np.quantile(mesh.points_dm[thigh, 2], 0.25))
+    off = np.abs(spread[behind] - colours[behind]).max(1)
+    assert np.median(off) < 40  # flowing every way alike it is half of 140
