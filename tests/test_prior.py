@@ -178,7 +178,7 @@ def test_the_copy_is_moved_smoothly():
     """A pattern that the decoder repeats from pixel to pixel does not reach the copy: neighbours
     move together."""
     torch.manual_seed(0)
-    copy = GatedCopy(4, CHANNELS["limbs"], tones=False)
+    copy = GatedCopy(4, CHANNELS["limbs"], over_body=False)
     torch.nn.init.normal_(copy.head.weight[:, :4], 0, 2.0)
     torch.nn.init.zeros_(copy.head.weight[:, 4:])
     lattice = (

@@ -163,7 +163,7 @@ def rendered(weights, count: int, batch: int = 1) -> np.ndarray:
     photo, random = reference(size_px), np.random.default_rng(0)
     moves = random.normal(0, 0.03 * size_px, (count, 18, 2))
     poses = [Pose(photo.pose.points_px + move, photo.pose.confidence) for move in moves]
-    renderer = Renderer(system, photo)
+    renderer = Renderer(system, [photo])
     parts = [renderer.render(poses[first : first + batch]) for first in range(0, count, batch)]
     made, mattes = (np.concatenate(part) for part in zip(*parts))
     return np.concatenate((made, mattes[..., None]), 3).astype(int)

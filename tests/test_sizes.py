@@ -108,7 +108,7 @@ def test_evaluate_and_animate_render_what_is_written_here(run, pairs):
         Pose.from_array(pairs.reference_joints[0].numpy()),
     )
     system = FocusRetain(networks, "cpu", "fp32")
-    renderer = Renderer(system, Reference(image, mask, BodyPose(pose), image, mask))
+    renderer = Renderer(system, [Reference(image, mask, BodyPose(pose), image, mask)])
     pictures, mattes = renderer.render([Pose.from_array(pairs.target_joints[0].numpy())])
     assert np.abs(pictures[0].astype(int) - wanted[0].numpy()).max() <= 1 and mattes.shape == (
         1,

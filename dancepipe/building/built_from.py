@@ -9,10 +9,10 @@ import hashlib
 import json
 from pathlib import Path
 
-from dancepipe.building.photos import photo_files
 from dancepipe.building.sources import Source
 from dancepipe.data.store import built_from
 from dancepipe.errors import DatasetError
+from dancepipe.media.image import photo_files
 
 _BLOCK_BYTES = 1 << 20
 

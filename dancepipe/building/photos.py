@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dancepipe.building.label import CroppedPerson
 from dancepipe.errors import BadImageError
-from dancepipe.media.image import PICTURE_SUFFIXES, load_photo
+from dancepipe.media.image import load_photo, photo_files
 from dancepipe.person.cutout import cut_out
 
 log = logging.getLogger(__name__)
@@ -23,15 +23,6 @@ class Photos:
     people: list[CroppedPerson]
     files: list[Path]
     looked_at: int
-
-
-def photo_files(folder: Path) -> list[Path]:
-    """The pictures directly in a folder, sorted by name."""
-    return sorted(
-        path
-        for path in Path(folder).iterdir()
-        if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES
-    )
 
 
 def label_photos(folder: Path, finder, size_px: int, *, min_joints: int) -> Photos:

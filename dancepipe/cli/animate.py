@@ -19,7 +19,14 @@ def add_flags(parser) -> None:
         metavar="REF DRIVER",
         help="photo and video, in this order, in place of --ref and --driver",
     )
-    parser.add_argument("--ref", type=Path, help="photo of the person that shall dance")
+    parser.add_argument(
+        "--ref",
+        type=Path,
+        nargs="+",
+        action="extend",
+        help="photo of the person that shall dance; several, or a folder, of one person: each "
+        "part takes its colour from the photo that shows it best, the first counts most",
+    )
     parser.add_argument("--driver", type=Path, help="video of the dance")
     parser.add_argument(
         "-o", "--out", type=Path, required=True, help="video to write (.mp4, .mov, .mkv)"
@@ -44,11 +51,13 @@ def run(parsed) -> None:
     show(summary.text(), summary, as_json=parsed.json)
 
 
-def _named_once(parsed) -> tuple[Path, Path]:
-    """The photo and the video, each given by its flag or by its place."""
+def _named_once(parsed) -> tuple[list[Path], Path]:
+    """The photos and the video, each given by its flag or by its place."""
     by_place = list(parsed.files)
-    ref = parsed.ref or (by_place.pop(0) if by_place else None)
+    ref = parsed.ref or ([by_place.pop(0)] if by_place else None)
     driver = parsed.driver or (by_place.pop(0) if by_place else None)
+    if driver is None and ref and len(ref) > 1:  # --ref me.jpg dance.mp4: a video is needed anyway
+        driver = ref.pop()
     if by_place:
         raise ConfigError(
             f"animate takes one photo and one video, and {by_place[0]} is one more; name each once"

@@ -60,6 +60,15 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # the others stand inside of
 _FEWEST_SCANS = 32  # ordinary files have up to 20
 
 
+def photo_files(folder: Path) -> list[Path]:
+    """The pictures directly in a folder, sorted by name."""
+    return sorted(
+        path
+        for path in Path(folder).iterdir()
+        if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES
+    )
+
+
 def load_photo(path: Path, tell: Callable[[str], None] = log.warning) -> np.ndarray:
     """A photo as people see it: uint8 RGB (H, W, 3), EXIF orientation applied, colours in sRGB.
 

@@ -31,6 +31,11 @@ class PriorAt:
     layers: Layers
     surface: Tensor | None = None  # (B, C, H, W): what else is known of each pixel; priors/body.py
 
+    @property
+    def seen(self) -> Tensor | None:
+        """(B, 1, H, W): 1 where the photo shows the surface; None of priors that have none."""
+        return None if self.surface is None else self.surface[:, :1]
+
     def inputs(self) -> Tensor:
         """(B, CHANNELS of names.py, H, W) for the encoders, channels_last in memory like what they
         are laid beside."""

@@ -1,5 +1,6 @@
 """The stage: reference + driver -> video."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from dancepipe.config import options_with
@@ -10,7 +11,7 @@ from dancepipe.rendering.summary import AnimateSummary
 
 
 def animate(
-    ref: Path | str,
+    ref: Path | str | Sequence[Path | str],
     driver: Path | str,
     out: Path | str,
     weights: Path | str | None = None,
@@ -26,6 +27,10 @@ def animate(
     >>> summary = dancepipe.animate("me.jpg", "dance.mp4", "out.mp4", background="black")
     >>> summary.frames_out == summary.frames_in
     True
+
+    ref may be several photos of one person, or a folder of them: each point of the body takes its
+    colour from those that show it best, so that a photo from behind gives the back. The first one
+    counts most.
 
     Every frame of the driver gives one frame with the same timestamp; the audio is copied. weights:
     a file, the name of shipped weights or of a system, or None, as Session has them. keywords: the

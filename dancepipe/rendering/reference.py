@@ -2,13 +2,14 @@
 behind."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from dancepipe.errors import BadImageError, NoPersonError
-from dancepipe.media.image import load_photo
+from dancepipe.errors import BadImageError, ConfigError, NoPersonError
+from dancepipe.media.image import load_photo, photo_files
 from dancepipe.person.cutout import cut_out
 from dancepipe.person.finder import PersonFinder
 from dancepipe.pose.skeleton import JOINTS, L_ANKLE, L_KNEE, L_WRIST, R_ANKLE, R_KNEE, R_WRIST
@@ -35,6 +36,18 @@ class Reference:
     def pose(self) -> Pose:
         """The 18 joints."""
         return self.body.joints
+
+
+def photos_of(ref: Path | str | Sequence[Path | str]) -> tuple[Path, ...]:
+    """The photos of one person: files, and of folders the pictures in them by name; the first
+    counts most. ConfigError when there is none."""
+    given = [Path(ref)] if isinstance(ref, Path | str) else [Path(one) for one in ref]
+    photos = [photo for one in given for photo in (photo_files(one) if one.is_dir() else [one])]
+    if not photos:
+        raise ConfigError(
+            f"no photo in {', '.join(map(str, given)) or 'an empty list'}; give at least one"
+        )
+    return tuple(photos)
 
 
 def read_reference(path: Path, finder: PersonFinder, size_px: int) -> Reference:

@@ -4,7 +4,7 @@ finds ready."""
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 
 from dancepipe.config import options_with
 from dancepipe.device import pick_device
-from dancepipe.errors import WeightsError
+from dancepipe.errors import ConfigError, WeightsError
 from dancepipe.files.lock import lock_result
 from dancepipe.geometry import resized_px
 from dancepipe.media.probe import probe_video
@@ -34,7 +34,7 @@ from dancepipe.rendering.motion import (
 )
 from dancepipe.rendering.options import AnimateOptions
 from dancepipe.rendering.overlap import in_thread
-from dancepipe.rendering.reference import Reference, read_reference
+from dancepipe.rendering.reference import Reference, photos_of, read_reference
 from dancepipe.rendering.render import Renderer
 from dancepipe.rendering.result import check_encoder, open_result, result_size
 from dancepipe.rendering.side_by_side import found_side_by_side
@@ -80,8 +80,8 @@ class Session:
         self._devices: dict[str, str] = {}
         self._system: tuple[tuple, System] | None = None
         self._photo_finders: dict[tuple, PersonFinder] = {}
-        self._reference: tuple[tuple, Reference] | None = None
-        self._renderer: tuple[Reference, System, Renderer] | None = None
+        self._references: tuple[tuple, tuple[Reference, ...]] | None = None
+        self._renderer: tuple[tuple[Reference, ...], System, Renderer] | None = None
         self._is_closed = False
 
     def __enter__(self) -> "Session":
@@ -95,11 +95,11 @@ class Session:
         self._is_closed = True
         while self._photo_finders:
             self._photo_finders.popitem()[1].close()
-        self._system = self._reference = self._renderer = None
+        self._system = self._references = self._renderer = None
 
     def animate(
         self,
-        ref: Path | str,
+        ref: Path | str | Sequence[Path | str],
         driver: Path | str,
         out: Path | str,
         *,
@@ -111,12 +111,13 @@ class Session:
         if self._is_closed:
             raise ValueError("this session is closed")
         options = options_with(AnimateOptions, self._options, keywords, "animate")
-        inputs = (ref, driver, self._weights)
+        photos = photos_of(ref)
+        inputs = (*photos, driver, self._weights)
         with told(progress), lock_result(out, overwrite=options.overwrite, inputs=inputs):
-            return self._animate(Path(ref), Path(driver), Path(out), options)
+            return self._animate(photos, Path(driver), Path(out), options)
 
     def _animate(
-        self, ref: Path, driver: Path, out: Path, options: AnimateOptions
+        self, photos: Sequence[Path], driver: Path, out: Path, options: AnimateOptions
     ) -> AnimateSummary:
         started = time.monotonic()
 
@@ -130,8 +131,13 @@ class Session:
         system = self._opened(device, options)
         size_wh = result_size(info.size_wh, options.max_side_px)
         size_px = _canvas_side_px(system, size_wh)
-        reference = self._read(ref, size_px, device, options)
-        renderer = self._encoded(system, reference)
+        if len(photos) > 1 and not system.info.joins_photos:
+            raise ConfigError(
+                f"{len(photos)} photos are given, and {system.info.name} wears one; give one, or "
+                "leave --weights out"
+            )
+        references = self._read(photos, size_px, device, options)
+        reference, renderer = references[0], self._encoded(system, references)
 
         # 3. The frames: decoding, pose, rendering and encoding overlap; memory stays flat.
         shows_driver = options.background == "driver"
@@ -204,19 +210,22 @@ class Session:
             self._system = key, system
         return self._system[1]
 
-    def _read(self, ref: Path, size_px: int, device: str, options: AnimateOptions) -> Reference:
-        """The reference of the photo; read again only when the file or its finder is another."""
+    def _read(
+        self, photos: Sequence[Path], size_px: int, device: str, options: AnimateOptions
+    ) -> tuple[Reference, ...]:
+        """The person of each photo; read again only when a file or the finder is another."""
         kind = _kind_of_finder(options.mask, device, options, self._reads_hands)
-        key = (_stamp(ref), size_px, kind)
-        if self._reference is None or self._reference[0] != key:
+        key = (tuple(map(_stamp, photos)), size_px, kind)
+        if self._references is None or self._references[0] != key:
             finder = self._photo_finder(options.mask, device, options, hands=self._reads_hands)
-            self._reference = key, read_reference(ref, finder, size_px)
-        return self._reference[1]
+            read = tuple(read_reference(photo, finder, size_px) for photo in photos)
+            self._references = key, read
+        return self._references[1]
 
-    def _encoded(self, system: System, reference: Reference) -> Renderer:
+    def _encoded(self, system: System, references: tuple[Reference, ...]) -> Renderer:
         kept = self._renderer
-        if kept is None or kept[0] is not reference or kept[1] is not system:
-            self._renderer = kept = reference, system, Renderer(system, reference)
+        if kept is None or kept[0] is not references or kept[1] is not system:
+            self._renderer = kept = references, system, Renderer(system, references)
         return kept[2]
 
     def _survey(

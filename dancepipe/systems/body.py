@@ -19,17 +19,21 @@ from dancepipe.systems.system import (
 
 
 class BodySystem:
-    """A System (system.py). It works on the CPU, whatever the device."""
+    """A JoiningSystem (system.py). It works on the CPU, whatever the device."""
 
     def __init__(self, device: str = "cpu"):
         remark = None if device == "cpu" else f"drawn on the CPU, not on {device}"
-        self.info = SystemInfo("body", None, remark=remark, reads_hands=True)
+        self.info = SystemInfo("body", None, remark=remark, reads_hands=True, joins_photos=True)
         make_ready()
 
     def encode(self, images: Tensor, masks: Tensor, poses: PoseBatch) -> list[BodyPerson]:
         check_references(images, masks, poses)
         each = PoseWithDepth.each_of(poses)
         return [BodyPerson.of(*one) for one in zip(images.cpu().numpy(), masks.cpu().numpy(), each)]
+
+    def encode_together(self, images: Tensor, masks: Tensor, poses: PoseBatch) -> list[BodyPerson]:
+        first, *others = self.encode(images, masks, poses)
+        return [first.with_others(others) if others else first]
 
     def draw(self, state: list[BodyPerson], targets: PoseBatch) -> Drawn:
         check_targets(len(state), targets)

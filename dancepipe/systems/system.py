@@ -31,6 +31,7 @@ class SystemInfo:
     parts: str | None = None  # in words, which of its networks there are
     remark: str | None = None  # what a user should hear before the result
     reads_hands: bool = False  # poses should come with hands, which cost time to find
+    joins_photos: bool = False  # has encode_together (JoiningSystem)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,15 @@ class System(Protocol):
         A state of batch 1 serves any number of targets, one of B serves B. ValueError for other
         numbers. What is drawn does not depend on what was drawn before.
         """
+        ...
+
+
+class JoiningSystem(System, Protocol):
+    """A system that makes one person of several photos."""
+
+    def encode_together(self, images: Tensor, masks: Tensor, poses: PoseBatch) -> Any:
+        """A state of batch 1, of one person in as many photos; given as to encode(). The first
+        photo counts most: how large the person is, and what is worn."""
         ...
 
 

@@ -93,7 +93,7 @@ class FlowAttentionNetwork(nn.Module):
         )
         self.picture = nn.Conv2d(nf, 3 + 1, 3, 1, 1, padding_mode="reflect")
         self.copy = (
-            None if dims.prior == "none" else GatedCopy(nf, more, tones=dims.prior == "body")
+            None if dims.prior == "none" else GatedCopy(nf, more, over_body=dims.prior == "body")
         )
         # the flow is good from the start: begin with the warped features, or the pose features
         # learn first and M never comes back

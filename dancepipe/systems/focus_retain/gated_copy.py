@@ -4,6 +4,8 @@ Features at H/8 and H/4 cannot carry a face or a stripe through the decoder; a c
 at full size can. The gate starts open, so an untrained network gives the prior's picture,
 and what it learns is where to correct the copy and where to make pixels of its own. It corrects
 where the copy is read (a smooth move) and, over the body, its tone (smooth too: light and shade).
+Over the body it makes no pixels where the photo shows the surface: given the choice, a mean of
+copy and synthesis has the smaller error, and is a blur.
 
 What it learns is smooth or a gate, so that it may be laid over a larger copy than the network
 worked at: the photo's own pixels then stay as they are.
@@ -24,6 +26,7 @@ _FINE_FLOW = 64  # the correction of the copy is in units of W / 64: a few pixel
 # tear the copy
 _FLOW_CELL = 4
 _TONE_CELL = 8  # px; light, not texture
+_SEAM = 5  # px over which what the photo shows and what it does not are blended
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,14 +67,15 @@ class CopyPlan:
 class GatedCopy(nn.Module):
     """gate * moved prior + (1 - gate) * synthesis, for the picture and for the matte."""
 
-    def __init__(self, nf: int, known: int, *, tones: bool):
-        """known: channels of the prior's inputs. tones: whether light and shade are corrected."""
+    def __init__(self, nf: int, known: int, *, over_body: bool):
+        """known: channels of the prior's inputs. over_body: the prior is a body, whose surface is
+        known."""
         super().__init__()
-        self._tones = tones
+        self._over_body = over_body
         self.head = nn.Conv2d(
-            nf + known, 6 if tones else 3, 3, 1, 1, padding_mode="reflect"
+            nf + known, 6 if over_body else 3, 3, 1, 1, padding_mode="reflect"
         )  # gate, where the copy comes from (x, y), its tone
-        begin_near(self.head, OPEN, *[0] * (5 if tones else 2))
+        begin_near(self.head, OPEN, *[0] * (5 if over_body else 2))
 
     def forward(
         self, features: Tensor, prior: PriorAt, synthesis: Tensor, matte_logits: Tensor
@@ -81,13 +85,14 @@ class GatedCopy(nn.Module):
         head = in_float32(
             self.head, torch.cat((features, inputs.to(features.dtype)), 1)
         )  # (B, 3 or 6, H, W)
-        return CopyPlan(
-            torch.sigmoid(head[:, :1]),
-            _smooth(head[:, 1:3], _FLOW_CELL) * (inputs.shape[3] / _FINE_FLOW),
-            _smooth(head[:, 3:], _TONE_CELL) if self._tones else None,
-            synthesis,
-            torch.sigmoid(matte_logits),
-        )
+        gate, tone = torch.sigmoid(head[:, :1]), None
+        if self._over_body:
+            assert prior.seen is not None
+            seen = F.avg_pool2d(prior.seen, _SEAM, 1, _SEAM // 2) * prior.seen
+            gate = gate + (1 - gate) * seen
+            tone = _smooth(head[:, 3:], _TONE_CELL)
+        move = _smooth(head[:, 1:3], _FLOW_CELL) * (inputs.shape[3] / _FINE_FLOW)
+        return CopyPlan(gate, move, tone, synthesis, torch.sigmoid(matte_logits))
 
 
 def _smooth(values: Tensor, cell_px: int) -> Tensor:
