@@ -284,6 +284,27 @@ def test_a_result_that_is_there_is_replaced_on_request_alone(tmp_path, weights):
     assert len(pictures(tmp_path / "out.mp4")) == 6
 
 
+def test_several_photos_or_a_folder_of_them_make_one_person(tmp_path, weights):
+    """Of the same photo twice it is the same person; a system that wears one photo says so."""
+    driver, out = tmp_path / "driver.mp4", tmp_path / "out.mp4"
+    write_dance(driver, frames=3)
+    folder = tmp_path / "me"
+    folder.mkdir()
+    for name in ("1.png", "2.png"):
+        (folder / name).write_bytes(REFERENCE.read_bytes())
+    made = []
+    for ref in (REFERENCE, [REFERENCE, str(REFERENCE)], folder):
+        animate(ref, driver, out, "body", replace(AGAIN, crf=0))
+        made.append(pictures(out).astype(int))
+    assert np.abs(made[1] - made[0]).mean() < 1
+    assert (made[2] == made[1]).all()
+    with pytest.raises(ConfigError, match="2 photos are given, and focus_retain wears one"):
+        animate(folder, driver, tmp_path / "other.mp4", weights, CPU)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(ConfigError, match="no photo in .*none"):
+        animate(tmp_path / "none", driver, tmp_path / "other.mp4", weights, CPU)
+
+
 def start(tmp_path, weights, frames: int) -> subprocess.Popen:
     write_dance(tmp_path / "driver.mp4", frames=frames)
     command = [

@@ -60,7 +60,8 @@ def _named_once(parsed) -> tuple[list[Path], Path]:
         driver = ref.pop()
     if by_place:
         raise ConfigError(
-            f"animate takes one photo and one video, and {by_place[0]} is one more; name each once"
+            f"animate takes one video, and photos of one person by --ref; {by_place[0]} is one "
+            "more; name each once"
         )
     if ref is None or driver is None:
         lacks = "--ref, a photo" if ref is None else "--driver, a video"
