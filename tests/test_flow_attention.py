@@ -68,7 +68,8 @@ def spelled_out(network, I_r, S_r, S_t, J_r, J_t, prior=None):
     x = torch.nn.functional.leaky_relu(x, 0.1)
     picture = network.picture(x)
     if prior:
-        return network.copy(x, prior, torch.tanh(picture[:, :3]), picture[:, 3:])[0]
+        plan = network.copy(x, prior, torch.tanh(picture[:, :3]), picture[:, 3:])
+        return plan.over(prior.layers)[0]
     return torch.tanh(picture[:, :3])
 
 
