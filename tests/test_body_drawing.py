@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
+from mesh_photo import part_map
 from test_posing import MIDDLE_PX, TORSO_PX, at_rest
 
-from dancepipe.body.mesh import PARTS, Part, load_mesh
-from dancepipe.body.posing import Poser
-from dancepipe.body.raster import draw_mesh, skin
+from dancepipe.body.mesh import PARTS, Part
 from dancepipe.body.reference import shared_drawer
 from dancepipe.body.shading import DIFFUSED, MIRRORED, SEEN
 from dancepipe.records import GREY
@@ -17,13 +16,7 @@ SIZE_HW = (600, 400)
 @pytest.fixture(scope="module")
 def painted():
     """(image, mask): the mesh at rest, seen from the front, each part in a colour of its own."""
-    mesh = load_mesh()
-    pose = Poser(mesh).pose(at_rest(), TORSO_PX)
-    points = np.empty_like(mesh.points_dm)
-    skin(mesh.points_dm, mesh.skin_bone, mesh.skin_weight, pose.A, pose.b, points)
-    body = mesh.layer_of_triangles("body")
-    _, winner, _ = draw_mesh(points, mesh.triangles[body], SIZE_HW)
-    part = np.where(winner >= 0, mesh.triangle_part[body][np.maximum(winner, 0)], -1)
+    part = part_map(at_rest(), TORSO_PX, SIZE_HW)
     image = np.full((*SIZE_HW, 3), GREY, np.uint8)
     for number in range(len(PARTS)):
         image[part == number] = colour_of(number)

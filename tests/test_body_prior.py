@@ -6,15 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from mesh_photo import part_map
 from test_body_drawing import colour_of
 from test_dims_of import state
 from test_posing import at_rest
 from test_train import ALONE, QUICK
 
-from dancepipe.body.mesh import PARTS, load_mesh
+from dancepipe.body.mesh import PARTS
 from dancepipe.body.person import BodyPerson
-from dancepipe.body.posing import Poser
-from dancepipe.body.raster import draw_mesh, skin
 from dancepipe.errors import ConfigError
 from dancepipe.nn.local_attention import warp
 from dancepipe.nn.tensors import mask_to_network, to_mask, to_network, to_picture
@@ -75,13 +74,7 @@ def batch_of(*people: np.ndarray) -> PoseBatch:
 @pytest.fixture(scope="module")
 def photo():
     """(I_r, matte_r, poses_r): the mesh seen from the front, in colours and fine stripes."""
-    mesh = load_mesh()
-    pose = Poser(mesh).pose(standing(), TORSO_PX)
-    points = np.empty_like(mesh.points_dm)
-    skin(mesh.points_dm, mesh.skin_bone, mesh.skin_weight, pose.A, pose.b, points)
-    body = mesh.layer_of_triangles("body")
-    _, winner, _ = draw_mesh(points, mesh.triangles[body], (SIDE, SIDE))
-    part = np.where(winner >= 0, mesh.triangle_part[body][np.maximum(winner, 0)], -1)
+    part = part_map(standing(), TORSO_PX, (SIDE, SIDE))
     image = np.full((SIDE, SIDE, 3), 128, np.uint8)
     stripes = np.where(np.arange(SIDE) // 2 % 2, 0.6, 1.0)[:, None, None]
     for number in range(len(PARTS)):

@@ -3,11 +3,10 @@ it."""
 
 import numpy as np
 import pytest
+from mesh_photo import part_map
 from test_posing import TORSO_PX, at_rest
 
 from dancepipe.body.mesh import PARTS, Part, load_mesh
-from dancepipe.body.posing import Poser
-from dancepipe.body.raster import draw_mesh, skin
 from dancepipe.body.reference import shared_drawer
 from dancepipe.body.shading import SEEN
 from dancepipe.records import GREY
@@ -26,13 +25,7 @@ def turned() -> np.ndarray:
 
 def photo_of(landmarks: np.ndarray, colour, brightness: float = 1.0):
     """(image, mask): the trunk in that colour, all else green."""
-    mesh = load_mesh()
-    pose = Poser(mesh).pose(landmarks, TORSO_PX)
-    points = np.empty_like(mesh.points_dm)
-    skin(mesh.points_dm, mesh.skin_bone, mesh.skin_weight, pose.A, pose.b, points)
-    body = mesh.layer_of_triangles("body")
-    _, winner, _ = draw_mesh(points, mesh.triangles[body], SIZE_HW)
-    part = np.where(winner >= 0, mesh.triangle_part[body][np.maximum(winner, 0)], -1)
+    part = part_map(landmarks, TORSO_PX, SIZE_HW)
     image = np.full((*SIZE_HW, 3), GREY, np.uint8)
     image[part >= 0] = np.multiply(GREEN, brightness)
     image[part == PARTS.index(Part.TORSO)] = np.multiply(colour, brightness)
@@ -69,7 +62,7 @@ def test_a_back_photo_gives_the_back_and_the_front_stays(front, back):
 
 
 def test_a_darker_photo_is_lit_as_the_first(front):
-    """By what both show: half a turn shares the sides."""
+    """By what both show."""
     drawer = shared_drawer()
     dark = drawer.fit(*photo_of(at_rest(), RED, 0.75), at_rest(), TORSO_PX)
     lit = drawer.joined(front, [dark]).others[0]

@@ -98,6 +98,17 @@ def rasterise_mesh(points, triangles, samples, depth, winner, weights):
                     weights[y, x, 1] = w2
 
 
+@njit(cache=True, nogil=True)
+def front_sample(winner, depth, samples, y, x):
+    """(row, column) of the nearest sample of a pixel, (-1, -1) where there is nothing."""
+    front, row, column = np.float32(-1e9), -1, -1
+    for a in range(y * samples, y * samples + samples):
+        for b in range(x * samples, x * samples + samples):
+            if winner[a, b] >= 0 and depth[a, b] > front:
+                front, row, column = depth[a, b], a, b
+    return row, column
+
+
 def draw_mesh(
     points: np.ndarray, triangles: np.ndarray, size_hw: tuple[int, int], samples: int = 1
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -5,6 +5,8 @@ import math
 import numpy as np
 from numba import njit
 
+from dancepipe.body.raster import front_sample
+
 
 @njit(cache=True, nogil=True)
 def seen_normals(winner, weights, depth, samples, triangles, normals, out):
@@ -16,11 +18,7 @@ def seen_normals(winner, weights, depth, samples, triangles, normals, out):
     """
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
-            front, row, column = np.float32(-1e9), -1, -1
-            for a in range(y * samples, y * samples + samples):
-                for b in range(x * samples, x * samples + samples):
-                    if winner[a, b] >= 0 and depth[a, b] > front:
-                        front, row, column = depth[a, b], a, b
+            row, column = front_sample(winner, depth, samples, y, x)
             if row < 0:
                 out[y, x] = 0
                 continue

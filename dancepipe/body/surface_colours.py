@@ -10,10 +10,13 @@ _FLOW = 0.15  # against the weight of what is seen
 _AROUND, _ALONG = 6.0, 0.02  # times as much, around a limb and along it
 _TO_MEAN = 1e-5
 _UNKNOWN = 128.0
-# Left landmarks of the ends of limbs (their right ones come next); None: upright.
-_AXES = {
-    "upper_arm": (11, 13), "forearm": (13, 15), "thigh": (23, 25), "shin": (25, 27),
-    "torso": (None, None), "neck": (None, None), "skirt": (None, None),
+_UPRIGHT = (Part.TORSO, Part.NECK, Part.SKIRT)
+# The landmarks at the ends of limbs.
+_LIMBS = {
+    Part.UPPER_ARM_LEFT: (11, 13), Part.UPPER_ARM_RIGHT: (12, 14),
+    Part.FOREARM_LEFT: (13, 15), Part.FOREARM_RIGHT: (14, 16),
+    Part.THIGH_LEFT: (23, 25), Part.THIGH_RIGHT: (24, 26),
+    Part.SHIN_LEFT: (25, 27), Part.SHIN_RIGHT: (26, 28),
 }  # fmt: skip
 
 
@@ -73,14 +76,11 @@ def _along_or_around(mesh: BodyMesh, edges: tuple[np.ndarray, np.ndarray]) -> np
     """float64 (E,): clothes end in rings around limbs and trunk, so that what is not seen of one
     takes the colour of the same height rather than that beyond the hem."""
     axis = np.zeros((len(PARTS), 3))
-    for part, (start, end) in _AXES.items():
-        for side, of_side in (("right", 1), ("left", 0)) if isinstance(start, int) else (("", 0),):
-            name = f"{part}_{side}" if side else part
-            if side:
-                line = mesh.landmarks_dm[end + of_side] - mesh.landmarks_dm[start + of_side]
-            else:
-                line = np.array([0, 1.0, 0])
-            axis[PARTS.index(Part(name))] = line / np.linalg.norm(line)
+    for part in _UPRIGHT:
+        axis[PARTS.index(part)] = 0, 1, 0
+    for part, (start, end) in _LIMBS.items():
+        line = mesh.landmarks_dm[end] - mesh.landmarks_dm[start]
+        axis[PARTS.index(part)] = line / np.linalg.norm(line)
     line = (mesh.points_dm[edges[1]] - mesh.points_dm[edges[0]]).astype(np.float64)
     line /= np.maximum(np.linalg.norm(line, axis=1, keepdims=True), 1e-9)
     own = axis[mesh.part[edges[0]]]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
+from dancepipe.body.raster import front_sample
 from dancepipe.body.shading import SEEN
 from dancepipe.body.surface_colours import ColourFlow
 
@@ -28,13 +29,13 @@ _GUESS = 0.02  # of the first photo, where no photo shows a point
 
 
 def smoothed(shown: np.ndarray, edges: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """float32 (V,): values (V,) of points, made smooth along the edges of the mesh."""
+    """float32 (V,): values (V,) of points, made smooth along the edges of the mesh, which are
+    given both ways round."""
     first, second = edges
-    count = np.bincount(first, minlength=len(shown)) + np.bincount(second, minlength=len(shown))
+    count = np.bincount(first, minlength=len(shown))
     values = shown.astype(np.float64)
     for _ in range(_SMOOTHED):
         near = np.bincount(first, values[second], len(shown))
-        near += np.bincount(second, values[first], len(shown))
         values = (values + near / np.maximum(count, 1)) / 2
     return values.astype(np.float32)
 
@@ -88,11 +89,7 @@ def lay_together(winner, weights, depth, samples, triangles, shown, colours, kin
     share = np.zeros(views, np.float32)
     for y in range(colour.shape[0]):
         for x in range(colour.shape[1]):
-            front, row, column = np.float32(-1e9), -1, -1
-            for a in range(y * samples, y * samples + samples):
-                for b in range(x * samples, x * samples + samples):
-                    if winner[a, b] >= 0 and depth[a, b] > front:
-                        front, row, column = depth[a, b], a, b
+            row, column = front_sample(winner, depth, samples, y, x)
             if row < 0:
                 continue
             triangle = triangles[winner[row, column]]

@@ -42,7 +42,14 @@ def photos_of(ref: Path | str | Sequence[Path | str]) -> tuple[Path, ...]:
     """The photos of one person: files, and of folders the pictures in them by name; the first
     counts most. ConfigError when there is none."""
     given = [Path(ref)] if isinstance(ref, Path | str) else [Path(one) for one in ref]
-    photos = [photo for one in given for photo in (photo_files(one) if one.is_dir() else [one])]
+    photos = []
+    for one in given:
+        try:
+            photos += photo_files(one) if one.is_dir() else [one]
+        except OSError as error:
+            raise ConfigError(
+                f"cannot look into {one}: {error.strerror}; name a folder that you may read"
+            ) from error
     if not photos:
         raise ConfigError(
             f"no photo in {', '.join(map(str, given)) or 'an empty list'}; give at least one"
