@@ -40,6 +40,7 @@ class VideoInfo:
     rotation_degrees: int  # counter-clockwise, already applied to frames
     audio_codec: str | None  # None: no audio stream
     time_base: Fraction = Fraction(1, 90000)  # seconds; every frame time is a whole multiple of it
+    remarks: tuple[str, ...] = ()  # for the user: what reading changes in the pictures
 
     def __post_init__(self):
         if min(self.size_wh) < 1:

@@ -151,7 +151,10 @@ def build_clip(
     Raises BadVideoError, NoPersonError (too few usable frames), OutputError.
     """
     note = note_of(source)  # before it is read: what changes meanwhile is seen by the next run
-    expected = probe_video(video).declared_frames
+    info = probe_video(video)
+    for remark in info.remarks:
+        log.info(f"{source.public_location}: {remark}")
+    expected = info.declared_frames
     with counted(
         total=expected and 2 * expected,
         desc=path.stem[:32],

@@ -1,11 +1,13 @@
-"""From the stored picture to the displayed one: display matrix, sample aspect ratio, smaller
-size."""
+"""From the stored picture to the displayed one: display matrix, sample aspect ratio, colours,
+smaller size."""
 
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+
+from dancepipe.media.color import mapped_to_bt709, needs_mapping, tag_as_shown
 
 # Pixels flatter or taller than this are a damaged header, not an anamorphic film.
 MOST_ANAMORPHIC = 8
@@ -90,7 +92,8 @@ def fit_size(size_wh: tuple[int, int], max_side_px: int | None) -> tuple[int, in
 
 
 class DisplayConverter:
-    """PyAV frames of one stream -> uint8 RGB pictures, all of size_wh, upright, square pixels."""
+    """PyAV frames of one stream -> uint8 RGB pictures (BT.709), all of size_wh, upright, square
+    pixels."""
 
     def __init__(self, size_wh: tuple[int, int], orientation: Orientation):
         from av.video.reformatter import VideoReformatter
@@ -104,7 +107,12 @@ class DisplayConverter:
         several times cheaper than after it."""
         width, height = self._stored_wh
         scaled = (frame.width, frame.height) != (width, height)
+        tag_as_shown(frame)
+        is_mapped = needs_mapping(frame)
+        format = "rgb48le" if is_mapped else "rgb24"
         rgb = self._swscale.reformat(
-            frame, width, height, "rgb24", interpolation="AREA" if scaled else None
-        )
-        return self.orientation.turn(rgb.to_ndarray())
+            frame, width, height, format, interpolation="AREA" if scaled else None
+        ).to_ndarray()
+        if is_mapped:
+            rgb = mapped_to_bt709(rgb, frame.color_trc, frame.color_primaries)
+        return self.orientation.turn(rgb)

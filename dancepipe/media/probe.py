@@ -11,6 +11,8 @@ from av.error import FFmpegError
 from av.stream import Disposition, Stream
 
 from dancepipe.errors import BadVideoError
+from dancepipe.media.color import color_remark, is_hd, lacks_matrix
+from dancepipe.media.deinterlace import REMARK, is_interlaced
 from dancepipe.media.display import Orientation, orientation_of, square_pixel_size
 from dancepipe.records import VideoInfo
 
@@ -35,6 +37,8 @@ class StreamLayout:
     info: VideoInfo
     orientation: Orientation
     has_times: bool  # False: a bare elementary stream, times are counted from the rate
+    is_interlaced: bool
+    is_untagged_hd: bool  # the matrix of its colours is a guess that decord does not make
 
 
 def open_media(path: Path) -> InputContainer:
@@ -147,8 +151,10 @@ def probe_layout(path: Path) -> StreamLayout:
             time_base=Fraction(time_base_of(stream))
             if has_times
             else 1 / Fraction(rate or DEFAULT_RATE),
+            remarks=tuple(filter(None, (color_remark(first), is_interlaced(first) and REMARK))),
         )
-    return StreamLayout(info, orientation, has_times)
+    untagged_hd = lacks_matrix(first) and is_hd(first)
+    return StreamLayout(info, orientation, has_times, is_interlaced(first), untagged_hd)
 
 
 def _first_frame(container: InputContainer, stream: av.VideoStream, path: Path) -> av.VideoFrame:

@@ -8,6 +8,7 @@ import av
 from av.error import FFmpegError
 
 from dancepipe.errors import BadVideoError
+from dancepipe.media.deinterlace import Deinterlacer
 from dancepipe.media.display import DisplayConverter, fit_size
 from dancepipe.media.probe import (
     DEFAULT_RATE,
@@ -88,6 +89,18 @@ class VideoReader:
         """index, time in seconds and undisplayed PyAV frame, in presentation order; counts as
         described above."""
         self._forget()
+        whole = Deinterlacer[Fraction]()
+        index = 0
+        for time_seconds, decoded in self._timed():
+            for shown, shown_seconds in whole.push(decoded, time_seconds):
+                yield index, shown_seconds, shown
+                index += 1
+        for shown, shown_seconds in whole.flush():
+            yield index, shown_seconds, shown
+            index += 1
+
+    def _timed(self) -> Iterator[tuple[Fraction, av.VideoFrame]]:
+        """The frames as they are stored, each with its time."""
         with open_media(self.info.path) as container:
             stream = video_stream_of(container, self.info.path)
             clock = FrameClock(self._layout.has_times, container.format.name, self.info)
@@ -109,7 +122,7 @@ class VideoReader:
                     tail.see_frame(time_seconds, decoded)
                     self.corrupt_frames += bool(decoded.is_corrupt)
                     self.frames_read += 1
-                    yield self.frames_read - 1, time_seconds, decoded
+                    yield time_seconds, decoded
             if self.frames_read == 0:
                 raise BadVideoError(self.info.path, "not one frame could be decoded")
             self.shortfall_seconds = tail.shortfall_seconds()
@@ -182,6 +195,7 @@ def read_spread_frames(path: Path, count: int, max_side_px: int | None = None) -
         if (
             video.info.duration_seconds
             and video._layout.has_times
+            and not video._layout.is_interlaced  # a frame takes its neighbours to be whole
             and total / count >= SEEK_PAYS_FROM_FRAMES
         ):
             frames = _spread_by_seeking(video, count, video.info.duration_seconds)

@@ -54,6 +54,14 @@ def _read(path: Path, choose, max_side_px: int | None) -> list[Frame]:
         decord.logging.QUIET
     )  # its FFmpeg chatters on stderr; errors come as exceptions
     layout = probe_layout(path)  # also refuses pictures, text and folders with the usual words
+    for remark in layout.info.remarks:
+        raise BadVideoError(path, f"{remark}, which decord does not do; use the default reader")
+    if layout.is_untagged_hd:
+        raise BadVideoError(
+            path,
+            "it is HD video that does not say its colours, which decord takes for those of SD "
+            "video; use the default reader",
+        )
     times = _times_in_order(path, layout)
     chosen = choose(len(times))
     if max(chosen) >= len(times):

@@ -125,6 +125,8 @@ class Session:
         check_background(options.background)
         check_encoder(options, out)
         info = probe_video(driver)
+        for remark in info.remarks:
+            log.info(f"{driver}: {remark}")
 
         # 2. What is kept: networks, finder, the encoded reference.
         device = self._on_device(options.device)
