@@ -29,12 +29,13 @@ def _check_picture(name: str, picture: np.ndarray, channels: int | None) -> None
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a container says about its first video stream (declared, never trusted as a count)."""
+    """What a container and its packets say about its first video stream (never trusted as a
+    count)."""
 
     path: Path
     size_wh: tuple[int, int]  # as displayed: after rotation and sample aspect ratio
-    frame_rate: Fraction | None  # average; None when unknown
-    duration_seconds: Fraction | None
+    frame_rate: Fraction | None  # measured: of the usual step; None when unknown
+    duration_seconds: Fraction | None  # measured, of the pictures
     declared_frames: int | None
     codec: str
     rotation_degrees: int  # counter-clockwise, already applied to frames

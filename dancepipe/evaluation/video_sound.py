@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dancepipe.media.probe import open_media
+from dancepipe.media.packets import StreamClock
+from dancepipe.media.probe import open_media, packets_of
 
 RATE_HZ = 8000
 MOST_OFFSET_SECONDS = 2.0
@@ -33,20 +34,22 @@ def sound_scores(driver: Path, result: Path) -> dict[str, float]:
 
 
 def _packets(path: Path) -> list:
-    """Time in seconds and bytes of every packet of the first audio stream."""
+    """Time in seconds, on the clock of frames, and bytes of every packet of the first audio
+    stream."""
     with open_media(path) as container:
         if not container.streams.audio:
             return []
         stream = container.streams.audio[0]
-        return [
-            (packet.pts * packet.time_base, bytes(packet))
-            for packet in container.demux(stream)
-            if packet.size and packet.pts is not None
-        ]
+        clock, found = StreamClock(packets_of(path), stream), []
+        for packet in container.demux(stream):
+            clock.shift(packet)
+            if packet.size and packet.pts is not None:
+                found.append((packet.pts * packet.time_base, bytes(packet)))
+        return found
 
 
 def _waveform(path: Path) -> np.ndarray:
-    """Mono float samples at RATE_HZ on the file's own clock: sample 0 is time 0."""
+    """Mono float samples at RATE_HZ on the clock of frames: sample 0 is time 0."""
     import av
 
     pieces = []
@@ -55,7 +58,7 @@ def _waveform(path: Path) -> np.ndarray:
         start = None
         for frame in container.decode(container.streams.audio[0]):
             if start is None and frame.pts is not None:
-                start = float(frame.pts * frame.time_base)
+                start = float(frame.pts * frame.time_base - packets_of(path).start_seconds)
             pieces += [one.to_ndarray().ravel() for one in resampler.resample(frame)]
         pieces += [one.to_ndarray().ravel() for one in resampler.resample(None) if one is not None]
     samples = np.concatenate(pieces) if pieces else np.zeros(1, np.float32)

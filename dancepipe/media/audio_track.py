@@ -10,7 +10,8 @@ import av
 from av.error import FFmpegError
 
 from dancepipe.media.encoders import AUDIO_ENCODER, COPIED_AUDIO
-from dancepipe.media.probe import open_media
+from dancepipe.media.packets import StreamClock
+from dancepipe.media.probe import open_media, packets_of
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,8 @@ OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 
 
 class AudioTrack:
-    """The first audio stream of a file, fed to an open output container in step with the pictures.
+    """The first audio stream of a file, fed to an open output container in step with the pictures,
+    on the clock of media/packets.py.
 
     path: the file with the sound. muxer: FFmpeg's name of the result's format ("mp4", ...).
     until_seconds: packets that start at or after this time are left out.
@@ -43,6 +45,7 @@ class AudioTrack:
                 log.warning(f"sound of {path} left out: its codec is unknown here")
             return
         self._stream = streams[0]
+        self._clock = StreamClock(packets_of(path), self._stream)
         if len(streams) > 1:
             log.info(f"{path} has {len(streams)} audio tracks; the first one is taken")
         self.codec = self._stream.codec_context.codec.canonical_name
@@ -111,6 +114,7 @@ class AudioTrack:
     def _read(self) -> Iterator[tuple[Fraction, av.Packet]]:
         try:
             for packet in self._input.demux(self._stream):
+                self._clock.shift(packet)
                 if packet.dts is None or packet.size == 0:
                     continue
                 if packet.pts is None:

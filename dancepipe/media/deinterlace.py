@@ -10,7 +10,7 @@ from av.error import BlockingIOError, EOFError
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-REMARK = "it is interlaced; its frames are deinterlaced"
+INTERLACED = "it is interlaced; its frames are deinterlaced"
 _LEAST_SIDE_PX = 4  # the filter refuses smaller ones
 
 T = TypeVar("T")

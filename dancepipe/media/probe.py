@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -12,8 +13,9 @@ from av.stream import Disposition, Stream
 
 from dancepipe.errors import BadVideoError
 from dancepipe.media.color import color_remark, is_hd, lacks_matrix
-from dancepipe.media.deinterlace import REMARK, is_interlaced
+from dancepipe.media.deinterlace import INTERLACED, is_interlaced
 from dancepipe.media.display import Orientation, orientation_of, square_pixel_size
+from dancepipe.media.packets import BROKEN_CLOCK, NO_PICTURES, PacketFacts, read_packets
 from dancepipe.records import VideoInfo
 
 # FFmpeg opens these as "videos" of one frame, as terminals, or as lists that pull in further files
@@ -39,6 +41,7 @@ class StreamLayout:
     has_times: bool  # False: a bare elementary stream, times are counted from the rate
     is_interlaced: bool
     is_untagged_hd: bool  # the matrix of its colours is a guess that decord does not make
+    packets: PacketFacts
 
 
 def open_media(path: Path) -> InputContainer:
@@ -50,7 +53,9 @@ def open_media(path: Path) -> InputContainer:
             raise BadVideoError(path, "it is a folder; name a video file")
         if not path.exists():
             raise BadVideoError(path, "no such file")
-        if path.is_file() and path.stat().st_size == 0:
+        if not path.is_file():  # a pipe would be waited for, and can be read only once
+            raise BadVideoError(path, "it is no plain file; name a video file")
+        if path.stat().st_size == 0:
             raise BadVideoError(path, "the file is empty (0 bytes)")
         # An absolute path, so that a name like `http:x.mp4` cannot be taken for an address.
         container = av.open(os.path.abspath(path), metadata_errors="replace")
@@ -77,8 +82,7 @@ def open_media(path: Path) -> InputContainer:
 def video_stream_of(container: InputContainer, path: Path) -> av.VideoStream:
     """The first stream that moves (cover pictures of audio files do not). BadVideoError when
     there is none or no decoder for it."""
-    attached = Disposition.attached_pic
-    streams = [stream for stream in container.streams.video if not stream.disposition & attached]
+    streams = _moving(container)
     if not streams:
         raise BadVideoError(
             path,
@@ -96,6 +100,16 @@ def video_stream_of(container: InputContainer, path: Path) -> av.VideoStream:
         )
     streams[0].thread_type = "AUTO"
     return streams[0]
+
+
+def _moving(container: InputContainer) -> list[av.VideoStream]:
+    attached = Disposition.attached_pic
+    return [stream for stream in container.streams.video if not stream.disposition & attached]
+
+
+def sound_stream_of(container: InputContainer) -> Stream | None:
+    """The stream of sound that is taken."""
+    return container.streams.audio[0] if container.streams.audio else None
 
 
 def time_base_of(stream: Stream) -> Fraction:
@@ -122,24 +136,20 @@ def probe_layout(path: Path) -> StreamLayout:
         first = _first_frame(container, stream, path)
         if container.format.name in ("gif", "apng") and _count_packets(container, stream, 2) == 0:
             raise BadVideoError(path, "it is a picture; a video file is needed")
+        packets = packets_of(path)
         rate = stream.average_rate or stream.base_rate or None
         has_times = first.pts is not None
-        duration = None
-        if stream.duration:
-            duration = stream.duration * time_base_of(stream)
-        elif container.duration:
-            duration = Fraction(container.duration, av.time_base)
         try:
             square_wh = square_pixel_size((first.width, first.height), stream.sample_aspect_ratio)
         except ValueError as error:
             raise BadVideoError(path, str(error)) from error
         orientation = orientation_of(first)
-        audio = container.streams.audio[0] if container.streams.audio else None
+        audio = sound_stream_of(container)
         info = VideoInfo(
             path=path,
             size_wh=orientation.turn_size(square_wh),
-            frame_rate=Fraction(rate) if rate else None,
-            duration_seconds=duration,
+            frame_rate=packets.frame_rate or (Fraction(rate) if rate else None),
+            duration_seconds=packets.length_seconds,
             declared_frames=stream.frames or None,
             codec=stream.codec_context.codec.canonical_name,
             rotation_degrees=orientation.rotation_degrees,
@@ -151,10 +161,35 @@ def probe_layout(path: Path) -> StreamLayout:
             time_base=Fraction(time_base_of(stream))
             if has_times
             else 1 / Fraction(rate or DEFAULT_RATE),
-            remarks=tuple(filter(None, (color_remark(first), is_interlaced(first) and REMARK))),
+            remarks=_remarks(first, packets),
         )
     untagged_hd = lacks_matrix(first) and is_hd(first)
-    return StreamLayout(info, orientation, has_times, is_interlaced(first), untagged_hd)
+    return StreamLayout(info, orientation, has_times, is_interlaced(first), untagged_hd, packets)
+
+
+def _remarks(first: av.VideoFrame, packets: PacketFacts) -> tuple[str, ...]:
+    found = (
+        color_remark(first),
+        INTERLACED if is_interlaced(first) else None,
+        None if packets.is_unbroken else BROKEN_CLOCK,
+    )
+    return tuple(remark for remark in found if remark)
+
+
+def packets_of(path: Path) -> PacketFacts:
+    """What its packets say, nothing of a file of sound alone. One that has not changed is read
+    once. BadVideoError."""
+    found = os.stat(path)
+    return _packets_of(os.path.abspath(path), found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=8)
+def _packets_of(path: str, changed: int, size: int) -> PacketFacts:
+    with open_media(Path(path)) as container:
+        if not _moving(container):
+            return NO_PICTURES
+        pictures = video_stream_of(container, Path(path))
+        return read_packets(container, pictures, sound_stream_of(container))
 
 
 def _first_frame(container: InputContainer, stream: av.VideoStream, path: Path) -> av.VideoFrame:

@@ -1,5 +1,6 @@
 """Frames of a video in presentation order, with exact times (PyAV)."""
 
+from bisect import bisect_left
 from collections.abc import Generator, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -10,8 +11,8 @@ from av.error import FFmpegError
 from dancepipe.errors import BadVideoError
 from dancepipe.media.deinterlace import Deinterlacer
 from dancepipe.media.display import DisplayConverter, fit_size
+from dancepipe.media.packets import PacketFacts, StreamClock
 from dancepipe.media.probe import (
-    DEFAULT_RATE,
     open_media,
     probe_layout,
     time_base_of,
@@ -36,10 +37,11 @@ class VideoReader:
     fits it. info: VideoInfo of the file at full size. BadVideoError when the file is no video or
     none of it can be decoded.
 
-    Frames that the container hides (edit lists) are not delivered. Damaged packets do not stop the
-    reading; they are counted. After the loop: frames_read: frames delivered. corrupt_frames: frames
-    that the decoder marked as damaged (delivered, Frame.is_corrupt), plus packets that could not be
-        decoded and frames dropped because their time does not come after the one before.
+    Times begin where media/packets.py says, at 0 for most files. Frames that the container hides
+    (edit lists) are not delivered, nor those whose time does not come after the one before. Damaged
+    packets do not stop the reading; they are counted. After the loop: frames_read: frames
+    delivered. corrupt_frames: frames that the decoder marked as damaged (delivered,
+    Frame.is_corrupt), plus packets that could not be decoded and frames without a time.
     shortfall_seconds: how much earlier than declared the file ends; 0 when within about two frames,
     or when nothing is declared.
     """
@@ -104,9 +106,13 @@ class VideoReader:
         with open_media(self.info.path) as container:
             stream = video_stream_of(container, self.info.path)
             clock = FrameClock(self._layout.has_times, container.format.name, self.info)
-            tail = DeclaredEnd(container, stream, self.info)
+            tail = DeclaredEnd(container, stream, self._layout)
+            shifts = {
+                one.index: StreamClock(self._layout.packets, one) for one in {stream, *tail.streams}
+            }
             last_seconds = None
             for packet in self._packets(container, tail.streams):
+                shifts[packet.stream.index].shift(packet)
                 tail.see_packet(packet)
                 if packet.stream is not stream:
                     continue
@@ -116,8 +122,8 @@ class VideoReader:
                     if time_seconds is None or (
                         last_seconds is not None and time_seconds <= last_seconds
                     ):
-                        self.corrupt_frames += 1
-                        continue
+                        self.corrupt_frames += time_seconds is None
+                        continue  # of those with one time a player shows one
                     last_seconds = time_seconds
                     tail.see_frame(time_seconds, decoded)
                     self.corrupt_frames += bool(decoded.is_corrupt)
@@ -183,22 +189,21 @@ def read_spread_frames(path: Path, count: int, max_side_px: int | None = None) -
     cut off.
 
     Long gaps between wanted frames are jumped to the keyframe at or before the wanted time, so the
-    frames are where decoding is cheap, at most half a gap from the even spacing; Frame.time_seconds
-    is exact, Frame.index is then time x average rate and may be off by a little (always, in videos
-    of varying rate). With short gaps the clip is decoded in order and indices are exact.
-    BadVideoError.
+    frames are where decoding is cheap, at most half a gap from the even spacing. With short gaps
+    the clip is decoded in order. Times and indices are exact. BadVideoError.
     """
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
     with VideoReader(path, max_side_px) as video:
-        total = _estimate_frames(video)
+        packets = video._layout.packets
+        total = max(1, packets.count)
         if (
-            video.info.duration_seconds
-            and video._layout.has_times
+            packets.length_seconds
+            and packets.is_unbroken
             and not video._layout.is_interlaced  # a frame takes its neighbours to be whole
             and total / count >= SEEK_PAYS_FROM_FRAMES
         ):
-            frames = _spread_by_seeking(video, count, video.info.duration_seconds)
+            frames = _spread_by_seeking(video, count, packets)
             if frames:
                 return frames
         wanted = {int((k + 0.5) * total / count) for k in range(count)}
@@ -206,28 +211,18 @@ def read_spread_frames(path: Path, count: int, max_side_px: int | None = None) -
     return [found[index] for index in sorted(found)]
 
 
-def _estimate_frames(video: VideoReader) -> int:
-    info = video.info
-    if info.duration_seconds and info.frame_rate:  # declared_frames counts hidden frames too
-        return max(1, round(info.duration_seconds * info.frame_rate))
-    with open_media(info.path) as container:
-        stream = video_stream_of(container, info.path)
-        return max(1, sum(packet.size > 0 for packet in video._packets(container, [stream])))
-
-
-def _spread_by_seeking(
-    video: VideoReader, count: int, duration_seconds: Fraction
-) -> list[Frame] | None:
+def _spread_by_seeking(video: VideoReader, count: int, packets: PacketFacts) -> list[Frame] | None:
     """None where keyframes are so sparse (or seeking so broken) that decoding in order is
     better."""
     info, frames = video.info, []
+    assert packets.length_seconds is not None
     with open_media(info.path) as container:
         if container.format.name == "avi":
             return None
         stream = video_stream_of(container, info.path)
         tick_seconds = time_base_of(stream)
-        start = (stream.start_time or 0) * tick_seconds
-        gap = duration_seconds / count
+        start = packets.times[0] + packets.start_seconds  # on the file's own clock
+        gap = packets.length_seconds / count
         last_seconds = None
         for k in range(count):
             earliest = start + k * gap
@@ -253,11 +248,7 @@ def _spread_by_seeking(
             else:
                 continue  # nothing more from here on: cut off, or the end
             last_seconds = picked[0]
-            frames.append(
-                video.to_frame(
-                    round((last_seconds - start) * (info.frame_rate or DEFAULT_RATE)),
-                    last_seconds,
-                    picked[1],
-                )
-            )
+            shown_seconds = last_seconds - packets.start_seconds
+            index = bisect_left(packets.times, shown_seconds)
+            frames.append(video.to_frame(index, shown_seconds, picked[1]))
     return frames or None

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.error import FFmpegError
 
 from dancepipe.errors import BadVideoError, MissingExtraError
 from dancepipe.media.display import fit_size
-from dancepipe.media.probe import open_media, probe_layout, time_base_of, video_stream_of
+from dancepipe.media.probe import StreamLayout, probe_layout
 from dancepipe.records import Frame
 
 
@@ -93,32 +92,22 @@ def _read(path: Path, choose, max_side_px: int | None) -> list[Frame]:
     return [frames[index] for index in chosen]
 
 
-def _times_in_order(path: Path, layout) -> list[Fraction]:
-    """Exact presentation time of every frame, from the packets; nothing is decoded."""
-    with open_media(path) as container:
-        stream = video_stream_of(container, path)
-        try:
-            packets = [packet for packet in container.demux(stream) if packet.size > 0]
-        except (FFmpegError, OSError) as error:
-            raise BadVideoError(
-                path, f"its packets cannot be read ({error}); use the default reader"
-            ) from error
-        if any(packet.is_discard for packet in packets):
-            raise BadVideoError(
-                path,
-                "its container hides frames (edit list), which decord miscounts; use the default "
-                "reader",
-            )
-        if not layout.has_times:
-            return [k * layout.info.time_base for k in range(len(packets))]
-        by_decoding = container.format.name == "avi"  # see FrameClock in timeline.py
-        ticks = []
-        for packet in packets:
-            tick = packet.dts if by_decoding or packet.pts is None else packet.pts
-            if tick is None:
-                raise BadVideoError(path, "a frame of it carries no time; use the default reader")
-            ticks.append(tick)
-        return [Fraction(tick * time_base_of(stream)) for tick in sorted(ticks)]
+def _times_in_order(path: Path, layout: StreamLayout) -> list[Fraction]:
+    """Exact presentation time of every frame. BadVideoError for what decord counts otherwise."""
+    packets = layout.packets
+    if packets.hides_frames:
+        raise BadVideoError(
+            path,
+            "its container hides frames (edit list), which decord miscounts; use the default "
+            "reader",
+        )
+    if not packets.is_unbroken:
+        raise BadVideoError(
+            path, "its clock begins anew midway, which decord miscounts; use the default reader"
+        )
+    if not layout.has_times:
+        return [k * layout.info.time_base for k in range(packets.count)]
+    return packets.times
 
 
 def _without_padding(array: np.ndarray) -> np.ndarray:

@@ -37,7 +37,8 @@ class FrameClock:
 class DeclaredEnd:
     """Compares where the file ends with where it says that it ends."""
 
-    def __init__(self, container, stream, info):
+    def __init__(self, container, stream, layout):
+        info, packets = layout.info, layout.packets
         self.streams = [stream]
         self._frame_seconds = 1 / (info.frame_rate or DEFAULT_RATE)
         self._declared_end = self._seen_end = None
@@ -48,9 +49,15 @@ class DeclaredEnd:
             # Matroska declares one duration for all its streams together: watch them all.
             self._by_packets = True
             self.streams = [one for one in container.streams if one.type in ("video", "audio")]
-            self._declared_end = Fraction(
-                (container.start_time or 0) + container.duration, av.time_base
-            )
+            start = container.start_time or 0
+            # Some writers count this length from 0, some from the start.
+            end = container.duration + (start if container.duration < start else min(start, 0))
+            self._declared_end = Fraction(end, av.time_base)
+        if self._declared_end is not None:
+            if packets.is_unbroken:
+                self._declared_end -= packets.start_seconds
+            else:  # of files laid end to end the declared one says nothing
+                self._declared_end = None
 
     def see_packet(self, packet) -> None:
         """Every packet of self.streams."""

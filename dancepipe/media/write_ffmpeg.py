@@ -24,7 +24,7 @@ from dancepipe.errors import MissingExtraError, OutputError
 from dancepipe.files.whole_file import WholeFile
 from dancepipe.media.encoders import AUDIO_ENCODER, COPIED_AUDIO, ENCODERS, MUXERS, encoder_for
 from dancepipe.media.ffmpeg_program import find_ffmpeg
-from dancepipe.media.probe import open_media
+from dancepipe.media.probe import open_media, packets_of
 from dancepipe.media.write import (
     PLAIN_TAGS,
     check_frames,
@@ -194,7 +194,15 @@ class FfmpegVideoWriter:
                 f"sound of {path} is re-encoded to {outputs['c:a']}: {codec} does not go into "
                 f"{self._muxer}"
             )
+        packets = packets_of(path)
+        if not packets.is_unbroken:
+            raise OutputError(
+                f"the clock of {path} begins anew midway, which the ffmpeg program does not follow "
+                "as the pictures do; use --writer pyav"
+            )
         limit = {} if until_seconds is None else {"to": float(until_seconds)}
+        if packets.start_seconds:
+            limit["itsoffset"] = float(-packets.start_seconds)
         return ffmpeg.input(str(path.absolute()), **limit)["a:0"]
 
     def _started(self, arguments: list[str]) -> subprocess.Popen[bytes]:
