@@ -28,6 +28,7 @@ _EXTRAS = {
     "yolo": "ultralytics",
     "rembg": "rembg",
     "decord": "decord",
+    "heif": "pillow-heif",
     "ffmpeg": "ffmpeg-python",
     "dancers": "scipy",
     "tensorboard": "tensorboard",

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import zlib
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ import pytest
 from drawn import corners_upright, draw_picture
 from PIL import Image
 
+from dancepipe.building.photos import photo_files
 from dancepipe.errors import BadImageError
 from dancepipe.media import image
 from dancepipe.media.image import load_photo
@@ -118,3 +120,25 @@ def test_the_largest_photos_are_read_smaller_and_said(tmp_path, monkeypatch, mos
     monkeypatch.setattr(image, "MOST_JPEG_PIXELS", 80 * 60 - 1)
     with pytest.raises(BadImageError, match="60x80 is more than"):
         load_photo(tmp_path / "a.jpg")
+
+
+def write_heic(path) -> None:
+    """The drawn picture, turned by its EXIF."""
+    pillow_heif = pytest.importorskip("pillow_heif", reason="the extra heif is not installed")
+    pillow_heif.register_heif_opener()
+    lying = np.ascontiguousarray(np.rot90(draw_picture(5, (160, 120))))
+    Image.fromarray(lying).save(path, format="HEIF", exif=b"Exif\0\0" + exif(QUARTER_TURN))
+
+
+def test_heic_is_read_with_its_extra(tmp_path):
+    write_heic(tmp_path / "a.heic")
+    photo = load_photo(tmp_path / "a.heic")
+    assert photo.shape == (120, 160, 3) and corners_upright(photo)
+
+
+def test_heic_without_its_extra_is_one_line_and_nothing_is_left_out_silently(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "a.HEIC").write_bytes(b"\0\0\0\x1cftypheic\0\0\0\0mif1heic" + bytes(100))
+    assert photo_files(tmp_path) == [tmp_path / "a.HEIC"]
+    with pytest.raises(BadImageError, match=r"HEIC.*dancepipe\[heif\].*JPEG"):
+        load_photo(tmp_path / "a.HEIC")

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageCms, JpegImagePlugin, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from dancepipe.errors import BadImageError
+from dancepipe.errors import BadImageError, MissingExtraError
 from dancepipe.files.plain_text import plain_words
 from dancepipe.files.whole_file import write_bytes
 from dancepipe.media.bare_picture import bare_picture
@@ -44,13 +44,21 @@ PICTURE_SUFFIXES = {
     ".ppm",
     ".avif",
     ".jp2",
+    ".heic",
+    ".heif",
     ".tga",
 }
 # A file of a few kilobytes may ask for this much. Pillow holds 4 bytes a pixel, the result has 3.
 MOST_PIXELS = 80_000_000
 MOST_JPEG_PIXELS = 210_000_000  # of a JPEG, which is then read smaller
 # The decoders of these hold up to 16 and 24 bytes a pixel: a gigabyte is enough for so many.
-FEWER_PIXELS = {"WEBP": 60_000_000, "AVIF": 60_000_000, "JPEG2000": 40_000_000}
+FEWER_PIXELS = {
+    "WEBP": 60_000_000,
+    "AVIF": 60_000_000,
+    "HEIF": 60_000_000,
+    "JPEG2000": 40_000_000,
+}
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 LARGEST_SIDE_OF_A_ROW = 4096  # of pictures inside of data sets
 _BAND_PIXELS = 1 << 20  # converted at a time
 _ORIENTATION = 0x0112  # EXIF 2.3
@@ -215,6 +223,8 @@ def _decode(file, path: Path, tell: Callable[[str], None]) -> np.ndarray:
                 return _as_seen(picture, _orientation(picture, is_damaged, tell), path, tell)
     except BadImageError:
         raise
+    except MissingExtraError as error:  # of this photo, so that others of a folder are still read
+        raise BadImageError(path, f"{error}; or convert it to JPEG") from error
     except UnidentifiedImageError as error:
         raise BadImageError(
             path, "it is not a picture in a known format; convert it to JPEG or PNG"
@@ -230,6 +240,8 @@ def _decode(file, path: Path, tell: Callable[[str], None]) -> np.ndarray:
 def _open_photo(file, tell: Callable[[str], None]) -> Image.Image:
     """The opened picture. What Pillow does not open for what is beside its pixels is opened
     without."""
+    if _is_heif(file):
+        return _open_heif(file)
     try:
         return _open(file)
     except Image.DecompressionBombError:
@@ -257,6 +269,22 @@ def _open_photo(file, tell: Callable[[str], None]) -> Image.Image:
         picture = _open(io.BytesIO(bare))
         tell("its EXIF is damaged; taken as it lies")
         return picture
+
+
+def _is_heif(file) -> bool:
+    head = file.read(40)
+    file.seek(0)
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and b"avif" not in head[16:]
+
+
+def _open_heif(file) -> Image.Image:
+    """It comes upright, whatever its EXIF says."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise MissingExtraError("pillow-heif", "heif", "reading HEIC photos") from error
+    pillow_heif.register_heif_opener()
+    return Image.open(file, formats=["HEIF"])
 
 
 def _make_smaller(picture: Image.Image, tell: Callable[[str], None]) -> None:
