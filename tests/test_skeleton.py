@@ -3,9 +3,18 @@ import pickle
 
 import numpy as np
 import pytest
+from figure import standing_pose
 
 from dancepipe.pose import skeleton
-from dancepipe.pose.skeleton import JOINTS, LIMBS, MIRROR, openpose_view
+from dancepipe.pose.skeleton import (
+    JOINTS,
+    LIMBS,
+    MIRROR,
+    NECK,
+    R_HIP,
+    is_from_behind,
+    openpose_view,
+)
 from dancepipe.records import BodyPose, Pose
 from dancepipe.skeletons import (
     BLAZEPOSE_33,
@@ -153,3 +162,21 @@ def test_what_does_not_fit_the_skeleton_is_refused():
         Pose(np.zeros((33, 2)), np.ones(33), BLAZEPOSE_33, np.full(33, np.nan))
     with pytest.raises(ValueError, match="joints are of hand-21"):
         BodyPose(drawn(HAND_21))
+
+
+def rotated(pose: Pose, degrees: float, squeeze: float = 1.0) -> Pose:
+    """In the picture, after what a turn about the upright axis does to widths."""
+    middle = pose.points_px[NECK]
+    angle = np.radians(degrees)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return Pose((pose.points_px - middle) * [squeeze, 1] @ turn.T + middle, pose.confidence)
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180])  # upright, lying, on the hands
+@pytest.mark.parametrize("squeeze, behind", [(1, False), (-1, True), (0.2, False), (-0.2, False)])
+def test_a_back_is_told_from_a_front_and_a_side(degrees, squeeze, behind):
+    pose = rotated(standing_pose((200, 50), 400), degrees, squeeze)
+    assert is_from_behind(pose) == behind
+    confidence = pose.confidence.copy()
+    confidence[R_HIP] = 0
+    assert not is_from_behind(Pose(pose.points_px, confidence))

@@ -24,6 +24,16 @@ class Parser(argparse.ArgumentParser):
         return list(self._option_string_actions)
 
 
+class Once(argparse.Action):
+    """The value of a flag that may be given once: argparse would drop all but the last."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        before = getattr(namespace, self.dest)
+        if before is not None:
+            parser.error(f"{option_string} is given twice, {before} and {values}; name one")
+        setattr(namespace, self.dest, values)
+
+
 def check_known(parser: Parser, commands: Mapping[str, Parser], arguments: list[str]) -> None:
     """Before argparse looks, which names what is missing first. ConfigError for a command or a
     flag that nobody knows."""

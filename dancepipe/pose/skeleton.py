@@ -39,6 +39,7 @@ BLAZEPOSE_MIN_VISIBILITY = 0.1
 # YOLO-pose scores a joint that it does not see near 0 and puts it anywhere; 0.3 is where places
 # begin to mean something.
 COCO_MIN_CONFIDENCE = 0.3
+_LEAST_TURNED = 0.3  # of the torso's length; shoulders have .5 to .8 of it
 _LEAST_OF_SKELETON = {BLAZEPOSE_33: BLAZEPOSE_MIN_VISIBILITY, COCO_17: COCO_MIN_CONFIDENCE}
 
 
@@ -90,3 +91,20 @@ def torso_length_px(pose: Pose) -> float | None:
         if present[first] and present[second]:
             lengths.append(factor * float(np.hypot(*(points[first] - points[second]))))
     return max(lengths) if lengths else None
+
+
+def is_from_behind(pose: Pose) -> bool:
+    """Whether a viewer sees the back: shoulders and hips run the other way than on a front, by so
+    much that it is no side view. False where they are not all seen."""
+    wanted = (NECK, R_SHOULDER, L_SHOULDER, R_HIP, L_HIP)
+    if not pose.present[list(wanted)].all():
+        return False
+    neck, right, left, right_hip, left_hip = pose.points_px[list(wanted)].astype(float)
+    up = neck - (right_hip + left_hip) / 2
+    length = max(float(np.hypot(*up)), 1e-6)
+    # Of the lines from right to left, what lies to the viewer's right of a person who stands.
+    shoulders, hips = (
+        float(line[1] * up[0] - line[0] * up[1]) / length**2
+        for line in (left - right, left_hip - right_hip)
+    )
+    return shoulders < -_LEAST_TURNED and hips < 0

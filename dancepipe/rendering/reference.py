@@ -12,7 +12,16 @@ from dancepipe.errors import BadImageError, ConfigError, NoPersonError
 from dancepipe.media.image import load_photo, photo_files
 from dancepipe.person.cutout import cut_out
 from dancepipe.person.finder import PersonFinder
-from dancepipe.pose.skeleton import JOINTS, L_ANKLE, L_KNEE, L_WRIST, R_ANKLE, R_KNEE, R_WRIST
+from dancepipe.pose.skeleton import (
+    JOINTS,
+    L_ANKLE,
+    L_KNEE,
+    L_WRIST,
+    R_ANKLE,
+    R_KNEE,
+    R_WRIST,
+    is_from_behind,
+)
 from dancepipe.records import BodyPose, Pose
 
 log = logging.getLogger(__name__)
@@ -90,6 +99,11 @@ def read_reference(path: Path, finder: PersonFinder, size_px: int) -> Reference:
         log.warning(
             f"{path}: the person is {side:.0f} pixels tall, less than half of the {size_px} that "
             "are drawn; the result will be soft"
+        )
+    if is_from_behind(person.pose):
+        log.warning(
+            f"{path}: the person is seen from behind; the face and the front have to be invented, "
+            "a photo from the front gives a better result"
         )
     hidden = [
         JOINTS[joint].replace("_", " ") for joint in _WANTED if not person.pose.present[joint]
