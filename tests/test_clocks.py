@@ -138,3 +138,17 @@ def test_frames_of_one_time_are_no_damage(tmp_path):
         output.mux(stream.encode(None))
     frames, video = read_all(path)
     assert len(frames) == len(packets_of(path).times) < 20 and video.corrupt_frames == 0
+
+
+@pytest.mark.parametrize("writer", [VideoWriter, FfmpegVideoWriter])
+def test_sound_that_nothing_here_knows_is_left_out_and_said(tmp_path, writer, said):
+    driver, out = tmp_path / "a.mkv", tmp_path / "out.mp4"
+    write_test_video(driver, 5, 25, SIZE_WH, audio=True, time_base=Fraction(1, 25))
+    driver.write_bytes(driver.read_bytes().replace(b"A_AAC", b"A_QQQ"))
+    frames, video = read_all(driver)
+    assert video.info.audio_codec is None
+    with writer(out, SIZE_WH, video.info.time_base, audio_from=driver) as result:
+        for frame in frames:
+            result.write(frame.image, frame.time_seconds)
+    assert any("sound" in words and "unknown here" in words for words in said)
+    assert probe_video(out).audio_codec is None and len(read_all(out)[0]) == 5

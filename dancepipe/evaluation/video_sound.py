@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from dancepipe.media.packets import StreamClock
-from dancepipe.media.probe import open_media, packets_of
+from dancepipe.media.probe import open_media, packets_of, sound_stream_of
 
 RATE_HZ = 8000
 MOST_OFFSET_SECONDS = 2.0
@@ -37,9 +37,9 @@ def _packets(path: Path) -> list:
     """Time in seconds, on the clock of frames, and bytes of every packet of the first audio
     stream."""
     with open_media(path) as container:
-        if not container.streams.audio:
+        stream = sound_stream_of(container)
+        if stream is None:
             return []
-        stream = container.streams.audio[0]
         clock, found = StreamClock(packets_of(path), stream), []
         for packet in container.demux(stream):
             clock.shift(packet)
@@ -56,7 +56,7 @@ def _waveform(path: Path) -> np.ndarray:
     with open_media(path) as container:
         resampler = av.AudioResampler("flt", "mono", RATE_HZ)
         start = None
-        for frame in container.decode(container.streams.audio[0]):
+        for frame in container.decode(sound_stream_of(container)):
             if start is None and frame.pts is not None:
                 start = float(frame.pts * frame.time_base - packets_of(path).start_seconds)
             pieces += [one.to_ndarray().ravel() for one in resampler.resample(frame)]

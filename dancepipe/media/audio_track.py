@@ -11,7 +11,7 @@ from av.error import FFmpegError
 
 from dancepipe.media.encoders import AUDIO_ENCODER, COPIED_AUDIO
 from dancepipe.media.packets import StreamClock
-from dancepipe.media.probe import open_media, packets_of
+from dancepipe.media.probe import open_media, packets_of, sound_stream_of
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 
 
 class AudioTrack:
-    """The first audio stream of a file, fed to an open output container in step with the pictures,
+    """The sound of a file, fed to an open output container in step with the pictures,
     on the clock of media/packets.py.
 
     path: the file with the sound. muxer: FFmpeg's name of the result's format ("mp4", ...).
@@ -37,17 +37,19 @@ class AudioTrack:
         self.path, self._until = path, until_seconds
         self._input = open_media(path)
         streams = self._input.streams.audio
-        self.is_present = bool(streams) and streams[0].codec_context is not None
         self._waiting: tuple[Fraction, av.Packet] | None = None  # and the second it starts at
         self._end_said = False
-        if not self.is_present:
+        taken = sound_stream_of(self._input)
+        self.is_present = taken is not None
+        if taken is None:
             if streams:
                 log.warning(f"sound of {path} left out: its codec is unknown here")
             return
-        self._stream = streams[0]
+        self._stream = taken
         self._clock = StreamClock(packets_of(path), self._stream)
         if len(streams) > 1:
-            log.info(f"{path} has {len(streams)} audio tracks; the first one is taken")
+            number = streams.index(taken) + 1
+            log.info(f"{path} has {len(streams)} audio tracks; number {number} is taken")
         self.codec = self._stream.codec_context.codec.canonical_name
         self.is_copied = self.codec in COPIED_AUDIO[muxer]
         self._encoder_name = AUDIO_ENCODER[muxer]

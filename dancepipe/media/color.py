@@ -75,13 +75,13 @@ def mapped_to_bt709(signal: np.ndarray, transfer: int, primaries: int) -> np.nda
     """
     light = _light_table(transfer)[signal]  # (H, W, 3): 1 = white
     if transfer == _HLG:  # what the camera saw -> what a screen of 1000 nits shows
-        luma = cv2.transform(light, np.float32([_BT2020_LUMA]))
+        luma = cv2.transform(light, np.array([_BT2020_LUMA], np.float32))
         light *= np.power(luma, np.float32(0.2))[..., None] * np.float32(_PEAK_NITS / _WHITE_NITS)
     if transfer in _HDR_TRANSFERS:
         brightest = light.max(2) * np.float32((_STEPS - 1) * _WHITE_NITS / _PEAK_NITS)
         light *= _tone_table()[np.minimum(brightest, _STEPS - 1).astype(np.uint16)][..., None]
     matrix = _FROM_BT2020 if primaries == 9 else _FROM_P3
-    linear = np.clip(cv2.transform(light, np.float32(matrix)), 0, 1)
+    linear = np.clip(cv2.transform(light, np.array(matrix, np.float32)), 0, 1)
     # By the root: a table even in light would be coarse in the dark.
     return _screen_table()[(np.sqrt(linear) * (_STEPS - 1) + 0.5).astype(np.uint16)]
 
@@ -91,11 +91,11 @@ def _light_table(transfer: int) -> np.ndarray:
     """float32 (65536,): light of a signal, 1 = white; of HLG the scene's, 1 = the brightest."""
     signal = np.arange(65536) / 65535
     if transfer == _PQ:
-        return np.float32(_nits_of_pq(signal) / _WHITE_NITS)
+        return (_nits_of_pq(signal) / _WHITE_NITS).astype(np.float32)
     if transfer == _HLG:
         high = (np.exp((signal - 0.55991073) / 0.17883277) + 0.28466892) / 12
-        return np.float32(np.where(signal <= 0.5, signal**2 / 3, high))
-    return np.float32(signal**_GAMMA)
+        return np.where(signal <= 0.5, signal**2 / 3, high).astype(np.float32)
+    return (signal**_GAMMA).astype(np.float32)
 
 
 @cache
@@ -112,14 +112,14 @@ def _tone_table() -> np.ndarray:
         + (3 * t**2 - 2 * t**3) * most
     )
     shown = _nits_of_pq(np.where(level < knee, level, pressed) * peak)
-    return np.float32(shown / np.maximum(nits, 1e-6)).clip(0, 1)
+    return (shown / np.maximum(nits, 1e-6)).clip(0, 1).astype(np.float32)
 
 
 @cache
 def _screen_table() -> np.ndarray:
     """uint8 (_STEPS,): what a screen is told, by the root of the light."""
     root = np.arange(_STEPS) / (_STEPS - 1)
-    return np.uint8(np.round(255 * root ** (2 / _GAMMA)))
+    return np.round(255 * root ** (2 / _GAMMA)).astype(np.uint8)
 
 
 def _nits_of_pq(signal):  # SMPTE ST 2084

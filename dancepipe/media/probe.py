@@ -80,8 +80,8 @@ def open_media(path: Path) -> InputContainer:
 
 
 def video_stream_of(container: InputContainer, path: Path) -> av.VideoStream:
-    """The first stream that moves (cover pictures of audio files do not). BadVideoError when
-    there is none or no decoder for it."""
+    """The first stream that moves (cover pictures of audio files do not) and has a decoder here.
+    BadVideoError when there is none."""
     streams = _moving(container)
     if not streams:
         raise BadVideoError(
@@ -90,7 +90,8 @@ def video_stream_of(container: InputContainer, path: Path) -> av.VideoStream:
             if container.streams.audio
             else "it holds no video stream",
         )
-    if streams[0].codec_context is None:
+    streams = [stream for stream in streams if stream.codec_context is not None]
+    if not streams:
         raise BadVideoError(path, "its video codec has no decoder here; convert it to H.264")
     if streams[0].width * streams[0].height > MOST_PIXELS:
         raise BadVideoError(
@@ -107,9 +108,10 @@ def _moving(container: InputContainer) -> list[av.VideoStream]:
     return [stream for stream in container.streams.video if not stream.disposition & attached]
 
 
-def sound_stream_of(container: InputContainer) -> Stream | None:
-    """The stream of sound that is taken."""
-    return container.streams.audio[0] if container.streams.audio else None
+def sound_stream_of(container: InputContainer) -> av.AudioStream | None:
+    """The first stream of sound with a decoder here."""
+    known = (one for one in container.streams.audio if one.codec_context is not None)
+    return next(known, None)
 
 
 def time_base_of(stream: Stream) -> Fraction:
@@ -153,11 +155,7 @@ def probe_layout(path: Path) -> StreamLayout:
             declared_frames=stream.frames or None,
             codec=stream.codec_context.codec.canonical_name,
             rotation_degrees=orientation.rotation_degrees,
-            audio_codec=None
-            if audio is None
-            else audio.codec_context.codec.canonical_name
-            if audio.codec_context
-            else "unknown",
+            audio_codec=audio.codec_context.codec.canonical_name if audio else None,
             time_base=Fraction(time_base_of(stream))
             if has_times
             else 1 / Fraction(rate or DEFAULT_RATE),

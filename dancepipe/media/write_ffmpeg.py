@@ -24,7 +24,7 @@ from dancepipe.errors import MissingExtraError, OutputError
 from dancepipe.files.whole_file import WholeFile
 from dancepipe.media.encoders import AUDIO_ENCODER, COPIED_AUDIO, ENCODERS, MUXERS, encoder_for
 from dancepipe.media.ffmpeg_program import find_ffmpeg
-from dancepipe.media.probe import open_media, packets_of
+from dancepipe.media.probe import open_media, packets_of, sound_stream_of
 from dancepipe.media.write import (
     PLAIN_TAGS,
     check_frames,
@@ -183,10 +183,12 @@ class FfmpegVideoWriter:
 
     def _audio_input(self, ffmpeg, path: Path, until_seconds: Fraction | None, outputs: dict):
         with open_media(path) as container:
-            if not container.streams.audio:
+            taken = sound_stream_of(container)
+            if taken is None:
+                if container.streams.audio:
+                    log.warning(f"sound of {path} left out: its codec is unknown here")
                 return None
-            context = container.streams.audio[0].codec_context
-            codec = context.codec.canonical_name if context else "unknown"
+            codec, number = taken.codec_context.codec.canonical_name, taken.index
         copied = codec in COPIED_AUDIO[self._muxer]
         outputs["c:a"] = "copy" if copied else AUDIO_ENCODER[self._muxer]
         if not copied:
@@ -203,7 +205,7 @@ class FfmpegVideoWriter:
         limit = {} if until_seconds is None else {"to": float(until_seconds)}
         if packets.start_seconds:
             limit["itsoffset"] = float(-packets.start_seconds)
-        return ffmpeg.input(str(path.absolute()), **limit)["a:0"]
+        return ffmpeg.input(str(path.absolute()), **limit)[str(number)]
 
     def _started(self, arguments: list[str]) -> subprocess.Popen[bytes]:
         self._words = tempfile.TemporaryFile()

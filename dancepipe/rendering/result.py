@@ -41,7 +41,7 @@ def open_result(options: AnimateOptions, out: Path, size_wh: tuple[int, int], dr
         driver.time_base,
         codec=options.encoder,
         crf=options.crf,
-        audio_from=driver.path if driver.audio_codec else None,
+        audio_from=driver.path,
         metadata={"comment": SYNTHETIC_TAG},
         overwrite=options.overwrite,
     )
