@@ -29,6 +29,7 @@ VIDEO_SUFFIXES = {
     ".m2ts",
     ".mpg",
     ".mpeg",
+    ".vob",
     ".wmv",
     ".flv",
     ".3gp",
