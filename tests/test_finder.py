@@ -39,7 +39,7 @@ class Crowd:
     goes_on, neighbour_reaches = False, 1.5
 
     def __init__(self, *sightings: Sighting, bodies=None):
-        self.size_wh = (640, 360)
+        self.size_wh, self.picture = (640, 360), np.zeros((360, 640, 3), np.uint8)
         self._sightings = list(sightings)
         self._bodies = {} if bodies is None else bodies  # index -> the sighting that is read
         self.asked = []
@@ -54,6 +54,12 @@ class Crowd:
         self.asked.append((index, list(beside)))
         found = self._bodies.get(index, self._sightings[index])
         return None if found is None else Standing(found)
+
+    def everyone(self):
+        return [Standing(one) for one in self._sightings if one.is_sure]
+
+    def clothes(self, reading):
+        return None
 
     def person(self, reading, before=None):
         shift = np.subtract(reading.sighting.center_xy_px, (160, 150))

@@ -1,15 +1,16 @@
 """Names of backends become objects here, once, and every backend is held to the same rules of
 input and output."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from dancepipe.errors import ConfigError
-from dancepipe.person.look import PoseBackend
-from dancepipe.person.track import PersonTracker, read_everyone
+from dancepipe.person.clothes import Clothes
+from dancepipe.person.look import PoseBackend, Sighting
+from dancepipe.person.track import LIKE_THE_PERSON, Named, PersonTracker, read_everyone
 from dancepipe.records import PersonFrame
 
 POSE_BACKENDS = ("mediapipe", "yolo")
@@ -25,15 +26,31 @@ class Segmenter(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True)
+class SeenPerson:
+    """One of several people, and what tells that person from the others."""
+
+    person: PersonFrame
+    sighting: Sighting
+    clothes: Clothes | None
+    size_wh: tuple[int, int]  # of the picture that the sighting lies in
+
+
 class PersonFinder:
     """Finds the people of a photo (mode "photo"), or follows one person through a clip (mode
     "video"): joints, mask, and how many people are there."""
 
     def __init__(
-        self, backend: PoseBackend, segmenter: Segmenter | None = None, *, mode: str = "video"
+        self,
+        backend: PoseBackend,
+        segmenter: Segmenter | None = None,
+        *,
+        mode: str = "video",
+        named: Named | None = None,
     ):
-        """Both are owned from here on: close() closes them."""
+        """Both are owned from here on: close() closes them. named: as PersonTracker has it."""
         self._backend, self._segmenter, self._mode = backend, segmenter, mode
+        self._named = named
         self._clip: tuple[tuple[int, int], PersonTracker] | None = None  # of frames of that size
         self._closed = False
 
@@ -51,7 +68,7 @@ class PersonFinder:
             tracker = PersonTracker(self._backend)
         else:
             if self._clip is None or self._clip[0] != image.shape[:2]:
-                self._clip = image.shape[:2], PersonTracker(self._backend)
+                self._clip = image.shape[:2], PersonTracker(self._backend, self._named)
             tracker = self._clip[1]
         person = tracker.find(self._backend.look(image))
         return None if person is None else self._with_mask(image, person)
@@ -65,6 +82,32 @@ class PersonFinder:
             return []
         people = read_everyone(self._backend.look(image), self._backend)
         return [self._with_mask(image, person) for person in people]
+
+    def find_closely(self, image: np.ndarray) -> list[SeenPerson]:
+        """image as find has it -> everyone in it from left to right, without masks, also those whom
+        find_all misses in a group; takes several times as long."""
+        if not self._can_hold_a_person(image):
+            return []
+        look = self._backend.look(image)
+        readings = sorted(look.everyone(), key=lambda one: one.sighting.center_xy_px[0])
+        people = [(one, look.person(one)) for one in readings]
+        return [
+            SeenPerson(
+                replace(person, people_seen=len(people)),
+                one.sighting,
+                look.clothes(one),
+                look.size_wh,
+            )
+            for one, person in people
+            if person is not None
+        ]
+
+    def find_like(self, image: np.ndarray, clothes: Clothes) -> PersonFrame | None:
+        """Of find_closely whoever wears clothes most like these; None when that is nobody."""
+        seen = self.find_closely(image)
+        likeness = [one.clothes.likeness(clothes) if one.clothes else 0.0 for one in seen]
+        best = max(range(len(seen)), key=likeness.__getitem__, default=None)
+        return None if best is None or likeness[best] < LIKE_THE_PERSON else seen[best].person
 
     def _can_hold_a_person(self, image: np.ndarray) -> bool:
         """Whether the picture is large enough. ValueError for what is no picture."""
@@ -106,6 +149,7 @@ def open_person_finder(
     *,
     hands: bool = False,
     mode: str = "video",
+    named: Named | None = None,
     yolo_weights: Path | str | None = None,
     rembg_model: str = "u2net_human_seg",
     device: str = "cpu",
@@ -114,10 +158,10 @@ def open_person_finder(
     hands: read both hands too, which mediapipe alone can.
 
     mode "video" follows one person through the frames of one clip (open a finder for each clip);
-    "photo" takes every picture for itself. yolo_weights: a local pose .pt file or a published name;
-    rembg_model: a name of segment_rembg.MODELS; device: of yolo and rembg ("cpu", "cuda", ...),
-    mediapipe runs on the CPU. Raises ConfigError
-    for unknown names, MissingExtraError, WeightsError.
+    "photo" takes every picture for itself. named: whom to follow, as PersonTracker has it.
+    yolo_weights: a local pose .pt file or a published name; rembg_model: a name of
+    segment_rembg.MODELS; device: of yolo and rembg ("cpu", "cuda", ...), mediapipe runs on the CPU.
+    Raises ConfigError for unknown names, MissingExtraError, WeightsError.
     """
     if pose not in POSE_BACKENDS:
         raise ConfigError(f"unknown pose backend {pose!r}: choose from {', '.join(POSE_BACKENDS)}")
@@ -151,4 +195,4 @@ def open_person_finder(
     except BaseException:
         backend.close()
         raise
-    return PersonFinder(backend, segmenter, mode=mode)
+    return PersonFinder(backend, segmenter, mode=mode, named=named)

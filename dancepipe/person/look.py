@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from dancepipe.person.clothes import Clothes
 from dancepipe.records import PersonFrame
 
 
@@ -46,8 +47,13 @@ class Look(Protocol[R]):
     """One picture before a backend."""
 
     @property
+    def picture(self) -> np.ndarray:
+        """uint8 RGB (H, W, 3): what sightings lie in, which may be smaller than what was given."""
+        ...
+
+    @property
     def size_wh(self) -> tuple[int, int]:
-        """Of the picture that sightings lie in, which may be a smaller one."""
+        """Of that picture."""
         ...
 
     def sightings(self) -> Sequence[Sighting]:
@@ -63,6 +69,24 @@ class Look(Protocol[R]):
         last: what was read of that person in the frame before; a backend that goes_on begins where
         it left off, and may be asked without an index.
         """
+        ...
+
+    def everyone(self) -> Sequence[R]:
+        """The bodies of all people, also of those whom a look at the whole picture misses: the
+        dear step, for the moments in which it must be known who is there."""
+        ...
+
+    def read_apart(self, own: R, others: Sequence[R]) -> tuple[R | None, list[R]]:
+        """A body read without the limbs of others who stand close: where the last frame left off,
+        or once more in the same one. None when nobody is there.
+
+        others: at least one; the first is read anew too and is then the last, unless nobody is
+        there any more. Asked of a backend that goes_on.
+        """
+        ...
+
+    def clothes(self, reading: R) -> Clothes | None:
+        """What that body wears; None where the picture does not show it."""
         ...
 
     def person(self, reading: R, before: R | None = None) -> PersonFrame | None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeGuard
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from dancepipe.person.blazepose.models import (
     read_model,
 )
 from dancepipe.person.blazepose.region import Region
+from dancepipe.person.clothes import Clothes, clothes_of
 from dancepipe.person.look import Sighting
 from dancepipe.person.regions import fit_within, full_mask
 from dancepipe.pose.skeleton import openpose_view
@@ -37,8 +39,19 @@ NEIGHBOUR_REACHES = 1.5
 # over.
 MIXED_REACHES = 0.12
 PAINT_REACHES = 0.25  # half width of a painted-over person
+_CELL_PX = 4  # what is painted over need not be exact
 # The network calls a face on the back of a head fully visible; its place is a guess.
 TURNED_AWAY_CONFIDENCE = 0.3
+# To find everyone, those who were found are painted over and the picture is looked at again, so
+# often at most.
+FOUND_REACHES = 0.2
+MOST_LOOKS = 6
+# A body between two people is a mixture: with them painted over nobody is left, or somebody else.
+MIN_TRUNK_VISIBILITY = 0.5
+BEHIND_REACHES = 0.2  # nearer ones stand one before the other
+SAME_PERSON_REACHES = 0.2  # two bodies whose middles are nearer than this are one
+TRUNK = [12, 11, 24, 23]  # right and left shoulder and hip among the landmarks
+KNEES = [26, 25]
 HANDS = ((16, 18, 20), (15, 17, 19))  # wrist, little finger, index among the landmarks; right, left
 # Behind a wrist that is less visible, the hand network sees one time in ten a hand (of all: every
 # second time), and costs as much. mediapipe's graph asks from 0.1.
@@ -90,15 +103,15 @@ class BlazePoseLook:
 
     def __init__(self, networks: BlazePoseBackend, image: np.ndarray):
         self._networks, self._image = networks, image
-        self._small, _ = fit_within(image, MAX_SIDE_PX)
-        self.size_wh = _size_wh(self._small)
+        self.picture, _ = fit_within(image, MAX_SIDE_PX)
+        self.size_wh = _size_wh(self.picture)
 
     def sightings(self) -> list[Sighting]:
         return [region.sighting() for region in self._regions]
 
     @cached_property
     def _regions(self) -> list[Region]:
-        return self._networks.detector.detect(self._small)
+        return self._networks.detector.detect(self.picture)
 
     def read(
         self,
@@ -119,7 +132,7 @@ class BlazePoseLook:
     def _read_among(self, own: Region, others: list[Region], region: Region) -> Body | None:
         """The body in region, of the person who is seen, or expected, at own; no mixture with the
         bodies of others."""
-        bodies, small = self._networks.bodies, self._small
+        bodies, small = self._networks.bodies, self.picture
         body = bodies.read(small, region)
         if not others:
             return body
@@ -127,6 +140,64 @@ class BlazePoseLook:
         if body is not None and _distance(body.next_region, own) < MIXED_REACHES * reach:
             return body
         return bodies.read(_painted_over(small, own, others), own)
+
+    def everyone(self) -> list[BlazePoseReading]:
+        """As Look has it. The detector merges people who stand close together: it looks again and
+        again at the picture without those who were found."""
+        found: list[Body] = []
+        left = self.picture
+        for _ in range(MOST_LOOKS):
+            new = []
+            for region in self._networks.detector.detect(left):
+                body = self._networks.bodies.read(left, region) if _is_sure(region) else None
+                if _is_whole(body) and not any(_is_near(body, other) for other in found + new):
+                    new.append(body)
+            if not new:
+                break
+            found += new
+            left = _painted_out(self.picture, [body.next_region for body in found])
+        return [BlazePoseReading(body) for body in self._without_mixtures(found)]
+
+    def _without_mixtures(self, found: list[Body]) -> list[Body]:
+        """Each read again, apart from the others; those who are then nobody are left out."""
+        kept = list(found)
+        for body in reversed(found):  # who was found first is the surest
+            others = [other.next_region for other in kept if other is not body]
+            if not others:
+                break
+            own = body.next_region
+            alone = self._read_alone(own, [own, *others])
+            kept = [other for other in kept if other is not body]
+            if _is_whole(alone) and _is_near(alone, body):
+                if not any(_is_near(alone, other) for other in kept):
+                    kept.append(alone)
+        if len(kept) == len(found):
+            return kept
+        regions = [body.next_region for body in kept]  # some were read without who is not there
+        again = [self._read_alone(region, regions) for region in regions]
+        return [new or body for new, body in zip(again, kept, strict=True)]
+
+    def read_apart(
+        self, own: BlazePoseReading, others: Sequence[BlazePoseReading]
+    ) -> tuple[BlazePoseReading | None, list[BlazePoseReading]]:
+        first, *rest = others
+        regions = [one.body.next_region for one in (own, first, *rest)]
+        body, other = (self._read_alone(region, regions) for region in regions[:2])
+        kept = [*rest, *([] if other is None else [BlazePoseReading(other)])]
+        if body is None:  # somebody may have been seen who is not there
+            body = self._networks.bodies.read(self.picture, regions[0])
+        return (None if body is None else BlazePoseReading(body)), kept
+
+    def _read_alone(self, own: Region, regions: list[Region]) -> Body | None:
+        """The body in that region, the others of them painted over."""
+        # Of people who stand one before the other there are no parts to be told from each other.
+        limit = BEHIND_REACHES * own.sighting().reach_px
+        others = [one for one in regions if one is not own and _distance(one, own) > limit]
+        picture = _painted_over(self.picture, own, others) if others else self.picture
+        return self._networks.bodies.read(picture, own)
+
+    def clothes(self, reading: BlazePoseReading) -> Clothes | None:
+        return clothes_of(self.picture, reading.body.landmarks[TRUNK + KNEES, :2])
 
     def person(
         self, reading: BlazePoseReading, before: BlazePoseReading | None = None
@@ -172,6 +243,20 @@ def _distance(first: Region, second: Region) -> float:
     return math.dist(first.center_xy_px, second.center_xy_px)
 
 
+def _is_sure(region: Region) -> bool:
+    return region.sighting().is_sure
+
+
+def _is_whole(body: Body | None) -> TypeGuard[Body]:
+    return body is not None and bool(body.landmarks[TRUNK, 2].min() >= MIN_TRUNK_VISIBILITY)
+
+
+def _is_near(body: Body, other: Body) -> bool:
+    """Whether both are of one person."""
+    limit = SAME_PERSON_REACHES * other.next_region.sighting().reach_px
+    return _distance(body.next_region, other.next_region) < limit
+
+
 def _size_wh(image: np.ndarray) -> tuple[int, int]:
     return image.shape[1], image.shape[0]
 
@@ -186,19 +271,46 @@ def _is_turned_away(landmarks: np.ndarray) -> bool:
 
 def _painted_over(image: np.ndarray, own: Region, others: list[Region]) -> np.ndarray:
     """A copy in which grey lies over the others, as far as they are nearer than the person."""
-    own_distance = _distance_to_axis(own, image.shape)
-    painted = image.copy()
+    cells = _cells(image)
+    own_distance = _distance_to_axis(own, cells)
+    covered = np.zeros(cells.shape[:2], bool)
     for other in others:
-        distance = _distance_to_axis(other, image.shape)
+        distance = _distance_to_axis(other, cells)
         near = distance < PAINT_REACHES * other.sighting().reach_px
-        painted[(distance < own_distance) & near] = 128
-    return painted
+        covered |= (distance < own_distance) & near
+    return _paint(image, covered)
 
 
-def _distance_to_axis(region: Region, shape: tuple[int, ...]) -> np.ndarray:
-    """float32 (H, W): distance in px of each pixel to the line from the feet to above the head."""
+def _painted_out(image: np.ndarray, regions: list[Region]) -> np.ndarray:
+    """A copy in which grey lies over all of these."""
+    cells = _cells(image)
+    covered = np.zeros(cells.shape[:2], bool)
+    for region in regions:
+        reach = FOUND_REACHES * region.sighting().reach_px
+        covered |= _distance_to_axis(region, cells) < reach
+    return _paint(image, covered)
+
+
+def _distance_to_axis(region: Region, points_px: np.ndarray) -> np.ndarray:
+    """float32 (...): distance in px of each of (..., 2) to the line from the feet to above the
+    head."""
     head = np.array(region.tip_xy_px, np.float32)
     along = 2 * (np.array(region.center_xy_px, np.float32) - head)  # from head to feet
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    x, y = points_px[..., 0], points_px[..., 1]
     t = np.clip(((x - head[0]) * along[0] + (y - head[1]) * along[1]) / (along @ along), 0, 1)
     return np.hypot(x - head[0] - t * along[0], y - head[1] - t * along[1])
+
+
+def _cells(image: np.ndarray) -> np.ndarray:
+    """float32 (h, w, 2): x and y of the middles of cells of _CELL_PX a side that cover it."""
+    height, width = (-(-side // _CELL_PX) for side in image.shape[:2])
+    y, x = np.mgrid[:height, :width].astype(np.float32) * _CELL_PX + (_CELL_PX - 1) / 2
+    return np.stack([x, y], -1)
+
+
+def _paint(image: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """A copy with grey in those cells: bool (h, w)."""
+    covered = cells.repeat(_CELL_PX, 0).repeat(_CELL_PX, 1)[: image.shape[0], : image.shape[1]]
+    painted = image.copy()
+    painted[covered] = 128
+    return painted

@@ -21,6 +21,7 @@ from PIL import Image
 from dancepipe.errors import ConfigError, MissingExtraError, WeightsError
 from dancepipe.files.caches import cache_folder
 from dancepipe.files.whole_file import make_folder
+from dancepipe.person.clothes import Clothes, clothes_of
 from dancepipe.person.look import Sighting
 from dancepipe.pose.skeleton import openpose_view
 from dancepipe.records import BodyPose, PersonFrame
@@ -33,6 +34,8 @@ PUBLISHED_NAMES = re.compile(
     r"yolo(?:v8|11|26)[nsmlx]-pose(?:-p6)?\.pt"
 )  # what Ultralytics offers for download
 MIN_BOX_CONFIDENCE = 0.4
+TRUNK = [6, 5, 12, 11]  # right and left shoulder and hip among the keypoints
+KNEES = [14, 13]
 LICENCE_NOTICE = (
     "pose backend yolo: ultralytics and its weights are licensed under AGPL-3.0; "
     "whoever distributes or serves a product with them must follow it or buy their enterprise "
@@ -94,7 +97,7 @@ class YoloPoseBackend:
                 YoloReading(_sighting(box, float(score)), points)
                 for box, score, points in zip(boxes, scores, keypoints, strict=True)
             ]
-        return YoloLook((image.shape[1], image.shape[0]), readings)
+        return YoloLook(image, readings)
 
     def close(self) -> None:
         """Frees the network. Closing twice is allowed."""
@@ -104,8 +107,9 @@ class YoloPoseBackend:
 class YoloLook:
     """One picture that the network has read."""
 
-    def __init__(self, size_wh: tuple[int, int], readings: list[YoloReading]):
-        self.size_wh, self._readings = size_wh, readings
+    def __init__(self, picture: np.ndarray, readings: list[YoloReading]):
+        self.picture, self._readings = picture, readings
+        self.size_wh = picture.shape[1], picture.shape[0]
 
     def sightings(self) -> list[Sighting]:
         return [reading.sighting for reading in self._readings]
@@ -114,6 +118,17 @@ class YoloLook:
         self, index: int | None, beside: Sequence[int] = (), last: YoloReading | None = None
     ) -> YoloReading | None:
         return None if index is None else self._readings[index]
+
+    def everyone(self) -> list[YoloReading]:
+        return list(self._readings)
+
+    def read_apart(
+        self, own: YoloReading, others: Sequence[YoloReading]
+    ) -> tuple[YoloReading | None, list[YoloReading]]:
+        return own, list(others)  # one run of the network tells them apart
+
+    def clothes(self, reading: YoloReading) -> Clothes | None:
+        return clothes_of(self.picture, reading.keypoints[TRUNK + KNEES, :2])
 
     def person(self, reading: YoloReading, before: YoloReading | None = None) -> PersonFrame | None:
         pose = openpose_view(reading.keypoints, COCO_17, self.size_wh)
