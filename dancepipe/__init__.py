@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dancepipe.evaluation.options import EvaluateOptions
     from dancepipe.rendering.animate import animate
     from dancepipe.rendering.options import AnimateOptions
+    from dancepipe.rendering.preview import preview
     from dancepipe.rendering.session import Session
     from dancepipe.training.options import TrainOptions
 
@@ -34,6 +35,7 @@ __all__ = [
     "build_dataset",
     "evaluate",
     "find_people",
+    "preview",
     "train",
 ]
 
@@ -48,6 +50,7 @@ _HOMES = {
     "build_dataset": "dancepipe.doors",
     "evaluate": "dancepipe.doors",
     "find_people": "dancepipe.doors",
+    "preview": "dancepipe.rendering.preview",
     "train": "dancepipe.doors",
 }
 

@@ -122,7 +122,7 @@ def test_frames_without_a_person_hold_the_last_pose_and_are_counted(tmp_path, we
         AnimateOptions(device="cpu", crf=0),
     )
     assert summary.frames_out == 20 and 3 <= summary.frames_held <= 6
-    assert "frames without a person held the last pose" in summary.text()
+    assert "frames without the dancer held the last pose" in summary.text()
     made = pictures(tmp_path / "out.mp4").astype(int)
     moving = np.abs(np.diff(made, axis=0)).mean((1, 2, 3))
     assert moving[9] < 0.2 * np.median(moving[2:8])  # frames 9 and 10 show the same pose

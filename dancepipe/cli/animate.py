@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from dancepipe.cli.arguments import Once
 from dancepipe.cli.options import add_json, add_options, parsed_options
 from dancepipe.cli.screen import show
 from dancepipe.errors import ConfigError
@@ -20,17 +19,15 @@ def add_flags(parser) -> None:
         metavar="REF DRIVER",
         help="photo and video, in this order, in place of --ref and --driver",
     )
+    parser.add_argument("--ref", type=Path, help="photo of the person that shall dance")
+    parser.add_argument("--driver", type=Path, help="video of the dance")
+    parser.add_argument("-o", "--out", type=Path, help="video to write (.mp4, .mov, .mkv)")
     parser.add_argument(
-        "--ref", type=Path, action=Once, help="photo of the person that shall dance"
-    )
-    parser.add_argument("--driver", type=Path, action=Once, help="video of the dance")
-    parser.add_argument(
-        "-o",
-        "--out",
+        "--preview",
         type=Path,
-        action=Once,
-        required=True,
-        help="video to write (.mp4, .mov, .mkv)",
+        metavar="PICTURE",
+        help="write one picture (.png, .jpg) instead: the driver's people with their numbers, who "
+        "is followed, and what part of the frame will be drawn",
     )
     parser.add_argument(
         "-w",
@@ -46,6 +43,19 @@ def add_flags(parser) -> None:
 def run(parsed) -> None:
     ref, driver = _named_once(parsed)
     options = parsed_options(parsed)
+    if parsed.preview:
+        if parsed.out:
+            raise ConfigError("--preview makes no video; leave out -o, or --preview")
+        from dancepipe.rendering.preview import preview
+
+        shown = preview(ref, driver, parsed.preview, options)
+        show(shown.text(), shown, as_json=parsed.json)
+        return
+    if parsed.out is None:
+        raise ConfigError(
+            "animate lacks -o, the video to write; for example: "
+            "dancepipe animate me.jpg dance.mp4 -o out.mp4"
+        )
     from dancepipe.rendering.animate import animate
 
     summary = animate(ref, driver, parsed.out, parsed.weights, options)

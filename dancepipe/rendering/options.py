@@ -8,6 +8,16 @@ from dancepipe.config import option
 @dataclass(frozen=True)
 class AnimateOptions:
     background: str = option("white", "reference, black, driver, or a colour (name or #rrggbb)")
+    person: str = option(
+        "largest",
+        "which dancer is followed: largest, left, right, a number from the left, or x,y in shares "
+        "of width and height; as --preview shows them, or @seconds later: 2@3.5",
+    )
+    absent: str = option(
+        "hold",
+        "frames without the dancer: hold the last pose, or blank, the background alone",
+        choices=("hold", "blank"),
+    )
     retarget: bool = option(
         True, "give the driver's motion the proportions of the person in the photo"
     )

@@ -18,11 +18,14 @@ from dancepipe.files.lock import lock_result
 from dancepipe.geometry import resized_px
 from dancepipe.media.probe import probe_video
 from dancepipe.media.read import VideoReader
+from dancepipe.person.choice import parse_choice
 from dancepipe.person.finder import PersonFinder, open_person_finder
+from dancepipe.person.track import Named
 from dancepipe.pose.smooth import smoothing_radius
 from dancepipe.progress import Progress, counted, told
 from dancepipe.rendering.background import check_background, open_background
 from dancepipe.rendering.composite import paste, premultiplied
+from dancepipe.rendering.dancer import Dancer, decoded_side_px, find_dancer
 from dancepipe.rendering.motion import (
     SURVEY_FRAMES,
     MotionPlan,
@@ -46,8 +49,6 @@ from dancepipe.systems.system import System
 log = logging.getLogger(__name__)
 
 _QUEUE_FRAMES = 8
-# Poses gain nothing from more; whole frames are decoded only where the result shows them.
-_ANALYSIS_SIDE_PX = 640
 # Of the canvas of systems that draw at any size: a person fills most of a frame's height.
 _LEAST_SIDE_PX, _LARGEST_SIDE_PX = 256, 1280
 _SIDE_STEP_PX = 16  # a plan of 128 px is laid over parts whose edges are whole pixels of both
@@ -124,6 +125,7 @@ class Session:
         # 1. What can be refused at once.
         check_background(options.background)
         check_encoder(options, out)
+        choice = parse_choice(options.person)
         info = probe_video(driver)
         for remark in info.remarks:
             log.info(f"{driver}: {remark}")
@@ -143,14 +145,21 @@ class Session:
 
         # 3. The frames: decoding, pose, rendering and encoding overlap; memory stays flat.
         shows_driver = options.background == "driver"
-        decoded_side_px = None if shows_driver else _ANALYSIS_SIDE_PX
+        side_px = decoded_side_px(options.background)
         background = open_background(options.background, reference, size_wh)
         mask = options.mask if shows_driver else None
+        dancer = None
+        if not choice.is_default:
+            finder = self._photo_finder(None, device, options)
+            dancer = find_dancer(driver, choice, finder, side_px)
+        named = dancer and dancer.named
         batch = options.batch or (8 if device.startswith("cuda") else 1)
         held = 0
         with (
-            VideoReader(driver, max_side_px=decoded_side_px) as video,
-            _open_finder("video", mask, device, options, hands=self._reads_hands) as finder,
+            VideoReader(driver, max_side_px=side_px) as video,
+            _open_finder(
+                "video", mask, device, options, hands=self._reads_hands, named=named
+            ) as finder,
             # Closed from the last to the first, so that each thread is gone before what it reads
             # from is closed.
             closing(in_thread(video, _QUEUE_FRAMES, "decode")) as frames,
@@ -158,7 +167,7 @@ class Session:
         ):
             # While the first frames are looked at: a sparse look over the whole driver, and the
             # plan that follows from it.
-            survey = self._survey(driver, decoded_side_px, device, options)
+            survey = self._survey(driver, side_px, device, options, dancer)
             plan = MotionPlan(survey, reference, size_px, with_retargeting=options.retarget)
             smooth_radius = smoothing_radius(float(info.frame_rate or 30)) if options.smooth else 0
             made = _rendered(targets(people, plan, survey, smooth_radius), renderer, batch)
@@ -171,7 +180,8 @@ class Session:
                     picture = background(target)
                     scale = size_wh[0] / target.frame.image.shape[1]
                     x0, y0, x1, y1 = (resized_px(edge, scale) for edge in target.box_xyxy_px)
-                    paste(picture, person, (x0, y0, x1, y1))
+                    if not target.is_held or options.absent == "hold":
+                        paste(picture, person, (x0, y0, x1, y1))
                     result.write(picture, target.frame.time_seconds)
                     held += target.is_held
                     count.update()
@@ -186,6 +196,7 @@ class Session:
             audio_codec=info.audio_codec,
             people_seen=survey.people_seen,
             seconds=time.monotonic() - started,
+            absent=options.absent,
         )
 
     def _on_device(self, name: str) -> str:
@@ -231,7 +242,12 @@ class Session:
         return kept[2]
 
     def _survey(
-        self, driver: Path, side_px: int | None, device: str, options: AnimateOptions
+        self,
+        driver: Path,
+        side_px: int | None,
+        device: str,
+        options: AnimateOptions,
+        dancer: Dancer | None,
     ) -> Survey:
         if options.reader == "decord":
             from dancepipe.media.read_decord import read_spread_frames
@@ -243,12 +259,17 @@ class Session:
             self._photo_finder(None, device, options, number=number)
             for number in range(2 if options.pose == "mediapipe" else 1)  # the others have threads
         ]
-        people = found_side_by_side([frame.image for frame in frames], finders)
+        clothes = None if dancer is None else dancer.chosen.clothes
+        people = found_side_by_side([frame.image for frame in frames], finders, clothes)
+        if dancer is not None:
+            people.insert(0, dancer.chosen.person)
         survey = survey_driver(people, driver)
-        if survey.people_seen > 1:
+        if dancer is not None:
+            log.info(f"{driver}: {dancer.text()} is followed")
+        elif survey.people_seen > 1:
             log.info(
                 f"{driver}: up to {survey.people_seen} people; the largest and most central one "
-                "is followed"
+                "is followed (--preview shows them, --person names another)"
             )
         return survey
 
@@ -305,12 +326,19 @@ def _rendered(
 
 
 def _open_finder(
-    mode: str, mask: str | None, device: str, options: AnimateOptions, *, hands: bool
+    mode: str,
+    mask: str | None,
+    device: str,
+    options: AnimateOptions,
+    *,
+    hands: bool,
+    named: Named | None = None,
 ) -> PersonFinder:
     return open_person_finder(
         options.pose,
         mask,
         mode=mode,
+        named=named,
         hands=hands and options.pose == "mediapipe",
         yolo_weights=options.yolo_weights,
         rembg_model=options.rembg_model,

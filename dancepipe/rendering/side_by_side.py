@@ -5,17 +5,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from dancepipe.person.clothes import Clothes
 from dancepipe.person.finder import PersonFinder
 from dancepipe.records import PersonFrame
 
 
 def found_side_by_side(
-    images: Sequence[np.ndarray], finders: Sequence[PersonFinder]
+    images: Sequence[np.ndarray], finders: Sequence[PersonFinder], clothes: Clothes | None = None
 ) -> list[PersonFrame | None]:
-    """The person of each picture, in order. finders: in photo mode, one a thread, all alike."""
+    """The person of each picture, in order. finders: in photo mode, one a thread, all alike.
+    clothes: of whom to look for; None: of nobody in particular."""
 
     def find_each(place: int) -> list[PersonFrame | None]:
-        return [finders[place].find(image) for image in images[place :: len(finders)]]
+        finder, mine = finders[place], images[place :: len(finders)]
+        if clothes is None:
+            return [finder.find(image) for image in mine]
+        return [finder.find_like(image, clothes) for image in mine]
 
     found: list[PersonFrame | None] = [None] * len(images)
     with ThreadPoolExecutor(len(finders)) as pool:

@@ -17,6 +17,7 @@ class AnimateSummary:
     audio_codec: str | None
     people_seen: int
     seconds: float
+    absent: str = "hold"  # what those frames without the dancer show
 
     def text(self) -> str:
         """One line for the user."""
@@ -25,7 +26,8 @@ class AnimateSummary:
             f"{'audio kept' if self.audio_codec else 'no audio in the driver'}"
         ]
         if self.frames_held:
-            parts.append(f"{self.frames_held} frames without a person held the last pose")
+            shown = "held the last pose" if self.absent == "hold" else "show the background alone"
+            parts.append(f"{self.frames_held} frames without the dancer {shown}")
         if self.shortfall_seconds:
             parts.append(
                 f"the driver is truncated: its last {self.shortfall_seconds:.2f} s are missing"
