@@ -4,6 +4,7 @@ over a cut and after an absence, and no limb of a neighbour's is taken for an ow
 import numpy as np
 import pytest
 from figure import draw_figure, standing_pose
+from people import dancer_frames
 
 from dancepipe.person.finder import PersonFinder, open_person_finder
 from dancepipe.pose.skeleton import JOINTS
@@ -66,6 +67,13 @@ def test_everyone_in_a_group_is_found_from_left_to_right(photo_finder):
     assert photo_finder.find_like(picture(*group[:2]), seen[2].clothes) is None
 
 
+def test_arms_and_legs_of_one_dancer_are_nobody_else(photo_finder):
+    counts = [len(photo_finder.find_closely(frame)) for frame in dancer_frames()[::12]]
+    assert counts == [1] * len(counts)
+    waist_up = dancer_frames()[0][:170]
+    assert len(photo_finder.find_closely(waist_up)) == 1
+
+
 @pytest.mark.parametrize("gap", [110, 160])
 @pytest.mark.parametrize(
     ("elbow", "wrist"),
@@ -88,14 +96,14 @@ def test_a_neighbours_arm_is_not_read_as_the_own_one(photo_finder, gap, elbow, w
 @pytest.mark.parametrize("index", [0, 1])
 def test_two_who_pass_each_other_are_not_exchanged(photo_finder, index):
     def frame(step):
-        green, red = standing(160 + 16 * step), standing(480 - 16 * step)
+        green, red = standing(160 + 32 * step), standing(480 - 32 * step)
         return picture((green, GREEN), (red, RED)), (green, red)[index]
 
     with following(photo_finder, frame(0)[0], index) as finder:
-        for step in range(21):
+        for step in range(11):
             image, own = frame(step)
             person = finder.find(image)
-            if step < 6 or step > 16:  # between, one hides the other
+            if step < 3 or step > 8:  # between, one hides the other
                 assert person is not None
                 assert middle(person) == pytest.approx(middle_of(own), abs=25), step
 

@@ -29,7 +29,7 @@ def duet(tmp_path_factory):
             return np.full((size_wh[1], size_wh[0], 3), 180, np.uint8)
         return np.concatenate([frames[index], frames[index + 10][:, ::-1]], 1)
 
-    write_test_video(path, 12, size_wh=WIDE, draw=draw, options={"crf": "18"})
+    write_test_video(path, 9, size_wh=WIDE, draw=draw, options={"crf": "18"})
     return path
 
 
@@ -40,9 +40,7 @@ def weights(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize(
-    ("person", "followed"), [("left", 1), ("2", 2), ("0.25,0.6", 1), ("right@0.2", 2)]
-)
+@pytest.mark.parametrize(("person", "followed"), [("left", 1), ("2", 2), ("right@0.2", 2)])
 def test_the_picture_shows_who_is_followed_and_the_summary_says_it(
     duet, tmp_path, person, followed
 ):
@@ -87,18 +85,17 @@ def pictures(path) -> np.ndarray:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
-@pytest.mark.parametrize(("person", "half"), [("left", 0), ("2", 1)])
 def test_the_video_follows_the_named_one_and_can_leave_out_who_is_not_there(
-    duet, weights, tmp_path, said, person, half
+    duet, weights, tmp_path, said
 ):
     summary = animate(
         REFERENCE, duet, tmp_path / "out.mp4", weights,
-        device="cpu", person=person, absent="blank", background="white",
+        device="cpu", person="left", absent="blank", background="white",
     )  # fmt: skip
-    assert (summary.frames_out, summary.frames_held) == (12, 2)
+    assert (summary.frames_out, summary.frames_held) == (9, 2)
     assert "2 frames without the dancer show the background alone" in summary.text()
-    assert any(f"person {half + 1} of 2 from the left" in line for line in said)
+    assert any("person 1 of 2 from the left" in line for line in said)
     drawn = (pictures(tmp_path / "out.mp4").min(3) < 200).astype(float)
     assert not drawn[:2].any()
     places = [frame.nonzero()[1].mean() / WIDE[0] for frame in drawn[2:]]
-    assert places == pytest.approx([0.25 + 0.5 * half] * 10, abs=0.12)
+    assert places == pytest.approx([0.25] * (len(drawn) - 2), abs=0.12)

@@ -22,7 +22,7 @@ from dancepipe.person.blazepose.models import (
     ModelFile,
     read_model,
 )
-from dancepipe.person.blazepose.region import Region
+from dancepipe.person.blazepose.region import SURE_SCORE, Region
 from dancepipe.person.clothes import Clothes, clothes_of
 from dancepipe.person.look import Sighting
 from dancepipe.person.regions import fit_within, full_mask
@@ -46,6 +46,7 @@ TURNED_AWAY_CONFIDENCE = 0.3
 # often at most.
 FOUND_REACHES = 0.2
 MOST_LOOKS = 6
+LEFT_OVER_SCORE = 0.65  # of who is seen only then; things and parts of people have less
 # A body between two people is a mixture: with them painted over nobody is left, or somebody else.
 MIN_TRUNK_VISIBILITY = 0.5
 BEHIND_REACHES = 0.2  # nearer ones stand one before the other
@@ -145,18 +146,34 @@ class BlazePoseLook:
         """As Look has it. The detector merges people who stand close together: it looks again and
         again at the picture without those who were found."""
         found: list[Body] = []
+        part: Body | None = None  # of somebody whose hips or shoulders are out of sight
         left = self.picture
-        for _ in range(MOST_LOOKS):
+        for look in range(MOST_LOOKS):
+            least = SURE_SCORE if look == 0 else LEFT_OVER_SCORE
             new = []
             for region in self._networks.detector.detect(left):
-                body = self._networks.bodies.read(left, region) if _is_sure(region) else None
-                if _is_whole(body) and not any(_is_near(body, other) for other in found + new):
+                body = self._networks.bodies.read(left, region) if region.score >= least else None
+                part = part or body
+                if not _is_whole(body) or any(_is_part_of(body, one) for one in found + new):
+                    continue
+                if look == 0 or self._is_seen_unpainted(body, found):
                     new.append(body)
             if not new:
                 break
             found += new
             left = _painted_out(self.picture, [body.next_region for body in found])
+        if not found:
+            return [] if part is None else [BlazePoseReading(part)]
         return [BlazePoseReading(body) for body in self._without_mixtures(found)]
+
+    def _is_seen_unpainted(self, body: Body, found: list[Body]) -> bool:
+        """Whether the whole picture shows that body too, and not one of those who were found."""
+        own = body.next_region
+        again = self._networks.bodies.read(self.picture, own)
+        if again is None:
+            return False
+        off = _distance(again.next_region, own)
+        return all(off < _distance(again.next_region, one.next_region) for one in found)
 
     def _without_mixtures(self, found: list[Body]) -> list[Body]:
         """Each read again, apart from the others; those who are then nobody are left out."""
@@ -243,10 +260,6 @@ def _distance(first: Region, second: Region) -> float:
     return math.dist(first.center_xy_px, second.center_xy_px)
 
 
-def _is_sure(region: Region) -> bool:
-    return region.sighting().is_sure
-
-
 def _is_whole(body: Body | None) -> TypeGuard[Body]:
     return body is not None and bool(body.landmarks[TRUNK, 2].min() >= MIN_TRUNK_VISIBILITY)
 
@@ -255,6 +268,14 @@ def _is_near(body: Body, other: Body) -> bool:
     """Whether both are of one person."""
     limit = SAME_PERSON_REACHES * other.next_region.sighting().reach_px
     return _distance(body.next_region, other.next_region) < limit
+
+
+def _is_part_of(body: Body, other: Body) -> bool:
+    """Whether the trunk lies where the other person is: arms and legs that are left beside a
+    painted-over person look like somebody to the networks."""
+    region = other.next_region
+    away = _distance_to_axis(region, body.landmarks[TRUNK, :2].mean(0))
+    return bool(away < FOUND_REACHES * region.sighting().reach_px) or _is_near(body, other)
 
 
 def _size_wh(image: np.ndarray) -> tuple[int, int]:
