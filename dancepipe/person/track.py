@@ -282,6 +282,10 @@ class PersonTracker(Generic[R]):
             away = 0.0 if self._follower.last is None else self._follower.distance(body.sighting)
             if likeness < LIKE_THE_PERSON or (away > 1 and not is_lost):
                 continue
+            last = self._follower.last
+            is_elsewhere = last is not None and _steps(body.sighting, last) > DOUBTFUL_STEP
+            if is_elsewhere and likeness < DOUBTFUL_LIKENESS:  # either alone may be the person
+                continue
             unlike = (0.1 if is_lost else 1) * min(away, 1) + LIKENESS_WEIGHT * (1 - likeness)
             if unlike < least:
                 best, least = body, unlike
