@@ -223,7 +223,7 @@ def test_wrong_bytes_and_arrays():
             decode_picture(data)
     for array in (
         np.zeros((4, 4, 3), np.float32),
-        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 5), np.uint8),
         np.zeros(4, np.uint8),
     ):
         with pytest.raises(ValueError, match="must be uint8"):

@@ -21,13 +21,12 @@ def add_flags(parser) -> None:
     )
     parser.add_argument("--ref", type=Path, help="photo of the person that shall dance")
     parser.add_argument("--driver", type=Path, help="video of the dance")
-    parser.add_argument("-o", "--out", type=Path, help="video to write (.mp4, .mov, .mkv)")
     parser.add_argument(
-        "--preview",
+        "-o",
+        "--out",
         type=Path,
-        metavar="PICTURE",
-        help="write one picture (.png, .jpg) instead: the driver's people with their numbers, who "
-        "is followed, and what part of the frame will be drawn",
+        required=True,
+        help="result: .mp4, .m4v, .mov, .mkv, .webm, .gif, or, without a suffix, a folder of PNGs",
     )
     parser.add_argument(
         "-w",
@@ -43,19 +42,6 @@ def add_flags(parser) -> None:
 def run(parsed) -> None:
     ref, driver = _named_once(parsed)
     options = parsed_options(parsed)
-    if parsed.preview:
-        if parsed.out:
-            raise ConfigError("--preview makes no video; leave out -o, or --preview")
-        from dancepipe.rendering.preview import preview
-
-        shown = preview(ref, driver, parsed.preview, options)
-        show(shown.text(), shown, as_json=parsed.json)
-        return
-    if parsed.out is None:
-        raise ConfigError(
-            "animate lacks -o, the video to write; for example: "
-            "dancepipe animate me.jpg dance.mp4 -o out.mp4"
-        )
     from dancepipe.rendering.animate import animate
 
     summary = animate(ref, driver, parsed.out, parsed.weights, options)

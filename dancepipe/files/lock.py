@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,16 +132,23 @@ def lock_file(path: Path | str) -> Lock:
     return Lock(place, Path(path), "wait until it is done, or choose another name for the result")
 
 
-def lock_result(path: Path | str, *, overwrite: bool, inputs: Iterable[Path | str | None]) -> Lock:
+def lock_result(
+    path: Path | str,
+    *,
+    overwrite: bool,
+    inputs: Iterable[Path | str | None],
+    check: Callable[..., None] = check_result,
+) -> Lock:
     """The file `path`, when it may be made: check_result() and lock_file() in one.
 
-    BusyError, OutputError.
+    check: what tells, with check_result()'s arguments, whether it may be made; another one where
+    the result is no file. BusyError, OutputError.
     """
     inputs = tuple(inputs)
-    check_result(path, overwrite=overwrite, inputs=inputs)
+    check(path, overwrite=overwrite, inputs=inputs)
     lock = lock_file(path)
     try:
-        check_result(path, overwrite=overwrite, inputs=inputs)  # whoever held it may have made it
+        check(path, overwrite=overwrite, inputs=inputs)  # whoever held it may have made it
     except BaseException:
         lock.release()
         raise

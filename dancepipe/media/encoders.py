@@ -37,19 +37,26 @@ VP9_CPU_USED = (8, 7, 6, 5, 4, 3, 2, 1, 0)
 SAME_X264 = {"x264-params": "cpu-independent=1:threads=4:sliced-threads=0"}
 SAME_VP9 = {"threads": "4"}
 QUIET_X265 = {"x265-params": "log-level=error:info=0"}  # info: a text that names the cores
+PRORES_4444 = {"profile": "4444", "vendor": "apl0"}  # Apple's own, or their programs warn
 NVENC_PRESETS = ("p1", "p1", "p2", "p3", "p3", "p4", "p5", "p6", "p7")
 
 
 @dataclass(frozen=True)
 class VideoEncoder:
     """One encoder by FFmpeg's name, with the containers (file suffixes) that may hold its
-    stream."""
+    stream.
+
+    most_crf: the worst quality that it knows; None: it has one quality. alpha_pixels: how it stores
+    pictures with a transparent part; None: it cannot.
+    """
 
     name: str
     suffixes: tuple[str, ...]
-    most_crf: int
+    most_crf: int | None
+    pixels: str = "yuv420p"
+    alpha_pixels: str | None = None
 
-    def options(self, crf: int, preset: str) -> dict[str, str]:
+    def options(self, crf: int, preset: str, *, transparent: bool = False) -> dict[str, str]:
         """FFmpeg's options of this encoder for a constant quality and a speed (one of SPEEDS).
 
         With them libx264, libx265, libsvtav1 and libvpx-vp9 make the same bytes of the same
@@ -57,6 +64,8 @@ class VideoEncoder:
         """
         if preset not in SPEEDS:
             raise OutputError(f"unknown encoder speed {preset!r}; use one of: {', '.join(SPEEDS)}")
+        if self.most_crf is None:
+            return PRORES_4444
         if not 0 <= crf <= self.most_crf:
             raise OutputError(
                 f"crf {crf} does not fit {self.name}; use 0 (best) to {self.most_crf}"
@@ -71,7 +80,10 @@ class VideoEncoder:
             # b=0 makes crf a quality instead of a ceiling.
             deadline = "good" if speed > 5 else "realtime"
             quality = {"crf": str(crf), "b": "0", "deadline": deadline}
-            return {**quality, "cpu-used": str(VP9_CPU_USED[speed]), "row-mt": "1", **SAME_VP9}
+            # Frames that are not shown are none of the alpha's: libvpx refuses the two together.
+            hidden = {"auto-alt-ref": "0"} if transparent else {}
+            speed_of = {"cpu-used": str(VP9_CPU_USED[speed]), "row-mt": "1"}
+            return {**quality, **speed_of, **SAME_VP9, **hidden}
         if self.name.endswith("_nvenc"):
             return {"cq": str(crf), "rc": "vbr", "b": "0", "preset": NVENC_PRESETS[speed]}
         if self.name == "libx265":
@@ -85,12 +97,17 @@ ENCODERS = {
         VideoEncoder("libx264", (".mp4", ".m4v", ".mov", ".mkv"), 51),
         VideoEncoder("libx265", (".mp4", ".m4v", ".mov", ".mkv"), 51),
         VideoEncoder("libsvtav1", (".mp4", ".mkv", ".webm"), 63),
-        VideoEncoder("libvpx-vp9", (".mp4", ".mkv", ".webm"), 63),
+        VideoEncoder("libvpx-vp9", (".mp4", ".mkv", ".webm"), 63, alpha_pixels="yuva420p"),
         VideoEncoder("h264_nvenc", (".mp4", ".m4v", ".mov", ".mkv"), 51),
         VideoEncoder("hevc_nvenc", (".mp4", ".m4v", ".mov", ".mkv"), 51),
         VideoEncoder("av1_nvenc", (".mp4", ".mkv", ".webm"), 51),
+        VideoEncoder("prores_ks", (".mov",), None, "yuv444p10le", "yuva444p10le"),
     )
 }
+# What a suffix gets where nobody named an encoder; every other one libx264.
+OWN_ENCODER = {".webm": "libvpx-vp9"}
+# What players and editing programs expect of a transparent video.
+ALPHA_ENCODER = {".mov": "prores_ks", ".webm": "libvpx-vp9"}
 MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
 # Audio codecs that go into a container as they are and play where such files usually play; anything
@@ -177,7 +194,7 @@ def encoder_failure(codec: str) -> str | None:
         assert isinstance(context, av.VideoCodecContext)  # all of ENCODERS are
         context.width = context.height = 256
         context.pix_fmt, context.time_base, context.framerate = (
-            "yuv420p",
+            ENCODERS[codec].pixels,
             Fraction(1, 30),
             Fraction(30),
         )
@@ -186,6 +203,7 @@ def encoder_failure(codec: str) -> str | None:
         if codec == "libx265":
             context.options = QUIET_X265
         frame = av.VideoFrame.from_ndarray(np.full((384, 256), 128, np.uint8), "yuv420p")
+        frame = frame.reformat(format=ENCODERS[codec].pixels)
         frame.pts, frame.time_base = 0, Fraction(1, 30)
         packets = context.encode(frame) + context.encode(None)
     except (FFmpegError, UnknownCodecError, OSError, ValueError) as error:

@@ -4,11 +4,13 @@ or absent."""
 import logging
 import math
 import os
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from av.container import OutputContainer
 from av.error import FFmpegError
@@ -35,6 +37,12 @@ PLAIN_TAGS = {
     "encoder",
 }
 MOST_TIMESCALE = 2**31 - 1
+# Y, Cb, Cr: weights of R, G, B in 0 ... 255, and what is added.
+BT709_10_BITS = (
+    (np.array([0.2126, 0.7152, 0.0722]) * 876 / 255, 64),
+    (np.array([-0.2126, -0.7152, 0.9278]) * 896 / 255 / 1.8556, 512),
+    (np.array([0.7874, -0.7152, -0.0722]) * 896 / 255 / 1.5748, 512),
+)
 
 
 class VideoWriter:
@@ -50,9 +58,11 @@ class VideoWriter:
     preset in x264's words for every encoder. audio_from: file whose first audio stream is added
     with its own timestamps: packets copied where the container takes the codec, else re-encoded
     (said). A file without sound adds none. audio_until_seconds cuts the sound there.
+    transparent: pictures are RGBA (H, W, 4), straight alpha, for an encoder with alpha_pixels.
     metadata: container tags, readable again with any probe.
 
-    Colours are converted to and tagged as BT.709, limited range, yuv420p. Index at the front of the
+    Colours are converted to and tagged as BT.709, limited range, yuv420p (or what the encoder's
+    entry says). Index at the front of the
     file (faststart). Leaving the block normally puts the whole file under its name; leaving it by
     any exception removes what was written and leaves what was there. OutputError: folder, space,
     codec, no frame written. BadVideoError: audio_from. frames_written: frames given to write() so
@@ -70,6 +80,7 @@ class VideoWriter:
         preset: str = "veryfast",
         audio_from: Path | None = None,
         audio_until_seconds: Fraction | None = None,
+        transparent: bool = False,
         metadata: dict[str, str] | None = None,
         overwrite: bool = True,
     ):
@@ -78,7 +89,12 @@ class VideoWriter:
         self.frames_written = 0
         self._metadata = dict(metadata or {})
         encoder = encoder_for(codec, self.path.suffix)
-        self._codec, self._options = codec, encoder.options(crf, preset)
+        if transparent and encoder.alpha_pixels is None:
+            raise OutputError(f"{codec} keeps no transparency; use prores_ks or libvpx-vp9")
+        self._codec = codec
+        self._options = encoder.options(crf, preset, transparent=transparent)
+        self._pixels = (encoder.alpha_pixels if transparent else None) or encoder.pixels
+        self._channels = 4 if transparent else 3
         require_usable(codec)
         self._muxer = MUXERS[self.path.suffix.lower()]
         # the newest frame, and its time in ticks, waits until its duration is known
@@ -112,9 +128,11 @@ class VideoWriter:
             raise
 
     def write(self, image: np.ndarray, time_seconds: Fraction) -> None:
-        """Add one picture, uint8 RGB (H, W, 3), shown from time_seconds on. Times must rise."""
-        pts = checked_pts(image, time_seconds, self.size_wh, self.frame_times_base, self._last_pts)
-        frame = to_bt709_frame(image)
+        """Add one picture, uint8 RGB (H, W, 3) or RGBA (H, W, 4), shown from time_seconds on.
+        Times must rise."""
+        check_picture(image, self.size_wh, self._channels)
+        pts = checked_pts(time_seconds, self.frame_times_base, self._last_pts)
+        frame = to_bt709_frame(image, self._pixels)
         frame.pts, frame.time_base = pts, self.frame_times_base
         if self._last_pts is not None:
             self._last_step = pts - self._last_pts
@@ -159,7 +177,7 @@ class VideoWriter:
         )
         assert isinstance(stream, av.VideoStream)  # every encoder of ours is
         stream.width, stream.height = even_size(self.size_wh)
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = self._pixels
         context = stream.codec_context
         context.time_base = self.frame_times_base
         context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
@@ -278,33 +296,62 @@ def even_size(size_wh: tuple[int, int]) -> tuple[int, int]:
     return size_wh[0] + size_wh[0] % 2, size_wh[1] + size_wh[1] % 2
 
 
-def to_bt709_frame(image: np.ndarray) -> av.VideoFrame:
-    """uint8 RGB (H, W, 3) of any size -> yuv420p frame of even size, BT.709, limited range."""
+def to_bt709_frame(image: np.ndarray, pixels: str = "yuv420p") -> av.VideoFrame:
+    """uint8 RGB (H, W, 3) or RGBA (H, W, 4) of any size -> frame of even size, BT.709, limited
+    range. pixels: FFmpeg's name of how it is stored."""
     height, width = image.shape[:2]
     if height % 2 or width % 2:
         image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgb24")
-    frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+    if pixels.endswith("10le"):
+        planes = list(_ten_bit_planes(image))
+    else:
+        # Without alpha: from RGBA, and to 10 bits, swscale leaves some pixels unwritten.
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[..., :3]), "rgb24")
+        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+        planes = [] if pixels == "yuv420p" else [*map(_rows, frame.planes), image[..., 3]]
+    if planes:
+        frame = _of_planes(planes, pixels)
     frame.colorspace, frame.color_range = 1, 1
     return frame
 
 
-def checked_pts(
-    image: np.ndarray,
-    time_seconds: Fraction,
-    size_wh: tuple[int, int],
-    base: Fraction,
-    last_pts: int | None,
-) -> int:
-    """The time as a whole number of ticks; ValueError for a picture or a time that the writer's
-    caller got wrong."""
-    if (
-        not isinstance(image, np.ndarray)
-        or image.dtype != np.uint8
-        or image.shape != (size_wh[1], size_wh[0], 3)
-    ):
+def _ten_bit_planes(image: np.ndarray) -> Iterator[np.ndarray]:
+    """Y, Cb, Cr of BT.709 in limited range, and alpha in full range where there is one, each
+    uint16 (H, W)."""
+    for weights, offset in BT709_10_BITS:
+        whole = cv2.transform(image[..., :3].astype(np.float32), weights[None].astype(np.float32))
+        yield np.rint(whole + offset).astype(np.uint16)
+    if image.shape[2] == 4:
+        yield np.rint(image[..., 3] * np.float32(1023 / 255)).astype(np.uint16)
+
+
+def _rows(plane) -> np.ndarray:
+    """uint8 (H, W)."""
+    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+
+
+def _of_planes(planes: Sequence[np.ndarray], pixels: str) -> av.VideoFrame:
+    """The first plane has the frame's size."""
+    height, width = planes[0].shape
+    frame = av.VideoFrame(width, height, pixels)
+    for plane, values in zip(frame.planes, planes, strict=True):
+        content = np.ascontiguousarray(values).view(np.uint8)
+        rows = np.zeros((plane.height, plane.line_size), np.uint8)
+        rows[:, : content.shape[1]] = content
+        plane.update(rows.tobytes())
+    return frame
+
+
+def check_picture(image: np.ndarray, size_wh: tuple[int, int], channels: int = 3) -> None:
+    """ValueError for a picture that the writer's caller got wrong."""
+    wanted = (size_wh[1], size_wh[0], channels)
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape != wanted:
         got = f"{getattr(image, 'dtype', type(image).__name__)} {getattr(image, 'shape', '')}"
-        raise ValueError(f"a picture must be uint8 ({size_wh[1]}, {size_wh[0]}, 3), got {got}")
+        raise ValueError(f"a picture must be uint8 {wanted}, got {got}")
+
+
+def checked_pts(time_seconds: Fraction, base: Fraction, last_pts: int | None) -> int:
+    """The time as a whole number of ticks; ValueError for one that is none, or does not rise."""
     ticks = Fraction(time_seconds) / base
     if ticks.denominator != 1:
         raise ValueError(f"frame time {time_seconds} s is no multiple of the time base {base} s")

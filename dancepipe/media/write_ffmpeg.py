@@ -28,6 +28,7 @@ from dancepipe.media.probe import open_media, packets_of, sound_stream_of
 from dancepipe.media.write import (
     PLAIN_TAGS,
     check_frames,
+    check_picture,
     checked_pts,
     even_size,
     rate_from_step,
@@ -138,7 +139,8 @@ class FfmpegVideoWriter:
 
     def write(self, image: np.ndarray, time_seconds: Fraction) -> None:
         """Add one picture, uint8 RGB (H, W, 3), shown from time_seconds on. Times must rise."""
-        pts = checked_pts(image, time_seconds, self.size_wh, self.frame_times_base, self._last_pts)
+        check_picture(image, self.size_wh)
+        pts = checked_pts(time_seconds, self.frame_times_base, self._last_pts)
         frame = to_bt709_frame(image)
         frame.pts, frame.time_base = pts, self.frame_times_base
         if self._last_pts is None:

@@ -19,6 +19,10 @@ _RIM = (
 )  # of the canvas: nobody stands there, but convolutions are unsure of themselves at borders
 
 
+_RIM_PX = 17  # transparent pixels that near have the person's colours
+_OWN_COLOUR = 1 / 16  # with less alpha a pixel's own colour is mostly rounding
+
+
 def premultiplied(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
     """float32 (S, S, 4): colour times matte, and matte in [0, 1], from a person on grey.
 
@@ -58,12 +62,54 @@ def paste(
     box: the square in the background that the person's canvas covers (edges at pixel borders, see
     person/crop.py).
     """
-    height, width = background.shape[:2]
+    placed = _placed(person, box_xyxy_px, (background.shape[1], background.shape[0]))
+    if placed is None:
+        return
+    (top, bottom, left, right), layer = placed
+    there = _filled(layer[..., 3])
+    layer, place = layer[there], background[top:bottom, left:right][there]
+    blended = layer[..., :3] + (1 - np.clip(layer[..., 3:], 0, 1)) * place.astype(np.float32)
+    place[:] = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)
+
+
+def alone(
+    size_wh: tuple[int, int], person: np.ndarray, box_xyxy_px: tuple[float, float, float, float]
+) -> np.ndarray:
+    """The premultiplied person (S, S, 4) on nothing: uint8 RGBA (H, W, 4), straight alpha.
+
+    Next to the outline transparent pixels have the colours of the person: encoders and players
+    that mix neighbours draw no dark rim. box: as in paste().
+    """
+    picture = np.zeros((size_wh[1], size_wh[0], 4), np.uint8)
+    placed = _placed(person, box_xyxy_px, size_wh)
+    if placed is None:
+        return picture
+    (top, bottom, left, right), layer = placed
+    alpha = np.clip(layer[..., 3:], 0, 1)
+    around = cv2.blur(layer, (_RIM_PX, _RIM_PX))
+    colour = np.where(
+        alpha > _OWN_COLOUR,
+        layer[..., :3] / np.maximum(alpha, _OWN_COLOUR),
+        around[..., :3] / np.maximum(around[..., 3:], 1 / 512),
+    )
+    straight = np.concatenate((np.clip(colour, 0, 255), 255 * alpha), -1)
+    picture[top:bottom, left:right] = np.rint(straight).astype(np.uint8)
+    return picture
+
+
+def _placed(
+    person: np.ndarray,
+    box_xyxy_px: tuple[float, float, float, float],
+    size_wh: tuple[int, int],
+) -> tuple[tuple[int, int, int, int], np.ndarray] | None:
+    """Top, bottom, left and right of the part of the frame that the canvas covers, and the person
+    in it, float32 (H, W, 4). None: it is outside the frame."""
+    width, height = size_wh
     x0, y0, x1, y1 = box_xyxy_px
     left, top = max(0, math.ceil(x0)), max(0, math.ceil(y0))
     right, bottom = min(width, math.floor(x1) + 1), min(height, math.floor(y1) + 1)
     if right <= left or bottom <= top:
-        return  # the person is outside the frame
+        return None
     interpolation = cv2.INTER_CUBIC
     if person.shape[0] > x1 - x0:  # warpAffine samples points: average first
         side = max(1, round(x1 - x0))
@@ -76,7 +122,4 @@ def paste(
     layer = cv2.warpAffine(
         person, to_canvas, (right - left, bottom - top), flags=cv2.WARP_INVERSE_MAP | interpolation
     )  # zeros outside
-    there = _filled(layer[..., 3])
-    layer, place = layer[there], background[top:bottom, left:right][there]
-    blended = layer[..., :3] + (1 - np.clip(layer[..., 3:], 0, 1)) * place.astype(np.float32)
-    place[:] = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)
+    return (top, bottom, left, right), layer

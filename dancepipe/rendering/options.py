@@ -7,16 +7,10 @@ from dancepipe.config import option
 
 @dataclass(frozen=True)
 class AnimateOptions:
-    background: str = option("white", "reference, black, driver, or a colour (name or #rrggbb)")
-    person: str = option(
-        "largest",
-        "which dancer is followed: largest, left, right, a number from the left, or x,y in shares "
-        "of width and height; as --preview shows them, or @seconds later: 2@3.5",
-    )
-    absent: str = option(
-        "hold",
-        "frames without the dancer: hold the last pose, or blank, the background alone",
-        choices=("hold", "blank"),
+    background: str = option(
+        "white",
+        "a colour (name or #rrggbb), reference, driver, blur (the driver, blurred), transparent "
+        "(.mov, .webm or a folder of PNGs), or a picture or video file",
     )
     retarget: bool = option(
         True, "give the driver's motion the proportions of the person in the photo"
@@ -40,7 +34,11 @@ class AnimateOptions:
         "shrink the result so that its longer side is at most this (0: the driver's size)",
         minimum=0,
     )
-    encoder: str = option("libx264", "video encoder: libx264, libx265, libsvtav1, h264_nvenc ...")
+    encoder: str = option(
+        "auto",
+        "video encoder: auto (by the result's suffix), libx264, libx265, libsvtav1, libvpx-vp9, "
+        "h264_nvenc ...",
+    )
     crf: int = option(18, "quality of the encoder: smaller is better", minimum=0, maximum=63)
     writer: str = option(
         "pyav",

@@ -1,21 +1,89 @@
 """The video that animate writes: its size, its encoder, and what it says of itself."""
 
+import logging
+from functools import partial
 from pathlib import Path
 
 from dancepipe import __version__
-from dancepipe.media.encoders import encoder_for, require_usable
+from dancepipe.errors import OutputError
+from dancepipe.files.whole_file import check_result
+from dancepipe.media.encoders import (
+    ALPHA_ENCODER,
+    MUXERS,
+    OWN_ENCODER,
+    encoder_for,
+    require_usable,
+)
+from dancepipe.media.write_pictures import check_picture_folder
 from dancepipe.records import VideoInfo
 from dancepipe.rendering.options import AnimateOptions
 
+log = logging.getLogger(__name__)
+
+_FOLDER = ""  # the suffix of what becomes a folder of PNGs
+_MUTE = {_FOLDER: "a folder of PNGs", ".gif": "a GIF"}
 SYNTHETIC_TAG = f"Synthetic media: a person in a photo animated by dancepipe {__version__}"
 
 
-def check_encoder(options: AnimateOptions, out: Path) -> None:
+def check_place(out: Path | str, *, overwrite: bool, inputs) -> None:
+    """Whether the result, a file or a folder, may be made: check_result() or
+    check_picture_folder(). OutputError."""
+    check = check_result if Path(out).suffix else check_picture_folder
+    check(out, overwrite=overwrite, inputs=inputs)
+
+
+def carries_sound(out: Path) -> bool:
+    """By the suffix."""
+    return out.suffix.lower() not in _MUTE
+
+
+def check_kind(options: AnimateOptions, out: Path) -> None:
     """OutputError for an encoder, a quality or a kind of file that do not go together, before
     anything else is done."""
-    if options.writer == "pyav":
-        encoder_for(options.encoder, out.suffix).options(options.crf, "veryfast")
-        require_usable(options.encoder)
+    suffix, transparent = out.suffix.lower(), options.background == "transparent"
+    if suffix not in (*MUXERS, *_MUTE):
+        raise OutputError(
+            f"cannot write {out.suffix!r} videos; name the result one of: {', '.join(MUXERS)}, "
+            ".gif, or without a suffix, for a folder of PNGs"
+        )
+    if transparent and suffix not in (*ALPHA_ENCODER, _FOLDER):
+        raise OutputError(
+            f"{suffix} files are not transparent here; name the result .mov (ProRes 4444), .webm "
+            "(VP9), or without a suffix, for a folder of PNGs"
+        )
+    if options.writer == "ffmpeg" and (transparent or suffix in _MUTE):
+        what = "transparent videos" if transparent else _MUTE[suffix]
+        raise OutputError(f"the writer ffmpeg does not make {what} here; use --writer pyav")
+    if suffix in _MUTE:
+        if options.encoder != "auto":
+            raise OutputError(
+                f"{options.encoder} does not go into {_MUTE[suffix]}; leave the encoder to auto"
+            )
+        _say_one_quality(options, _MUTE[suffix])
+    elif options.writer == "pyav":
+        codec = _encoder(options, suffix)
+        if transparent and codec != ALPHA_ENCODER[suffix]:
+            raise OutputError(
+                f"{codec} makes no transparent {suffix} here; use {ALPHA_ENCODER[suffix]}"
+            )
+        encoder = encoder_for(codec, suffix)
+        encoder.options(options.crf, "veryfast")
+        require_usable(codec)
+        if encoder.most_crf is None:
+            _say_one_quality(options, codec)
+
+
+def _encoder(options: AnimateOptions, suffix: str) -> str:
+    if options.encoder != "auto":
+        return options.encoder
+    if options.background == "transparent":
+        return ALPHA_ENCODER[suffix]
+    return OWN_ENCODER.get(suffix, "libx264")
+
+
+def _say_one_quality(options: AnimateOptions, what: str) -> None:
+    if options.crf != AnimateOptions.crf:
+        log.warning(f"crf {options.crf} does not change {what}, which has one quality")
 
 
 def result_size(size_wh: tuple[int, int], max_side_px: int) -> tuple[int, int]:
@@ -29,17 +97,38 @@ def result_size(size_wh: tuple[int, int], max_side_px: int) -> tuple[int, int]:
 
 
 def open_result(options: AnimateOptions, out: Path, size_wh: tuple[int, int], driver: VideoInfo):
-    """A writer of the video, with the driver's clock and sound. Raises OutputError,
-    MissingExtraError."""
+    """A writer of the result, with the driver's clock, and its sound where that can be. Raises
+    OutputError, MissingExtraError."""
+    suffix, transparent = out.suffix.lower(), options.background == "transparent"
+    if suffix in _MUTE:
+        if driver.audio_codec:
+            log.warning(f"{out}: {_MUTE[suffix]} has no sound; the driver's is left out")
+        base, tag = driver.time_base, SYNTHETIC_TAG
+        if suffix == ".gif":
+            from dancepipe.media.write_gif import GifWriter
+
+            return GifWriter(out, size_wh, base, comment=tag, overwrite=options.overwrite)
+        from dancepipe.media.write_pictures import PictureFolderWriter
+
+        return PictureFolderWriter(
+            out,
+            size_wh,
+            base,
+            comment=tag,
+            transparent=transparent,
+            overwrite=options.overwrite,
+        )
     if options.writer == "ffmpeg":
-        from dancepipe.media.write_ffmpeg import FfmpegVideoWriter as VideoWriter
+        from dancepipe.media.write_ffmpeg import FfmpegVideoWriter as opened
     else:
         from dancepipe.media.write import VideoWriter
-    return VideoWriter(
+
+        opened = partial(VideoWriter, transparent=transparent)
+    return opened(
         out,
         size_wh,
         driver.time_base,
-        codec=options.encoder,
+        codec=_encoder(options, suffix),
         crf=options.crf,
         audio_from=driver.path,
         metadata={"comment": SYNTHETIC_TAG},

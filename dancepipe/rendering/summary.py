@@ -14,17 +14,20 @@ class AnimateSummary:
     frames_held: int
     shortfall_seconds: float
     corrupt_frames: int
-    audio_codec: str | None
+    audio_codec: str | None  # of the driver
+    audio_kept: bool
     people_seen: int
     seconds: float
     absent: str = "hold"  # what those frames without the dancer show
 
+    def _about_audio(self) -> str:
+        if self.audio_codec is None:
+            return "no audio in the driver"
+        return "audio kept" if self.audio_kept else "audio left out"
+
     def text(self) -> str:
         """One line for the user."""
-        parts = [
-            f"{self.out}: {self.frames_out} frames of {self.frames_in}, "
-            f"{'audio kept' if self.audio_codec else 'no audio in the driver'}"
-        ]
+        parts = [f"{self.out}: {self.frames_out} frames of {self.frames_in}, {self._about_audio()}"]
         if self.frames_held:
             shown = "held the last pose" if self.absent == "hold" else "show the background alone"
             parts.append(f"{self.frames_held} frames without the dancer {shown}")

@@ -1,0 +1,28 @@
+"""One frame of the result: the rendered person where the driver's was, on what is behind."""
+
+import numpy as np
+
+from dancepipe.geometry import resized_px
+from dancepipe.rendering.background import Background, needs_mask
+from dancepipe.rendering.composite import alone, paste
+from dancepipe.rendering.motion import Target
+from dancepipe.rendering.options import AnimateOptions
+
+
+def shows_driver(options: AnimateOptions) -> bool:
+    """Whether frames of the driver are needed at their own size."""
+    return needs_mask(options.background)
+
+
+def made_picture(
+    target: Target, person: np.ndarray, background: Background | None, size_wh: tuple[int, int]
+) -> np.ndarray:
+    """uint8 RGB (H, W, 3), or RGBA (H, W, 4) where there is no background. person: premultiplied
+    (S, S, 4)."""
+    scale = size_wh[0] / target.frame.image.shape[1]
+    x0, y0, x1, y1 = (resized_px(edge, scale) for edge in target.box_xyxy_px)
+    if background is None:
+        return alone(size_wh, person, (x0, y0, x1, y1))
+    picture = background(target)
+    paste(picture, person, (x0, y0, x1, y1))
+    return picture
