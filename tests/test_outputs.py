@@ -189,6 +189,11 @@ def test_a_transparent_folder_holds_the_person_and_is_replaced_when_asked(tmp_pa
         ),
         ("a.gif", {"encoder": "libx264"}, "libx264 does not go into a GIF"),
         ("a.gif", {"writer": "ffmpeg"}, "ffmpeg does not make a GIF here; use --writer pyav"),
+        (
+            "a.mov",
+            {"background": "transparent", "side_by_side": True},
+            "nothing transparent is left beside the driver",
+        ),
         ("a", {"encoder": "libx265"}, "libx265 does not go into a folder of PNGs"),
         ("mine", {"overwrite": True}, "it holds notes.txt, which is no frame of ours"),
         ("nowhere/a", {}, "there is no folder"),
@@ -241,3 +246,23 @@ def test_a_background_that_is_none_is_one_line(tmp_path, made, name, words):
     (tmp_path / "text.png").write_text("words " * 100)
     with pytest.raises(ConfigError, match=words):
         run(made, tmp_path / "a.mp4", background=str(tmp_path / name))
+
+
+@pytest.mark.parametrize("side_px", [0, 128])
+def test_side_by_side_has_the_driver_on_the_left_and_the_result_on_the_right(
+    tmp_path, made, side_px
+):
+    run(made, tmp_path / "both", side_by_side=True, max_side_px=side_px)
+    run(made, tmp_path / "alone", max_side_px=side_px)
+    both, alone = pictures_of(tmp_path / "both"), pictures_of(tmp_path / "alone")
+    width = alone.shape[2]
+    assert both.shape == (8, alone.shape[1], 2 * width, 3)
+    # A driver shown whole is looked at whole, not at the smaller size that poses need: the same
+    # here, where it is small.
+    assert np.array_equal(both[:, :, width:], alone)
+    with VideoReader(made / "driver.mp4") as video:
+        for frame, picture in zip(video, both, strict=True):
+            shown = Image.fromarray(frame.image).resize(
+                (width, alone.shape[1]), Image.Resampling.BOX
+            )
+            assert np.abs(np.asarray(shown).astype(int) - picture[:, :width]).mean() < 3

@@ -12,6 +12,7 @@ class AnimateOptions:
         "a colour (name or #rrggbb), reference, driver, blur (the driver, blurred), transparent "
         "(.mov, .webm or a folder of PNGs), or a picture or video file",
     )
+    side_by_side: bool = option(False, "show the driver to the left of the result")
     retarget: bool = option(
         True, "give the driver's motion the proportions of the person in the photo"
     )

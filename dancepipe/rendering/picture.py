@@ -3,7 +3,7 @@
 import numpy as np
 
 from dancepipe.geometry import resized_px
-from dancepipe.rendering.background import Background, needs_mask
+from dancepipe.rendering.background import Background, needs_mask, resized
 from dancepipe.rendering.composite import alone, paste
 from dancepipe.rendering.motion import Target
 from dancepipe.rendering.options import AnimateOptions
@@ -11,7 +11,7 @@ from dancepipe.rendering.options import AnimateOptions
 
 def shows_driver(options: AnimateOptions) -> bool:
     """Whether frames of the driver are needed at their own size."""
-    return needs_mask(options.background)
+    return needs_mask(options.background) or options.side_by_side
 
 
 def made_picture(
@@ -26,3 +26,9 @@ def made_picture(
     picture = background(target)
     paste(picture, person, (x0, y0, x1, y1))
     return picture
+
+
+def beside_driver(target: Target, picture: np.ndarray) -> np.ndarray:
+    """uint8 RGB (H, 2 W, 3): the driver's frame on the left, the picture (H, W, 3) on the right."""
+    height, width = picture.shape[:2]
+    return np.concatenate((resized(target.frame.image, (width, height)), picture), 1)

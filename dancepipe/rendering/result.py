@@ -51,6 +51,8 @@ def check_kind(options: AnimateOptions, out: Path) -> None:
             f"{suffix} files are not transparent here; name the result .mov (ProRes 4444), .webm "
             "(VP9), or without a suffix, for a folder of PNGs"
         )
+    if transparent and options.side_by_side:
+        raise OutputError("nothing transparent is left beside the driver; name another background")
     if options.writer == "ffmpeg" and (transparent or suffix in _MUTE):
         what = "transparent videos" if transparent else _MUTE[suffix]
         raise OutputError(f"the writer ffmpeg does not make {what} here; use --writer pyav")
@@ -97,9 +99,11 @@ def result_size(size_wh: tuple[int, int], max_side_px: int) -> tuple[int, int]:
 
 
 def open_result(options: AnimateOptions, out: Path, size_wh: tuple[int, int], driver: VideoInfo):
-    """A writer of the result, with the driver's clock, and its sound where that can be. Raises
-    OutputError, MissingExtraError."""
+    """A writer of the result, with the driver's clock, and its sound where that can be. size_wh: of
+    the person's pictures alone. Raises OutputError, MissingExtraError."""
     suffix, transparent = out.suffix.lower(), options.background == "transparent"
+    if options.side_by_side:
+        size_wh = 2 * size_wh[0], size_wh[1]
     if suffix in _MUTE:
         if driver.audio_codec:
             log.warning(f"{out}: {_MUTE[suffix]} has no sound; the driver's is left out")

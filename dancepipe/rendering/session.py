@@ -33,7 +33,7 @@ from dancepipe.rendering.motion import (
 )
 from dancepipe.rendering.options import AnimateOptions
 from dancepipe.rendering.overlap import in_thread
-from dancepipe.rendering.picture import made_picture, shows_driver
+from dancepipe.rendering.picture import beside_driver, made_picture, shows_driver
 from dancepipe.rendering.reference import Reference, read_reference
 from dancepipe.rendering.render import Renderer
 from dancepipe.rendering.result import (
@@ -169,6 +169,8 @@ class Session:
             ):
                 for target, person in rendered:
                     picture = made_picture(target, person, background, size_wh)
+                    if options.side_by_side:
+                        picture = beside_driver(target, picture)
                     result.write(picture, target.frame.time_seconds)
                     held += target.is_held
                     count.update()
