@@ -108,6 +108,7 @@ def clip(tmp_path_factory):
         ["me.png", "-o", "out.mp4", "dance.mp4"],
         ["-o", "out.mp4", "--ref", "me.png", "dance.mp4"],
         ["--driver", "dance.mp4", "--out", "out.mp4", "me.png"],
+        ["-o", "out.mp4", "--driver", "dance.mp4", "--ref", "me.png"],
     ],
 )
 def test_photo_and_video_by_place_or_by_flag(places, clip, capsys, monkeypatch):
@@ -134,8 +135,8 @@ def test_quiet_leaves_the_result_alone(clip, capsys, monkeypatch):
         ([], "animate lacks --ref, a photo; for example: dancepipe animate me.jpg dance.mp4"),
         (["me.png"], "animate lacks --driver, a video"),
         (["a.png", "b.mp4", "c.mp4"], "c.mp4 is one more; name each once"),
-        (["--ref", "a.png", "b.mp4", "c.mp4"], "c.mp4 is one more"),
-        (["--ref", "a.png", "--ref", "b.png", "c.mp4"], "--ref is given twice, a.png and b.png"),
+        (["--ref", "a.png", "--driver", "b.mp4", "--", "c.mp4"], "c.mp4 is one more"),
+        (["--ref", "a.png"], "animate lacks --driver, a video"),
         (["--driver", "a.mp4", "--driver", "b.mp4"], "--driver is given twice, a.mp4 and b.mp4"),
     ],
 )

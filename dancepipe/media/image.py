@@ -9,13 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms, JpegImagePlugin, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import TiffImageFile
 
-from dancepipe.errors import BadImageError
+from dancepipe.errors import BadImageError, MissingExtraError
 from dancepipe.files.plain_text import plain_words
 from dancepipe.files.whole_file import write_bytes
+from dancepipe.media.bare_picture import bare_picture
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +45,21 @@ PICTURE_SUFFIXES = {
     ".ppm",
     ".avif",
     ".jp2",
+    ".heic",
+    ".heif",
     ".tga",
 }
 # A file of a few kilobytes may ask for this much. Pillow holds 4 bytes a pixel, the result has 3.
 MOST_PIXELS = 80_000_000
+MOST_JPEG_PIXELS = 210_000_000  # of a JPEG, which is then read smaller
 # The decoders of these hold up to 16 and 24 bytes a pixel: a gigabyte is enough for so many.
-FEWER_PIXELS = {"WEBP": 60_000_000, "AVIF": 60_000_000, "JPEG2000": 40_000_000}
+FEWER_PIXELS = {
+    "WEBP": 60_000_000,
+    "AVIF": 60_000_000,
+    "HEIF": 60_000_000,
+    "JPEG2000": 40_000_000,
+}
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 LARGEST_SIDE_OF_A_ROW = 4096  # of pictures inside of data sets
 _BAND_PIXELS = 1 << 20  # converted at a time
 _ORIENTATION = 0x0112  # EXIF 2.3
@@ -61,12 +71,22 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # the others stand inside of
 _FEWEST_SCANS = 32  # ordinary files have up to 20
 
 
+def photo_files(folder: Path) -> list[Path]:
+    """The pictures directly in a folder, sorted by name."""
+    return sorted(
+        path
+        for path in Path(folder).iterdir()
+        if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES
+    )
+
+
 def load_photo(path: Path, tell: Callable[[str], None] = log.warning) -> np.ndarray:
     """A photo as people see it: uint8 RGB (H, W, 3), EXIF orientation applied, colours in sRGB.
 
     Transparent parts are laid on white, of an animation the first picture is taken, a damaged EXIF
-    or colour profile is left out; tell gets all that. 16-bit greys are scaled to 8 bits.
-    BadImageError for anything that is not a whole picture of at most MOST_PIXELS pixels.
+    or colour profile is left out, a JPEG of more than MOST_PIXELS pixels is read smaller; tell gets
+    all that. 16-bit greys are scaled to 8 bits. BadImageError for anything that is not a whole
+    picture of at most MOST_PIXELS pixels, or MOST_JPEG_PIXELS of a JPEG.
     """
     path = Path(path)
     try:
@@ -157,6 +177,7 @@ def _check_cost(picture: Image.Image, file, path) -> None:
     most = FEWER_PIXELS.get(picture.format or "", MOST_PIXELS)
     if width * height > most:
         of_these = f" of {picture.format}" if most < MOST_PIXELS else ""
+        most = MOST_JPEG_PIXELS if picture.format in ("JPEG", "MPO") else most
         raise BadImageError(
             path,
             f"{width}x{height} is more than {most // 10**6} megapixels{of_these}; make it smaller"
@@ -200,6 +221,7 @@ def _decode(file, path: Path, tell: Callable[[str], None]) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what matters of it is said in our own words
             with _open_photo(file, tell) as picture:
+                _make_smaller(picture, tell)
                 _check_cost(picture, file, path)
                 if getattr(picture, "is_animated", False) and picture.format != "MPO":
                     tell("an animation; its first picture is taken")
@@ -207,6 +229,8 @@ def _decode(file, path: Path, tell: Callable[[str], None]) -> np.ndarray:
                 return _as_seen(picture, _orientation(picture, is_damaged, tell), path, tell)
     except BadImageError:
         raise
+    except MissingExtraError as error:  # of this photo, so that others of a folder are still read
+        raise BadImageError(path, f"{error}; or convert it to JPEG") from error
     except UnidentifiedImageError as error:
         raise BadImageError(
             path, "it is not a picture in a known format; convert it to JPEG or PNG"
@@ -220,17 +244,30 @@ def _decode(file, path: Path, tell: Callable[[str], None]) -> np.ndarray:
 
 
 def _open_photo(file, tell: Callable[[str], None]) -> Image.Image:
-    """The opened picture. Pillow opens no AVIF with a damaged EXIF: it is opened without."""
+    """The opened picture. What Pillow does not open for what is beside its pixels is opened
+    without."""
+    if _is_heif(file):
+        return _open_heif(file)
     try:
         return _open(file)
     except Image.DecompressionBombError:
-        raise
-    except Exception:
         file.seek(0)
-        if file.read(12)[4:11] != b"ftypavi":
+        if file.read(3) != b"\xff\xd8\xff":
             raise
         file.seek(0)
+        return JpegImagePlugin.jpeg_factory(file)  # it can be decoded smaller
+    except Exception:
+        file.seek(0)
         data = file.read()
+        if (found := bare_picture(data)) is not None:
+            bare, exif = found
+            picture = _open(io.BytesIO(bare))
+            if exif:
+                picture.info["exif"] = exif
+            tell("what is written beside its pixels is damaged; its orientation alone is read")
+            return picture
+        if data[4:11] != b"ftypavi":
+            raise
         # The entry of the EXIF in the list of what is inside: box, version, number, protection.
         bare = re.sub(rb"(infe.{8})Exif", rb"\1none", data, count=1, flags=re.DOTALL)
         if bare == data:
@@ -238,6 +275,35 @@ def _open_photo(file, tell: Callable[[str], None]) -> Image.Image:
         picture = _open(io.BytesIO(bare))
         tell("its EXIF is damaged; taken as it lies")
         return picture
+
+
+def _is_heif(file) -> bool:
+    head = file.read(40)
+    file.seek(0)
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and b"avif" not in head[16:]
+
+
+def _open_heif(file) -> Image.Image:
+    """It comes upright, whatever its EXIF says."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise MissingExtraError("pillow-heif", "heif", "reading HEIC photos") from error
+    pillow_heif.register_heif_opener()
+    return Image.open(file, formats=["HEIF"])
+
+
+def _make_smaller(picture: Image.Image, tell: Callable[[str], None]) -> None:
+    """The largest photos of phones are decoded at a half or a quarter of their size."""
+    width, height = picture.size
+    if picture.format not in ("JPEG", "MPO") or width * height > MOST_JPEG_PIXELS:
+        return
+    part = 1
+    while width * height > MOST_PIXELS * part**2:
+        part *= 2
+    if part > 1:
+        picture.draft(None, (width // part, height // part))
+        tell(f"{width}x{height} pixels, read as {picture.width}x{picture.height}")
 
 
 def _load(picture: Image.Image) -> bool:
@@ -270,6 +336,8 @@ def _orientation(picture: Image.Image, is_damaged: bool, tell: Callable[[str], N
             is_damaged = True
     if found is None and (is_damaged or warned):
         tell("its EXIF is damaged; taken as it lies")
+    if isinstance(found, (bytes, str)) and len(found) == 1:  # of another type than it should be
+        found = found[0] if isinstance(found, bytes) else ord(found) - ord("0")
     return found if type(found) is int and 1 <= found <= 8 else 1
 
 

@@ -13,6 +13,8 @@ from dancepipe.person.choice import PersonChoice
 from dancepipe.person.finder import PersonFinder, SeenPerson
 from dancepipe.person.track import Named
 from dancepipe.records import Frame, Pose
+from dancepipe.rendering.options import AnimateOptions
+from dancepipe.rendering.picture import shows_driver
 
 # Poses gain nothing from more; whole frames are decoded only where the result shows them.
 ANALYSIS_SIDE_PX = 640
@@ -48,9 +50,9 @@ class Dancer:
         return f"{who} at {self.seconds:.2f} s"
 
 
-def decoded_side_px(background: str) -> int | None:
+def decoded_side_px(options: AnimateOptions) -> int | None:
     """Of the driver's frames, where its people are found; None: their own size."""
-    return None if background == "driver" else ANALYSIS_SIDE_PX
+    return None if shows_driver(options) else ANALYSIS_SIDE_PX
 
 
 def find_dancer(

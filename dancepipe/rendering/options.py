@@ -12,6 +12,16 @@ class AnimateOptions:
         "a colour (name or #rrggbb), reference, driver, blur (the driver, blurred), transparent "
         "(.mov, .webm or a folder of PNGs), or a picture or video file",
     )
+    person: str = option(
+        "largest",
+        "which dancer is followed: largest, left, right, a number from the left, or x,y in shares "
+        "of width and height; as --preview shows them, or @seconds later: 2@3.5",
+    )
+    absent: str = option(
+        "hold",
+        "frames without the dancer: hold the last pose, or blank, the background alone",
+        choices=("hold", "blank"),
+    )
     side_by_side: bool = option(False, "show the driver to the left of the result")
     retarget: bool = option(
         True, "give the driver's motion the proportions of the person in the photo"

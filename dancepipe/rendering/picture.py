@@ -15,16 +15,22 @@ def shows_driver(options: AnimateOptions) -> bool:
 
 
 def made_picture(
-    target: Target, person: np.ndarray, background: Background | None, size_wh: tuple[int, int]
+    target: Target,
+    person: np.ndarray | None,
+    background: Background | None,
+    size_wh: tuple[int, int],
 ) -> np.ndarray:
     """uint8 RGB (H, W, 3), or RGBA (H, W, 4) where there is no background. person: premultiplied
-    (S, S, 4)."""
+    (S, S, 4); None: nobody is shown."""
     scale = size_wh[0] / target.frame.image.shape[1]
     x0, y0, x1, y1 = (resized_px(edge, scale) for edge in target.box_xyxy_px)
     if background is None:
+        if person is None:
+            return np.zeros((size_wh[1], size_wh[0], 4), np.uint8)
         return alone(size_wh, person, (x0, y0, x1, y1))
     picture = background(target)
-    paste(picture, person, (x0, y0, x1, y1))
+    if person is not None:
+        paste(picture, person, (x0, y0, x1, y1))
     return picture
 
 

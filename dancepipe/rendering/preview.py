@@ -1,6 +1,7 @@
 """Before a video is made: one picture that says who of the driver is followed, and what is drawn of
 the frame."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from dancepipe.records import Pose
 from dancepipe.rendering.dancer import Dancer, decoded_side_px, find_dancer
 from dancepipe.rendering.motion import MotionPlan, survey_driver
 from dancepipe.rendering.options import AnimateOptions
-from dancepipe.rendering.reference import read_reference
+from dancepipe.rendering.reference import photos_of, read_reference
 
 _SIDE_PX = 1280  # of the picture's longer side, at most
 _CANVAS_PX = 256  # where a canvas lies does not depend on its own size
@@ -58,7 +59,7 @@ class PreviewSummary:
 
 
 def preview(
-    ref: Path | str,
+    ref: Path | str | Sequence[Path | str],
     driver: Path | str,
     out: Path | str,
     options: AnimateOptions | None = None,
@@ -77,9 +78,10 @@ def preview(
     choice, out = parse_choice(options.person), Path(out)
     if out.suffix.lower() not in _ENCODERS:
         raise OutputError(f"cannot write a preview as {out.name!r}; name it .png or .jpg")
-    with lock_result(out, overwrite=options.overwrite, inputs=(ref, driver)):
+    photos = photos_of(ref)
+    with lock_result(out, overwrite=options.overwrite, inputs=(*photos, driver)):
         device = pick_device(options.device)
-        dancer, canvas = _looked_at(Path(ref), Path(driver), choice, device, options)
+        dancer, canvas = _looked_at(photos[0], Path(driver), choice, device, options)
         (frame,) = read_frames_at(Path(driver), [dancer.frame.index], _SIDE_PX)
         picture = _drawn(dancer, canvas, frame.image)
         with WholeFile(out, overwrite=options.overwrite) as file:
@@ -108,7 +110,7 @@ def _looked_at(
         )
 
     with finder(None) as people:
-        side_px = decoded_side_px(options.background)  # as animate does: the numbers are the same
+        side_px = decoded_side_px(options)  # as animate does: the numbers are the same
         dancer = find_dancer(driver, choice, people, side_px)
     with finder(options.mask) as photo:
         reference = read_reference(ref, photo, _CANVAS_PX)

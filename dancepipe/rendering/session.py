@@ -4,7 +4,7 @@ finds ready."""
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -13,15 +13,18 @@ import numpy as np
 
 from dancepipe.config import options_with
 from dancepipe.device import pick_device
-from dancepipe.errors import WeightsError
+from dancepipe.errors import ConfigError, WeightsError
 from dancepipe.files.lock import lock_result
 from dancepipe.media.probe import probe_video
 from dancepipe.media.read import VideoReader
+from dancepipe.person.choice import parse_choice
 from dancepipe.person.finder import PersonFinder, open_person_finder
+from dancepipe.person.track import Named
 from dancepipe.pose.smooth import smoothing_radius
 from dancepipe.progress import Progress, counted, told
 from dancepipe.rendering.background import check_background, file_of, needs_mask, open_background
 from dancepipe.rendering.composite import premultiplied
+from dancepipe.rendering.dancer import Dancer, decoded_side_px, find_dancer
 from dancepipe.rendering.motion import (
     SURVEY_FRAMES,
     MotionPlan,
@@ -33,8 +36,8 @@ from dancepipe.rendering.motion import (
 )
 from dancepipe.rendering.options import AnimateOptions
 from dancepipe.rendering.overlap import in_thread
-from dancepipe.rendering.picture import beside_driver, made_picture, shows_driver
-from dancepipe.rendering.reference import Reference, read_reference
+from dancepipe.rendering.picture import beside_driver, made_picture
+from dancepipe.rendering.reference import Reference, photos_of, read_reference
 from dancepipe.rendering.render import Renderer
 from dancepipe.rendering.result import (
     carries_sound,
@@ -52,8 +55,6 @@ from dancepipe.systems.system import System
 log = logging.getLogger(__name__)
 
 _QUEUE_FRAMES = 8
-# Poses gain nothing from more; whole frames are decoded only where the result shows them.
-_ANALYSIS_SIDE_PX = 640
 # Of the canvas of systems that draw at any size: a person fills most of a frame's height.
 _LEAST_SIDE_PX, _LARGEST_SIDE_PX = 256, 1280
 _SIDE_STEP_PX = 16  # a plan of 128 px is laid over parts whose edges are whole pixels of both
@@ -86,8 +87,8 @@ class Session:
         self._devices: dict[str, str] = {}
         self._system: tuple[tuple, System] | None = None
         self._photo_finders: dict[tuple, PersonFinder] = {}
-        self._reference: tuple[tuple, Reference] | None = None
-        self._renderer: tuple[Reference, System, Renderer] | None = None
+        self._references: tuple[tuple, tuple[Reference, ...]] | None = None
+        self._renderer: tuple[tuple[Reference, ...], System, Renderer] | None = None
         self._is_closed = False
 
     def __enter__(self) -> "Session":
@@ -101,11 +102,11 @@ class Session:
         self._is_closed = True
         while self._photo_finders:
             self._photo_finders.popitem()[1].close()
-        self._system = self._reference = self._renderer = None
+        self._system = self._references = self._renderer = None
 
     def animate(
         self,
-        ref: Path | str,
+        ref: Path | str | Sequence[Path | str],
         driver: Path | str,
         out: Path | str,
         *,
@@ -117,40 +118,56 @@ class Session:
         if self._is_closed:
             raise ValueError("this session is closed")
         options = options_with(AnimateOptions, self._options, keywords, "animate")
-        inputs = (ref, driver, self._weights, file_of(options.background))
+        photos = photos_of(ref)
+        inputs = (*photos, driver, self._weights, file_of(options.background))
         with (
             told(progress),
             lock_result(out, overwrite=options.overwrite, inputs=inputs, check=check_place),
         ):
-            return self._animate(Path(ref), Path(driver), Path(out), options)
+            return self._animate(photos, Path(driver), Path(out), options)
 
     def _animate(
-        self, ref: Path, driver: Path, out: Path, options: AnimateOptions
+        self, photos: Sequence[Path], driver: Path, out: Path, options: AnimateOptions
     ) -> AnimateSummary:
         started = time.monotonic()
 
         # 1. What can be refused at once.
         check_background(options.background)
         check_kind(options, out)
+        choice = parse_choice(options.person)
         info = probe_video(driver)
+        for remark in info.remarks:
+            log.info(f"{driver}: {remark}")
 
         # 2. What is kept: networks, finder, the encoded reference.
         device = self._on_device(options.device)
         system = self._opened(device, options)
         size_wh = result_size(info.size_wh, options.max_side_px)
         size_px = _canvas_side_px(system, size_wh)
-        reference = self._read(ref, size_px, device, options)
-        renderer = self._encoded(system, reference)
+        if len(photos) > 1 and not system.info.joins_photos:
+            raise ConfigError(
+                f"{len(photos)} photos are given, and {system.info.name} wears one; give one, or "
+                "leave --weights out"
+            )
+        references = self._read(photos, size_px, device, options)
+        reference, renderer = references[0], self._encoded(system, references)
 
         # 3. The frames: decoding, pose, rendering and encoding overlap; memory stays flat.
-        decoded_side_px = None if shows_driver(options) else _ANALYSIS_SIDE_PX
+        side_px = decoded_side_px(options)
         mask = options.mask if needs_mask(options.background) else None
+        dancer = None
+        if not choice.is_default:
+            finder = self._photo_finder(None, device, options)
+            dancer = find_dancer(driver, choice, finder, side_px)
+        named = dancer and dancer.named
         batch = options.batch or (8 if device.startswith("cuda") else 1)
         held = 0
         with (
             open_background(options.background, reference, size_wh) as background,
-            VideoReader(driver, max_side_px=decoded_side_px) as video,
-            _open_finder("video", mask, device, options, hands=self._reads_hands) as finder,
+            VideoReader(driver, max_side_px=side_px) as video,
+            _open_finder(
+                "video", mask, device, options, hands=self._reads_hands, named=named
+            ) as finder,
             # Closed from the last to the first, so that each thread is gone before what it reads
             # from is closed.
             closing(in_thread(video, _QUEUE_FRAMES, "decode")) as frames,
@@ -158,7 +175,7 @@ class Session:
         ):
             # While the first frames are looked at: a sparse look over the whole driver, and the
             # plan that follows from it.
-            survey = self._survey(driver, decoded_side_px, device, options)
+            survey = self._survey(driver, side_px, device, options, dancer)
             plan = MotionPlan(survey, reference, size_px, with_retargeting=options.retarget)
             smooth_radius = smoothing_radius(float(info.frame_rate or 30)) if options.smooth else 0
             made = _rendered(targets(people, plan, survey, smooth_radius), renderer, batch)
@@ -168,7 +185,8 @@ class Session:
                 closing(in_thread(made, _QUEUE_FRAMES, "render")) as rendered,
             ):
                 for target, person in rendered:
-                    picture = made_picture(target, person, background, size_wh)
+                    shown = not target.is_held or options.absent == "hold"
+                    picture = made_picture(target, person if shown else None, background, size_wh)
                     if options.side_by_side:
                         picture = beside_driver(target, picture)
                     result.write(picture, target.frame.time_seconds)
@@ -186,6 +204,7 @@ class Session:
             audio_kept=bool(info.audio_codec) and carries_sound(out),
             people_seen=survey.people_seen,
             seconds=time.monotonic() - started,
+            absent=options.absent,
         )
 
     def _on_device(self, name: str) -> str:
@@ -212,23 +231,31 @@ class Session:
             self._system = key, system
         return self._system[1]
 
-    def _read(self, ref: Path, size_px: int, device: str, options: AnimateOptions) -> Reference:
-        """The reference of the photo; read again only when the file or its finder is another."""
+    def _read(
+        self, photos: Sequence[Path], size_px: int, device: str, options: AnimateOptions
+    ) -> tuple[Reference, ...]:
+        """The person of each photo; read again only when a file or the finder is another."""
         kind = _kind_of_finder(options.mask, device, options, self._reads_hands)
-        key = (_stamp(ref), size_px, kind)
-        if self._reference is None or self._reference[0] != key:
+        key = (tuple(map(_stamp, photos)), size_px, kind)
+        if self._references is None or self._references[0] != key:
             finder = self._photo_finder(options.mask, device, options, hands=self._reads_hands)
-            self._reference = key, read_reference(ref, finder, size_px)
-        return self._reference[1]
+            read = tuple(read_reference(photo, finder, size_px) for photo in photos)
+            self._references = key, read
+        return self._references[1]
 
-    def _encoded(self, system: System, reference: Reference) -> Renderer:
+    def _encoded(self, system: System, references: tuple[Reference, ...]) -> Renderer:
         kept = self._renderer
-        if kept is None or kept[0] is not reference or kept[1] is not system:
-            self._renderer = kept = reference, system, Renderer(system, reference)
+        if kept is None or kept[0] is not references or kept[1] is not system:
+            self._renderer = kept = references, system, Renderer(system, references)
         return kept[2]
 
     def _survey(
-        self, driver: Path, side_px: int | None, device: str, options: AnimateOptions
+        self,
+        driver: Path,
+        side_px: int | None,
+        device: str,
+        options: AnimateOptions,
+        dancer: Dancer | None,
     ) -> Survey:
         if options.reader == "decord":
             from dancepipe.media.read_decord import read_spread_frames
@@ -240,12 +267,17 @@ class Session:
             self._photo_finder(None, device, options, number=number)
             for number in range(2 if options.pose == "mediapipe" else 1)  # the others have threads
         ]
-        people = found_side_by_side([frame.image for frame in frames], finders)
+        clothes = None if dancer is None else dancer.chosen.clothes
+        people = found_side_by_side([frame.image for frame in frames], finders, clothes)
+        if dancer is not None:
+            people.insert(0, dancer.chosen.person)
         survey = survey_driver(people, driver)
-        if survey.people_seen > 1:
+        if dancer is not None:
+            log.info(f"{driver}: {dancer.text()} is followed")
+        elif survey.people_seen > 1:
             log.info(
                 f"{driver}: up to {survey.people_seen} people; the largest and most central one "
-                "is followed"
+                "is followed (--preview shows them, --person names another)"
             )
         return survey
 
@@ -302,12 +334,19 @@ def _rendered(
 
 
 def _open_finder(
-    mode: str, mask: str | None, device: str, options: AnimateOptions, *, hands: bool
+    mode: str,
+    mask: str | None,
+    device: str,
+    options: AnimateOptions,
+    *,
+    hands: bool,
+    named: Named | None = None,
 ) -> PersonFinder:
     return open_person_finder(
         options.pose,
         mask,
         mode=mode,
+        named=named,
         hands=hands and options.pose == "mediapipe",
         yolo_weights=options.yolo_weights,
         rembg_model=options.rembg_model,
