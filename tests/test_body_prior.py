@@ -146,7 +146,7 @@ def test_its_plan_is_laid_over_a_larger_photo(photo):
     which a picture that is enlarged has lost."""
     network = network_of()
     torch.nn.init.zeros_(network.copy.head.weight)
-    network.copy.head.bias.data[:] = torch.tensor([30.0, 1.0, 0, 0, 0, 0])
+    network.copy.head.bias.data[:] = torch.tensor([30.0, 1.0, 0])
     size = SIDE // 2
     dims = ModelDims("tiny", (size, size), FlowAttentionDims(8, prior="body"), EnhancerDims(4, 8))
     system = FocusRetain(Networks(dims, WeightsInfo(dims, 1, 0), network, None), "cpu", "fp32")
@@ -250,7 +250,7 @@ def test_a_move_reads_the_photo_and_blurs_less_than_moving_the_finished_picture(
         return picture.diff(dim=2).abs().mean()
 
     read, blurred = made.layers.read(half)[0], warp(made.picture, half)
-    assert detail(read) > 1.1 * detail(blurred)
+    assert detail(read) > 1.05 * detail(blurred)
     whole = made.layers.read(2 * half)[0]
     torch.testing.assert_close(whole[..., :-1, :], made.picture[..., 1:, :], atol=1e-4, rtol=0)
 

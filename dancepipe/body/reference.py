@@ -68,6 +68,7 @@ class BodyPicture:
     colour: np.ndarray  # float32 (H, W, 3) in [0, 255], where there is something
     alpha: np.ndarray  # float32 (H, W)
     source: np.ndarray  # float32 (H, W, 2): x, y in the photo
+    read_share: np.ndarray  # float32 (H, W): how much of the colour the photo has at `source`
     kind: np.ndarray  # uint8 (H, W): 0 nothing, SEEN, MIRRORED, DIFFUSED
     box_xyxy_px: tuple[int, int, int, int]  # beyond it there is nothing
     normal: np.ndarray | None  # float32 (H, W, 3), y down, z to the viewer; None: not asked for
@@ -198,7 +199,8 @@ class BodyDrawer:
         normals = screen_normals(points, triangles)
         picture = BodyPicture(
             np.zeros((*size_hw, 3), np.float32), np.zeros(size_hw, np.float32),
-            np.zeros((*size_hw, 2), np.float32), np.zeros(size_hw, np.uint8),
+            np.zeros((*size_hw, 2), np.float32), np.zeros(size_hw, np.float32),
+            np.zeros(size_hw, np.uint8),
             _box(points, size_hw),
             np.zeros((*size_hw, 3), np.float32) if with_normals else None,
         )  # fmt: skip
@@ -212,7 +214,7 @@ class BodyDrawer:
             seen_normals(winner, weights, depth, SAMPLES, triangles, normals, picture.normal[there])
         reach = max(2, round(_CARVED * torso_px))
 
-        def shaded_by(photo: BodyReference, colour, alpha, source, kind) -> None:
+        def shaded_by(photo: BodyReference, colour, alpha, source, read_share, kind) -> None:
             shade(
                 winner, weights, depth, SAMPLES, triangles, reference.triangle_part, mesh.mirror,
                 PART_MIRROR, photo.points_px, photo.normal,
@@ -222,22 +224,23 @@ class BodyDrawer:
                 np.float32(photo.torso_px / photo.pose.torso_px),
                 np.float32(_SAME_IN_PHOTO * photo.pose.torso_px),
                 np.float32(_SAME_HERE * torso_px),
-                reach, colour, alpha, source, kind,
+                reach, colour, alpha, source, read_share, kind,
             )  # fmt: skip
 
-        colour, kind = picture.colour[there], picture.kind[there]
-        shaded_by(reference, colour, picture.alpha[there], picture.source[there], kind)
+        filled = (picture.colour, picture.alpha, picture.source, picture.read_share, picture.kind)
+        filled = [one[there] for one in filled]
+        shaded_by(reference, *filled)
         if reference.others:
+            colour, _, _, read_share, kind = filled
             views = [(colour.copy(), kind.copy())]
             for other in reference.others:
-                by_other = (picture.colour, picture.alpha, picture.source, picture.kind)
-                own = [np.zeros_like(one)[there] for one in by_other]
-                shaded_by(other, *own)
-                views.append((own[0], own[3]))
+                by_other = [np.zeros_like(one) for one in filled]
+                shaded_by(other, *by_other)
+                views.append((by_other[0], by_other[-1]))
             colours, kinds = (np.stack(one) for one in zip(*views))
             lay_together(
                 winner, weights, depth, SAMPLES, triangles, reference.shown, colours, kinds,
-                colour, kind,
+                colour, read_share, kind,
             )  # fmt: skip
         picture.alpha[there] = _without_slits(picture.alpha[there], winner, reach)
         return picture

@@ -79,8 +79,10 @@ def _in_light_of(first: "BodyReference", other: "BodyReference") -> "BodyReferen
 
 
 @njit(cache=True, nogil=True)
-def lay_together(winner, weights, depth, samples, triangles, shown, colours, kinds, colour, kind):
-    """Fill colour (H, W, 3) and kind (H, W), which are the first photo's, from all.
+def lay_together(
+    winner, weights, depth, samples, triangles, shown, colours, kinds, colour, read_share, kind
+):  # fmt: skip
+    """Fill colour (H, W, 3), kind and read_share (H, W), which are the first photo's, from all.
 
     winner, weights, depth: of rasterise_mesh, `samples` a side of a pixel. shown (V, K): how well
     each photo shows each vertex. colours (K, H, W, 3), kinds (K, H, W): by each photo.
@@ -111,3 +113,4 @@ def lay_together(winner, weights, depth, samples, triangles, shown, colours, kin
                 for k in range(views):
                     value += share[k] * colours[k, y, x, c]
                 colour[y, x, c] = value / total
+            read_share[y, x] *= (np.float32(_GUESS) + share[0]) / total

@@ -49,7 +49,7 @@ class BodyPrior:
         # bfloat16 coordinates are off by a pixel
         with torch.autocast(self._device.type, enabled=False):
             picture, matte = self._picture(drawn)
-            layers = BodyLayers.of(self._photo, picture, matte, source, kind == SEEN)
+            layers = self._layers(drawn, picture, matte)
             flow_4 = self._flow_4(targets, source, kind == SEEN)
         return PriorAt(picture, matte, flow_4, layers, _surface(drawn, kind, self._device))
 
@@ -63,10 +63,19 @@ class BodyPrior:
     @torch.no_grad()
     def layers_of(self, drawn: list[BodyPicture], there: tuple[slice, slice]) -> BodyLayers:
         """Those of `at`, of a part of the pictures: for photos larger than what networks read."""
-        source = np.stack([one.source[there] for one in drawn])
-        seen = np.stack([one.kind[there] for one in drawn]) == SEEN
         with torch.autocast(self._device.type, enabled=False):
-            return BodyLayers.of(self._photo, *self._picture(drawn, there), source, seen)
+            return self._layers(drawn, *self._picture(drawn, there), there)
+
+    def _layers(
+        self,
+        drawn: list[BodyPicture],
+        picture: Tensor,
+        matte: Tensor,
+        there: tuple[slice, slice] = np.s_[:, :],
+    ) -> BodyLayers:
+        source = np.stack([one.source[there] for one in drawn])
+        read_share = np.stack([one.read_share[there] for one in drawn])
+        return BodyLayers.of(self._photo, picture, matte, source, read_share)
 
     def _picture(
         self, drawn: list[BodyPicture], there: tuple[slice, slice] = np.s_[:, :]

@@ -1,9 +1,10 @@
 """The body's picture read beside its place, the photo read once (moved_warp.py says why).
 
-A pixel of the body knows where its surface lies in the photo, and by its neighbours on the same
-surface how that place moves with the pixel. Where the photo shows the surface, a learnt move reads
-the photo there; the rest (mirrored and diffused colours, what fades at the outline) is soft
-already, and is read off the finished picture.
+A pixel of the body knows where its surface lies in the photo, how much of its colour was read
+there, and by its neighbours on the same surface how that place moves with the pixel. A learnt move
+reads that share in the photo; the rest (mirrored and diffused colours, what fades at the outline)
+is read off the finished picture, by a cubic: what is between pixels would be blurred by less, and a
+network may not be given a way to blur.
 """
 
 from dataclasses import dataclass
@@ -34,17 +35,19 @@ class BodyLayers:
 
     @staticmethod
     def of(
-        photo: Tensor, picture: Tensor, matte: Tensor, source: np.ndarray, seen: np.ndarray
+        photo: Tensor, picture: Tensor, matte: Tensor, source: np.ndarray, read_share: np.ndarray
     ) -> "BodyLayers":
         """photo as above; picture (B, 3, H, W) in [-1, 1] on grey, matte (B, 1, H, W) in [0, 1];
-        source float32 (B, H, W, 2): x_px, y_px in the photo; seen bool (B, H, W): where the photo
-        shows that place."""
-        places = np.zeros((*seen.shape, 6), np.float32)
-        for one in zip(source, seen, places):
+        source float32 (B, H, W, 2): x_px, y_px in the photo; read_share float32 (B, H, W): how much
+        of the colour was read there."""
+        places = np.zeros((*read_share.shape, 6), np.float32)
+        for one in zip(source, read_share > 0, places):
             _fill_places(*one)
         moved = torch.from_numpy(places).permute(0, 3, 1, 2).contiguous().to(photo.device)
-        share = matte * torch.from_numpy(seen).to(photo.device)[:, None]
-        lacking = picture - share * _read_sharp(photo, moved[:, 0], moved[:, 1])
+        share = matte * torch.from_numpy(read_share).to(photo.device)[:, None]
+        lacking = picture - share * sample(
+            photo.expand(len(moved), -1, -1, -1), moved[:, 0], moved[:, 1]
+        )
         return BodyLayers(photo, moved, torch.cat((lacking, share, matte), 1))
 
     def read(self, move: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,22 +62,21 @@ class BodyLayers:
         nearest = (row * width + column).long().flatten(1)[:, None].expand(-1, 6, -1)
         own = self.places.flatten(2).gather(2, nearest).view(-1, 6, height, width)
         aside, down = x - column, y - row
-        photo = _read_sharp(
-            self.photo,
+        photo = sample(
+            self.photo.expand(len(own), -1, -1, -1),
             own[:, 0] + own[:, 2] * aside + own[:, 4] * down,
             own[:, 1] + own[:, 3] * aside + own[:, 5] * down,
         )
-        rest = sample(self.rest, x, y)
+        rest = _cubic(self.rest, x, y)
         picture = rest[:, :3] + rest[:, 3:4] * photo
         return picture.clamp(-1, 1), rest[:, 4:].clamp(0, 1)
 
 
-def _read_sharp(photo: Tensor, x_px: Tensor, y_px: Tensor) -> Tensor:
-    """Cubic samples, which keep what bilinear ones blur; borders repeat."""
-    height, width = photo.shape[2:]
+def _cubic(values: Tensor, x_px: Tensor, y_px: Tensor) -> Tensor:
+    """Borders repeat."""
+    height, width = values.shape[2:]
     grid = torch.stack((unit_px(x_px, width), unit_px(y_px, height)), -1)
-    photo = photo.expand(len(grid), -1, -1, -1)
-    return F.grid_sample(photo, grid, mode="bicubic", padding_mode="border", align_corners=True)
+    return F.grid_sample(values, grid, mode="bicubic", padding_mode="border", align_corners=True)
 
 
 @njit(cache=True, nogil=True)

@@ -2,10 +2,10 @@
 
 Features at H/8 and H/4 cannot carry a face or a stripe through the decoder; a copy
 at full size can. The gate starts open, so an untrained network gives the prior's picture,
-and what it learns is where to correct the copy and where to make pixels of its own. It corrects
-where the copy is read (a smooth move) and, over the body, its tone (smooth too: light and shade).
+and what it learns is where to correct the copy (a smooth move) and where to make pixels of its own.
 Over the body it makes no pixels where the photo shows the surface: given the choice, a mean of
-copy and synthesis has the smaller error, and is a blur.
+copy and synthesis has the smaller error, and is a blur. Nor does it lay light and shade on the
+copy: a tone that rendered people taught was wrong on real ones (docs/history/weights.md).
 
 What it learns is smooth or a gate, so that it may be laid over a larger copy than the network
 worked at: the photo's own pixels then stay as they are.
@@ -25,7 +25,6 @@ _FINE_FLOW = 64  # the correction of the copy is in units of W / 64: a few pixel
 # px; the decoder's two last transposed convolutions repeat a pattern over this many, which would
 # tear the copy
 _FLOW_CELL = 4
-_TONE_CELL = 8  # px; light, not texture
 _SEAM = 5  # px over which what the photo shows and what it does not are blended
 
 
@@ -35,15 +34,12 @@ class CopyPlan:
 
     gate: Tensor  # (B, 1, H, W) in [0, 1]: share of the copy
     move: Tensor  # (B, 2, H, W) px: where the copy is read
-    tone: Tensor | None  # (B, 3, H, W): laid on the copy
     made: Tensor  # (B, 3, H, W) in [-1, 1]: the rest
     made_matte: Tensor  # (B, 1, H, W) in [0, 1]
 
     def over(self, layers: Layers) -> tuple[Tensor, Tensor, Mixture]:
         """Picture (B, 3, H, W), logits of the matte (B, 1, H, W), what was mixed; float32."""
         copied, matte = layers.read(self.move)
-        if self.tone is not None:
-            copied = (copied + self.tone * matte).clamp(-1, 1)
         picture, matte_logits = blend(self.gate, copied, matte, self.made, self.made_matte)
         return picture, matte_logits, Mixture(self.gate, copied, self.made)
 
@@ -58,7 +54,6 @@ class CopyPlan:
         return CopyPlan(
             at_size(self.gate),
             at_size(self.move) * (size_hw[1] / (columns.stop - columns.start)),
-            None if self.tone is None else at_size(self.tone),
             at_size(self.made),
             at_size(self.made_matte),
         )
@@ -72,10 +67,9 @@ class GatedCopy(nn.Module):
         known."""
         super().__init__()
         self._over_body = over_body
-        self.head = nn.Conv2d(
-            nf + known, 6 if over_body else 3, 3, 1, 1, padding_mode="reflect"
-        )  # gate, where the copy comes from (x, y), its tone
-        begin_near(self.head, OPEN, *[0] * (5 if over_body else 2))
+        # The gate, and where the copy comes from (x, y).
+        self.head = nn.Conv2d(nf + known, 3, 3, 1, 1, padding_mode="reflect")
+        begin_near(self.head, OPEN, 0, 0)
 
     def forward(
         self, features: Tensor, prior: PriorAt, synthesis: Tensor, matte_logits: Tensor
@@ -84,15 +78,14 @@ class GatedCopy(nn.Module):
         inputs = prior.inputs()
         head = in_float32(
             self.head, torch.cat((features, inputs.to(features.dtype)), 1)
-        )  # (B, 3 or 6, H, W)
-        gate, tone = torch.sigmoid(head[:, :1]), None
+        )  # (B, 3, H, W)
+        gate = torch.sigmoid(head[:, :1])
         if self._over_body:
             assert prior.seen is not None
             seen = F.avg_pool2d(prior.seen, _SEAM, 1, _SEAM // 2) * prior.seen
             gate = gate + (1 - gate) * seen
-            tone = _smooth(head[:, 3:], _TONE_CELL)
         move = _smooth(head[:, 1:3], _FLOW_CELL) * (inputs.shape[3] / _FINE_FLOW)
-        return CopyPlan(gate, move, tone, synthesis, torch.sigmoid(matte_logits))
+        return CopyPlan(gate, move, synthesis, torch.sigmoid(matte_logits))
 
 
 def _smooth(values: Tensor, cell_px: int) -> Tensor:
