@@ -26,6 +26,7 @@ from dancepipe.synthetic.part_classes import part_classes
 from dancepipe.synthetic.person import draw_person
 
 SIZE_HW = (600, 400)
+SOLID = np.full(SIZE_HW, 255, np.uint8)  # a mask that says nothing
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +132,7 @@ def test_a_skirt_ends_where_its_labels_end(share):
     hips, ankles = landmarks[[23, 24], 1].mean(), landmarks[[27, 28], 1].mean()
     end = hips + share * (ankles - hips)
     labels = labels_of("skirt", (y < end) & (y > hips - 20))
-    hem = find_hem(mesh, landmarks, labels, TORSO_PX)
+    hem = find_hem(mesh, landmarks, labels, SOLID, TORSO_PX)
     at_hips, at_ankles = (mesh.landmarks_dm[points, 1].mean() for points in ([23, 24], [27, 28]))
     assert hem == pytest.approx(at_hips + share * (at_ankles - at_hips), abs=0.4)
 
@@ -141,19 +142,34 @@ def test_trousers_and_the_hem_of_a_shirt_are_no_skirt():
     x, y = legs()
     hips, ankles = landmarks[[23, 24], 1].mean(), landmarks[[27, 28], 1].mean()
     short = labels_of("torso", y < hips + 0.1 * (ankles - hips))
-    assert find_hem(mesh, landmarks, short, TORSO_PX) is None
+    assert find_hem(mesh, landmarks, short, SOLID, TORSO_PX) is None
     middle = np.abs(x - landmarks[[23, 24], 0].mean())
     apart = labels_of("skirt", (y > hips - 20) & (y < ankles) & (middle > 5))  # a gap between
-    assert find_hem(mesh, landmarks, apart, TORSO_PX) is None
+    assert find_hem(mesh, landmarks, apart, SOLID, TORSO_PX) is None
+
+
+@pytest.mark.parametrize("end, is_dress", [(0.75, True), (0.4, False)])
+@pytest.mark.parametrize("opens_px", [2, 60])
+def test_a_straight_dress_that_is_taken_for_legs_ends_where_the_legs_come_apart_at_once(
+    end, is_dress, opens_px
+):
+    mesh, landmarks = load_mesh(), at_rest()
+    x, y = legs()
+    hips, ankles = landmarks[[23, 24], 1].mean(), landmarks[[27, 28], 1].mean()
+    hem = hips + end * (ankles - hips)
+    middle = np.abs(x - landmarks[[23, 24], 0].mean())
+    gap = middle < np.clip((y - hem) / opens_px, 0, 1) * np.ptp(landmarks[[25, 26], 0]) * 0.45
+    found = find_hem(mesh, landmarks, labels_of("legs", ~gap), SOLID * ~gap, TORSO_PX)
+    assert (found is not None) == (is_dress and opens_px == 2)
 
 
 def test_of_legs_apart_no_hem_is_told():
     mesh, landmarks = load_mesh(), at_rest()
     everywhere = labels_of("skirt", np.ones(SIZE_HW, bool))
-    assert find_hem(mesh, landmarks, everywhere, TORSO_PX) is not None
+    assert find_hem(mesh, landmarks, everywhere, SOLID, TORSO_PX) is not None
     landmarks[25, 0] += 0.5 * TORSO_PX
     landmarks[26, 0] -= 0.5 * TORSO_PX
-    assert find_hem(mesh, landmarks, everywhere, TORSO_PX) is None
+    assert find_hem(mesh, landmarks, everywhere, SOLID, TORSO_PX) is None
 
 
 def test_long_hair_ends_where_its_labels_end():

@@ -148,7 +148,7 @@ class BodyDrawer:
         inside_head = mesh.landmarks_dm[0] + [0, 0.3, -0.8]
         middle = pose.A[head] @ inside_head + pose.b[head]
         colours = photo_colours(image, mask, middle[:2] * [1, -1], torso_px)
-        hem_dm = find_hem(mesh, landmarks, labels, torso_px)
+        hem_dm = find_hem(mesh, landmarks, labels, mask, torso_px)
         triangles, triangle_part = self._worn(hem_dm, None)
         rest = self._outline.fit(pose, mask, triangles, triangle_part, is_arm(labels))
         hair_end_dm = find_hair_end(mesh, landmarks, labels, mask, torso_px)
