@@ -108,6 +108,20 @@ def test_the_parser_agrees_with_exact_labels(rendered):
     assert np.mean(mirrored) > 0.85
 
 
+def test_hands_lie_where_the_landmarks_have_them(rendered):
+    hand, looked_at = CLASSES.index("hand"), 0
+    names = ("wrist", "index_finger", "little_finger")
+    points = [
+        BLAZEPOSE_33.joints.index(f"{side}_{name}") for side in ("left", "right") for name in names
+    ]
+    for frame, _, _ in rendered:
+        landmarks = landmarks_of(frame.pose.as_array())
+        looked_at += (parse_parts(frame.image, frame.mask, landmarks).label == hand).sum()
+        landmarks[points, :2] = [-500, -500]
+        assert (parse_parts(frame.image, frame.mask, landmarks).label != hand).all()
+    assert looked_at > 100
+
+
 def test_a_picture_of_any_shape_gets_labels_of_its_size(rendered):
     frame = rendered[0][0]
     wide = np.pad(frame.image, ((0, 0), (60, 60), (0, 0)), constant_values=128)

@@ -34,6 +34,10 @@ _LANDMARKS = [
     _SHOULDERS[0] if name == "neck" else BLAZEPOSE_33.index(name) for name in OPENPOSE_18.joints
 ]
 
+# A hand reaches so far from the line between wrist and knuckles, in torso lengths: a white hem
+# between two hands is none.
+_HAND_REACH = 0.14
+
 
 @dataclass(frozen=True)
 class PartLabels:
@@ -121,8 +125,33 @@ def parse_parts(image: np.ndarray, mask: np.ndarray, landmarks: np.ndarray) -> P
             joint_heat(torch.from_numpy(joints)[None].float()),
         )[..., top : top + inner_wh[1], left : left + inner_wh[0]]
         logits = F.interpolate(logits, (height, width), mode="bilinear", align_corners=False)
+        beyond = torch.from_numpy(_beyond_hands(landmarks, (height, width)))
+        logits[0, CLASSES.index("hand")][beyond] = -torch.inf
         sure, label = logits.softmax(1)[0].max(0)
     return PartLabels(label.to(torch.uint8).numpy(), sure.numpy())
+
+
+def _beyond_hands(landmarks: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+    """bool (H, W): too far from where the landmarks have hands."""
+    points = dict(zip(BLAZEPOSE_33.joints, landmarks))
+    shoulders, hips = (
+        (points[f"left_{name}"] + points[f"right_{name}"])[:3] / 2 for name in ("shoulder", "hip")
+    )
+    reach_px = _HAND_REACH * np.linalg.norm(shoulders - hips)
+    y, x = np.mgrid[: size_hw[0], : size_hw[1]]
+    away = [
+        _from_line(np.stack((x, y), -1), points[f"{side}_wrist"][:2], points[f"{side}_{tip}"][:2])
+        for side in ("left", "right")
+        for tip in ("index_finger", "little_finger")
+    ]
+    return np.min(away, 0) > reach_px
+
+
+def _from_line(points: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Distances of points (..., 2) from a line that ends."""
+    line = end - start
+    along = ((points - start) @ line / max(line @ line, 1e-6)).clip(0, 1)
+    return np.linalg.norm(points - start - along[..., None] * line, axis=-1)
 
 
 @lru_cache(maxsize=1)
