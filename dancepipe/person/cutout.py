@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dancepipe.person.crop import Box, crop_square, person_box, pose_in_box
+from dancepipe.person.halo import without_halo
+from dancepipe.pose.skeleton import L_ANKLE, R_ANKLE
 from dancepipe.records import GREY, BodyPose, PersonFrame, Pose
 
 
@@ -35,5 +37,13 @@ def cut_out(photo: np.ndarray, person: PersonFrame, size_px: int) -> CutOut:
     assert person.mask is not None  # whoever cuts out asks the finder for masks
     box = person_box(person.pose, person.mask)
     mask = crop_square(person.mask, box, size_px, fill=0)
-    image = on_grey(crop_square(photo, box, size_px, fill=GREY), mask)
-    return CutOut(image, mask, pose_in_box(person.body, box, size_px), box)
+    square = crop_square(photo, box, size_px, fill=GREY)
+    body = pose_in_box(person.body, box, size_px)
+    mask = without_halo(square, mask, above_px=_ankles_px(body.joints))
+    return CutOut(on_grey(square, mask), mask, body, box)
+
+
+def _ankles_px(pose: Pose) -> float | None:
+    """The height of the higher one; None where none was found."""
+    found = [pose.points_px[joint, 1] for joint in (R_ANKLE, L_ANKLE) if pose.present[joint]]
+    return float(min(found)) if found else None
