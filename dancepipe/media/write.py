@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -43,6 +44,48 @@ BT709_10_BITS = (
     (np.array([-0.2126, -0.7152, 0.9278]) * 896 / 255 / 1.8556, 512),
     (np.array([0.7874, -0.7152, -0.0722]) * 896 / 255 / 1.5748, 512),
 )
+
+
+@dataclass(frozen=True)
+class VideoForm:
+    """How the pictures of one video are encoded. codec, crf, preset, transparent: as VideoWriter
+    has them. suffix: of the file that the packets go into. OutputError."""
+
+    codec: str
+    suffix: str
+    size_wh: tuple[int, int]
+    time_base: Fraction  # seconds
+    crf: int = 18
+    preset: str = "veryfast"
+    transparent: bool = False
+
+    def __post_init__(self):
+        encoder = encoder_for(self.codec, self.suffix)
+        if self.transparent and encoder.alpha_pixels is None:
+            raise OutputError(f"{self.codec} keeps no transparency; use prores_ks or libvpx-vp9")
+        encoder.options(self.crf, self.preset)  # looks at the quality
+
+    @property
+    def muxer(self) -> str:
+        """FFmpeg's name of the container."""
+        return MUXERS[self.suffix.lower()]
+
+    @property
+    def pixels(self) -> str:
+        """FFmpeg's name of how a picture is stored."""
+        encoder = encoder_for(self.codec, self.suffix)
+        return (encoder.alpha_pixels if self.transparent else None) or encoder.pixels
+
+    @property
+    def channels(self) -> int:
+        """Of the pictures that come."""
+        return 4 if self.transparent else 3
+
+    def frame(self, image: np.ndarray, pts: int) -> av.VideoFrame:
+        """What the encoder takes: uint8 (H, W, channels), shown from that tick on."""
+        frame = to_bt709_frame(image, self.pixels)
+        frame.pts, frame.time_base = pts, self.time_base
+        return frame
 
 
 class VideoWriter:
@@ -88,15 +131,11 @@ class VideoWriter:
         self.size_wh = (size_wh[0], size_wh[1])
         self.frames_written = 0
         self._metadata = dict(metadata or {})
-        encoder = encoder_for(codec, self.path.suffix)
-        if transparent and encoder.alpha_pixels is None:
-            raise OutputError(f"{codec} keeps no transparency; use prores_ks or libvpx-vp9")
-        self._codec = codec
-        self._options = encoder.options(crf, preset, transparent=transparent)
-        self._pixels = (encoder.alpha_pixels if transparent else None) or encoder.pixels
-        self._channels = 4 if transparent else 3
+        self._form = VideoForm(
+            codec, self.path.suffix, self.size_wh, self.frame_times_base, crf, preset, transparent
+        )
         require_usable(codec)
-        self._muxer = MUXERS[self.path.suffix.lower()]
+        self._muxer = self._form.muxer
         # the newest frame, and its time in ticks, waits until its duration is known
         self._pending: tuple[av.VideoFrame, int] | None = None
         self._last_pts: int | None = None
@@ -130,10 +169,9 @@ class VideoWriter:
     def write(self, image: np.ndarray, time_seconds: Fraction) -> None:
         """Add one picture, uint8 RGB (H, W, 3) or RGBA (H, W, 4), shown from time_seconds on.
         Times must rise."""
-        check_picture(image, self.size_wh, self._channels)
+        check_picture(image, self.size_wh, self._form.channels)
         pts = checked_pts(time_seconds, self.frame_times_base, self._last_pts)
-        frame = to_bt709_frame(image, self._pixels)
-        frame.pts, frame.time_base = pts, self.frame_times_base
+        frame = self._form.frame(image, pts)
         if self._last_pts is not None:
             self._last_step = pts - self._last_pts
         with output_errors(self.path):
@@ -169,22 +207,8 @@ class VideoWriter:
             exact = both if both <= MOST_TIMESCALE else exact
         return exact if exact <= MOST_TIMESCALE else 1000
 
-    def _start_streams(self) -> av.VideoStream:
-        stream = self._container.add_stream(
-            self._codec,
-            rate=rate_from_step(self._last_step, self.frame_times_base),
-            options=self._options,
-        )
-        assert isinstance(stream, av.VideoStream)  # every encoder of ours is
-        stream.width, stream.height = even_size(self.size_wh)
-        stream.pix_fmt = self._pixels
-        context = stream.codec_context
-        context.time_base = self.frame_times_base
-        context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
-        context.color_range = 1  # limited
-        if "265" in self._codec or "hevc" in self._codec:
-            if self._muxer in ("mp4", "mov"):
-                context.codec_tag = "hvc1"  # the tag that Apple's players insist on
+    def _start_streams(self, rate: Fraction) -> av.VideoStream:
+        stream = add_video_stream(self._container, self._form, rate)
         if self._audio is not None:
             self._audio.add_to(self._container)
         return stream
@@ -193,7 +217,9 @@ class VideoWriter:
         if self._pending is None:
             return
         if self._stream is None:
-            self._stream = self._start_streams()
+            self._stream = self._start_streams(
+                rate_from_step(self._last_step, self.frame_times_base)
+            )
         (frame, pts), self._pending = self._pending, None
         self._durations[pts] = self._last_step or max(
             1, round(Fraction(1, 25) / self.frame_times_base)
@@ -208,13 +234,17 @@ class VideoWriter:
             packet.duration = self._durations.pop(packet.pts, packet.duration)
             self._container.mux(packet)
 
+    def _drain(self) -> None:
+        """All that is still on its way to the file."""
+        self._encode_pending()
+        assert self._stream is not None  # there is a frame
+        self._mux(self._stream.encode(None))
+
     def _finish(self) -> None:
         if self.frames_written == 0:
             raise OutputError(f"no frame was written, so there is no {self.path}")
         with output_errors(self.path):
-            self._encode_pending()
-            assert self._stream is not None  # there is a frame
-            self._mux(self._stream.encode(None))
+            self._drain()
             if self._audio is not None:
                 self._audio.feed(None)
                 self._audio.close()
@@ -227,6 +257,26 @@ class VideoWriter:
         if self._audio is not None:
             _close(self._audio)
         self._file.discard()
+
+
+def add_video_stream(container: OutputContainer, form: VideoForm, rate: Fraction) -> av.VideoStream:
+    """The stream of that form, with its encoder. rate: frames per second to tell the encoder."""
+    encoder = encoder_for(form.codec, form.suffix)
+    stream = container.add_stream(
+        form.codec,
+        rate=rate,
+        options=encoder.options(form.crf, form.preset, transparent=form.transparent),
+    )
+    assert isinstance(stream, av.VideoStream)  # every encoder of ours is
+    stream.width, stream.height = even_size(form.size_wh)
+    stream.pix_fmt = form.pixels
+    context = stream.codec_context
+    context.time_base = form.time_base
+    context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
+    context.color_range = 1  # limited
+    if ("265" in form.codec or "hevc" in form.codec) and form.muxer in ("mp4", "mov"):
+        context.codec_tag = "hvc1"  # the tag that Apple's players insist on
+    return stream
 
 
 def _close(opened: OutputContainer | AudioTrack) -> None:

@@ -70,13 +70,17 @@ class PictureFolderWriter:
     def write(self, image: np.ndarray, time_seconds: Fraction) -> None:
         """Add one picture, uint8 (H, W, 3 or 4), shown from time_seconds on. Times must rise."""
         check_picture(image, self.size_wh, self._channels)
+        self.write_png(encode_png(image, self._comment), time_seconds)
+
+    def write_png(self, data: bytes, time_seconds: Fraction) -> None:
+        """The same of a picture that is a PNG already."""
         pts = checked_pts(time_seconds, self.frame_times_base, self._last_pts)
         name = f"frame-{self.frames_written:06d}.png"
         with output_errors(self.path):
             if self._last_pts is not None:
                 self._step = pts - self._last_pts
                 self._say_duration()
-            (self._part / name).write_bytes(encode_png(image, self._comment))
+            (self._part / name).write_bytes(data)
             self._list.write(f"file {name}\n")
         self._last_pts = pts
         self.frames_written += 1

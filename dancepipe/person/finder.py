@@ -3,11 +3,12 @@ input and output."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from dancepipe.errors import ConfigError
+from dancepipe.files.plain_records import packed, unpacked
 from dancepipe.person.clothes import Clothes
 from dancepipe.person.look import PoseBackend, Sighting
 from dancepipe.person.track import LIKE_THE_PERSON, Named, PersonTracker, read_everyone
@@ -21,6 +22,8 @@ MIN_SIDE_PX = 8  # nobody is found in less
 
 class Segmenter(Protocol):
     """What segment_*.py give: the mask (uint8 (H, W), 255 = person) of that one person."""
+
+    held_box: Any  # what is carried from one frame of a clip to the next, plain numbers; or None
 
     def segment(self, image: np.ndarray, person: PersonFrame) -> np.ndarray: ...
     def close(self) -> None: ...
@@ -127,6 +130,27 @@ class PersonFinder:
         if self._segmenter is None:
             return person
         return replace(person, mask=self._segmenter.segment(image, person))
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """In mode "video": what is carried from one frame to the next, as plain arrays."""
+        clip = None if self._clip is None else (self._clip[0], self._clip[1].memory())
+        held = None if self._segmenter is None else self._segmenter.held_box
+        return packed({"clip": clip, "held_box": held}, self._records)
+
+    def recall(self, memory: dict[str, np.ndarray]) -> None:
+        """Go on behind the frame after which that was memory(), of a finder opened alike: what
+        follows is the same, bit for bit. ValueError for anything else."""
+        kept = unpacked(memory, self._records)
+        if kept["clip"] is not None:
+            size_hw, tracked = kept["clip"]
+            self._clip = size_hw, PersonTracker(self._backend, self._named)
+            self._clip[1].recall(tracked)
+        if self._segmenter is not None:
+            self._segmenter.held_box = kept["held_box"]
+
+    @property
+    def _records(self) -> tuple[type, ...]:
+        return Sighting, Clothes, *self._backend.records
 
     def close(self) -> None:
         """Frees the backends. Closing twice is allowed; find afterwards raises ValueError."""

@@ -105,6 +105,11 @@ class PoseBackend(Protocol[R]):
         ...
 
     @property
+    def records(self) -> tuple[type, ...]:
+        """The dataclasses that its readings are made of."""
+        ...
+
+    @property
     def neighbour_reaches(self) -> float:
         """People whose middles are nearer than this many reaches can be taken for each other."""
         ...

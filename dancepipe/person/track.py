@@ -7,7 +7,7 @@ wears tells it from others, where people cross, at cuts, and after an absence.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Generic
+from typing import Any, Generic
 
 import numpy as np
 
@@ -212,6 +212,20 @@ class PersonTracker(Generic[R]):
             self._learn_clothes(look.clothes(reading))
         person = look.person(reading, before)
         return None if person is None else replace(person, people_seen=self._people_seen)
+
+    def memory(self) -> dict[str, Any]:
+        """All that is carried from one frame to the next: plain values, Sightings, Clothes, and
+        what the backend's readings are made of."""
+        passed_in = ("_backend", "_named")
+        own = {name: value for name, value in vars(self).items() if name not in passed_in}
+        return {**own, "_follower": dict(vars(self._follower)), "_cuts": dict(vars(self._cuts))}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Go on behind the frame after which that was memory()."""
+        memory = dict(memory)
+        vars(self._follower).update(memory.pop("_follower"))
+        vars(self._cuts).update(memory.pop("_cuts"))
+        vars(self).update(memory)
 
     def _named_one(self, look: Look[R], named: Named) -> R | None:
         """The named person, in the frame in which that was done."""

@@ -73,19 +73,22 @@ def _is_video(path: Path) -> bool:
 
 @contextmanager
 def open_background(
-    name: str, reference: Reference, size_wh: tuple[int, int]
+    name: str,
+    reference: Reference,
+    size_wh: tuple[int, int],
+    begin_seconds: Fraction | None = None,
 ) -> Iterator[Background | None]:
     """with-block: the background named by the user, as check_background() let it pass; None for
     a transparent one.
 
     A picture or video is scaled and cut so that it covers size_wh. A video runs in time with the
-    driver, from the first frames of both, and starts again where it is shorter. BadImageError,
-    BadVideoError.
+    driver, from the first frames of both, and starts again where it is shorter. begin_seconds:
+    of the driver; None: of the first frame that is asked for. BadImageError, BadVideoError.
     """
     width, height = size_wh
     path = file_of(name)
     if path is not None and _is_video(path):
-        with VideoReader(path) as video, closing(_Moving(video, size_wh)) as moving:
+        with VideoReader(path) as video, closing(_Moving(video, size_wh, begin_seconds)) as moving:
             yield moving
     elif path is not None:
         picture = covering(load_photo(path), size_wh)
@@ -111,11 +114,13 @@ def open_background(
 class _Moving:
     """A video that runs in time with the driver."""
 
-    def __init__(self, video: VideoReader, size_wh: tuple[int, int]):
+    def __init__(
+        self, video: VideoReader, size_wh: tuple[int, int], begin_seconds: Fraction | None
+    ):
         self._video, self._size_wh = video, size_wh
         self._rounds = self._frames()
         self._next = next(self._rounds)
-        self._begin_seconds: Fraction | None = None  # of the driver
+        self._begin_seconds = begin_seconds  # of the driver
 
     def __call__(self, target: Target) -> np.ndarray:
         now = target.frame.time_seconds

@@ -1,7 +1,7 @@
 """The driver's motion as the reference's body would make it: survey, smoothing, gaps,
 retargeting, and where to render."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from dancepipe.errors import NoPersonError
 from dancepipe.person.crop import person_box, pose_in_box, torso_length_px
-from dancepipe.person.finder import PersonFinder
 from dancepipe.pose.retarget import BodyProportions, measure_proportions, retarget
 from dancepipe.pose.smooth import PersonSmoother
 from dancepipe.records import BodyPose, Frame, PersonFrame, Pose
@@ -120,8 +119,9 @@ def targets(
     plan: MotionPlan,
     survey: Survey,
     smooth_radius: int,
+    first: int = 0,
 ) -> Iterator[Target]:
-    """One Target for each frame of the driver, in order.
+    """One Target for each frame of the driver, in order, from that index on.
 
     Poses are smoothed over +-smooth_radius frames (0: not at all); frames without a person hold the
     last pose (before the first person: the first pose that the survey saw).
@@ -136,14 +136,7 @@ def targets(
 
     for person, frame in ready():
         held = person.body if person else held
+        if frame.index < first:
+            continue
         body, box = plan.place(held)
         yield Target(frame, person.mask if person else None, body, box, person is None)
-
-
-def find_people(
-    frames: Iterable[Frame], finder: PersonFinder, tick: Callable[[], None] = lambda: None
-) -> Iterator[tuple[Frame, PersonFrame | None]]:
-    """Each frame with its person. finder: in video mode, used for these frames alone."""
-    for frame in frames:
-        yield frame, finder.find(frame.image)
-        tick()

@@ -56,6 +56,11 @@ class AnimateOptions:
         "who writes the file: pyav, or ffmpeg (the system's, extra ffmpeg)",
         choices=("pyav", "ffmpeg"),
     )
+    part_frames: int = option(
+        120,
+        "frames of a part; a run that was stopped goes on from the last whole one",
+        minimum=1,
+    )
     overwrite: bool = option(False, "replace a result that is there already")
     reader: str = option(
         "pyav",

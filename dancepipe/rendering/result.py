@@ -14,9 +14,13 @@ from dancepipe.media.encoders import (
     encoder_for,
     require_usable,
 )
+from dancepipe.media.join import VideoJoin
+from dancepipe.media.probe import packets_of
+from dancepipe.media.write import VideoForm, VideoWriter
 from dancepipe.media.write_pictures import check_picture_folder
 from dancepipe.records import VideoInfo
 from dancepipe.rendering.options import AnimateOptions
+from dancepipe.rendering.parts import EncodedParts, Parts, PictureParts
 
 log = logging.getLogger(__name__)
 
@@ -98,12 +102,45 @@ def result_size(size_wh: tuple[int, int], max_side_px: int) -> tuple[int, int]:
     return width, height
 
 
-def open_result(options: AnimateOptions, out: Path, size_wh: tuple[int, int], driver: VideoInfo):
-    """A writer of the result, with the driver's clock, and its sound where that can be. size_wh: of
-    the person's pictures alone. Raises OutputError, MissingExtraError."""
+def open_parts(
+    options: AnimateOptions, out: Path, size_wh: tuple[int, int], driver: VideoInfo
+) -> Parts:
+    """The result in parts, with the driver's clock, and its sound where that can be. size_wh: of
+    the person's pictures alone."""
     suffix, transparent = out.suffix.lower(), options.background == "transparent"
-    if options.side_by_side:
-        size_wh = 2 * size_wh[0], size_wh[1]
+    wide_wh = (2 * size_wh[0], size_wh[1]) if options.side_by_side else size_wh
+    # PyAV can make no packet that carries its alpha beside it, as VP9's do.
+    in_one_go = suffix in _MUTE or options.writer == "ffmpeg" or (transparent and suffix == ".webm")
+    if in_one_go:
+        return PictureParts(
+            wide_wh,
+            driver.time_base,
+            4 if transparent else 3,
+            SYNTHETIC_TAG if suffix == _FOLDER else None,
+            partial(_open_result, options, out, wide_wh, driver),
+        )
+    form = VideoForm(
+        _encoder(options, suffix),
+        suffix,
+        wide_wh,
+        driver.time_base,
+        crf=options.crf,
+        transparent=transparent,
+    )
+    joined = partial(_open_result, options, out, wide_wh, driver, VideoJoin)
+    return EncodedParts(form, driver, packets_of(driver.path), joined)
+
+
+def _open_result(
+    options: AnimateOptions,
+    out: Path,
+    size_wh: tuple[int, int],
+    driver: VideoInfo,
+    pyav_writer: type[VideoWriter] = VideoWriter,
+):
+    """A writer of the result, with the driver's clock, and its sound where that can be.
+    OutputError, MissingExtraError."""
+    suffix, transparent = out.suffix.lower(), options.background == "transparent"
     if suffix in _MUTE:
         if driver.audio_codec:
             log.warning(f"{out}: {_MUTE[suffix]} has no sound; the driver's is left out")
@@ -125,9 +162,7 @@ def open_result(options: AnimateOptions, out: Path, size_wh: tuple[int, int], dr
     if options.writer == "ffmpeg":
         from dancepipe.media.write_ffmpeg import FfmpegVideoWriter as opened
     else:
-        from dancepipe.media.write import VideoWriter
-
-        opened = partial(VideoWriter, transparent=transparent)
+        opened = partial(pyav_writer, transparent=transparent)
     return opened(
         out,
         size_wh,

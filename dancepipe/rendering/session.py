@@ -5,8 +5,10 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
-from itertools import islice
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import count as count_from
 from pathlib import Path
 
 import numpy as np
@@ -17,33 +19,44 @@ from dancepipe.errors import ConfigError, WeightsError
 from dancepipe.files.lock import lock_result
 from dancepipe.media.probe import probe_video
 from dancepipe.media.read import VideoReader
-from dancepipe.person.choice import parse_choice
+from dancepipe.person.choice import PersonChoice, parse_choice
 from dancepipe.person.finder import PersonFinder, open_person_finder
 from dancepipe.person.track import Named
 from dancepipe.pose.smooth import smoothing_radius
 from dancepipe.progress import Progress, counted, told
-from dancepipe.rendering.background import check_background, file_of, needs_mask, open_background
+from dancepipe.records import VideoInfo
+from dancepipe.rendering.background import (
+    Background,
+    check_background,
+    file_of,
+    needs_mask,
+    open_background,
+)
 from dancepipe.rendering.composite import premultiplied
 from dancepipe.rendering.dancer import Dancer, decoded_side_px, find_dancer
+from dancepipe.rendering.driver_motion import QUEUE_FRAMES, DriverMotion
+from dancepipe.rendering.kept import KeptRun
 from dancepipe.rendering.motion import (
     SURVEY_FRAMES,
     MotionPlan,
     Survey,
     Target,
-    find_people,
     survey_driver,
     targets,
 )
+from dancepipe.rendering.motion_pieces import MotionPieces
 from dancepipe.rendering.options import AnimateOptions
 from dancepipe.rendering.overlap import in_thread
-from dancepipe.rendering.picture import beside_driver, made_picture
+from dancepipe.rendering.parts import Parts, by_part, write_parts
+from dancepipe.rendering.picture import beside_driver, made_picture, shows_driver
+from dancepipe.rendering.plan import plan_of
 from dancepipe.rendering.reference import Reference, photos_of, read_reference
 from dancepipe.rendering.render import Renderer
 from dancepipe.rendering.result import (
     carries_sound,
     check_kind,
     check_place,
-    open_result,
+    open_parts,
     result_size,
 )
 from dancepipe.rendering.side_by_side import found_side_by_side
@@ -54,10 +67,22 @@ from dancepipe.systems.system import System
 
 log = logging.getLogger(__name__)
 
-_QUEUE_FRAMES = 8
 # Of the canvas of systems that draw at any size: a person fills most of a frame's height.
 _LEAST_SIDE_PX, _LARGEST_SIDE_PX = 256, 1280
 _SIDE_STEP_PX = 16  # a plan of 128 px is laid over parts whose edges are whole pixels of both
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """One call of animate, looked at."""
+
+    driver: Path
+    info: VideoInfo
+    size_wh: tuple[int, int]  # of the person's pictures
+    size_px: int  # of the canvas
+    choice: PersonChoice
+    device: str
+    options: AnimateOptions
 
 
 class Session:
@@ -150,70 +175,124 @@ class Session:
                 "leave --weights out"
             )
         references = self._read(photos, size_px, device, options)
-        reference, renderer = references[0], self._encoded(system, references)
+        renderer = self._encoded(system, references)
 
-        # 3. The frames: decoding, pose, rendering and encoding overlap; memory stays flat.
-        side_px = decoded_side_px(options)
-        mask = options.mask if needs_mask(options.background) else None
-        dancer = None
-        if not choice.is_default:
-            finder = self._photo_finder(None, device, options)
-            dancer = find_dancer(driver, choice, finder, side_px)
-        named = dancer and dancer.named
-        batch = options.batch or (8 if device.startswith("cuda") else 1)
-        held = 0
-        with (
-            open_background(options.background, reference, size_wh) as background,
-            VideoReader(driver, max_side_px=side_px) as video,
-            _open_finder(
-                "video", mask, device, options, hands=self._reads_hands, named=named
-            ) as finder,
-            # Closed from the last to the first, so that each thread is gone before what it reads
-            # from is closed.
-            closing(in_thread(video, _QUEUE_FRAMES, "decode")) as frames,
-            closing(in_thread(find_people(frames, finder), _QUEUE_FRAMES, "pose")) as people,
-        ):
-            # While the first frames are looked at: a sparse look over the whole driver, and the
-            # plan that follows from it.
-            survey = self._survey(driver, side_px, device, options, dancer)
-            plan = MotionPlan(survey, reference, size_px, with_retargeting=options.retarget)
-            smooth_radius = smoothing_radius(float(info.frame_rate or 30)) if options.smooth else 0
-            made = _rendered(targets(people, plan, survey, smooth_radius), renderer, batch)
-            with (
-                open_result(options, out, size_wh, info) as result,
-                counted(total=info.declared_frames, desc="frames", unit="frame") as count,
-                closing(in_thread(made, _QUEUE_FRAMES, "render")) as rendered,
-            ):
-                for target, person in rendered:
-                    shown = not target.is_held or options.absent == "hold"
-                    picture = made_picture(target, person if shown else None, background, size_wh)
-                    if options.side_by_side:
-                        picture = beside_driver(target, picture)
-                    result.write(picture, target.frame.time_seconds)
-                    held += target.is_held
-                    count.update()
+        # 3. The parts: decoding, pose, rendering and encoding overlap; memory stays flat. What is
+        # whole of an earlier run with the same plan is made no second time.
+        plan = plan_of(
+            options,
+            out=out,
+            photos=photos,
+            driver=driver,
+            weights=find_weights(self._wanted(options)),
+            device=device,
+            others={
+                "background": file_of(options.background),
+                "yolo_weights": options.yolo_weights,
+            },
+        )
+        parts = open_parts(options, out, size_wh, info)
+        clip = _Clip(driver, info, size_wh, size_px, choice, device, options)
+        with KeptRun(out, plan) as kept:
+            motion = kept.motion(options.part_frames)
+            already = kept.frames
+            survey = self._make_parts(clip, references[0], renderer, kept, motion, parts)
+            whole = [kept.parts[number] for number in sorted(kept.parts)]
+            with counted(total=kept.frames, desc="joining", unit="frame", leave=False) as count:
+                frames_out = parts.join(whole, count.update)
+            kept.remove()
 
+        assert motion.end is not None  # its last frame was made
         return AnimateSummary(
             out=out,
-            frames_in=video.frames_read,
-            frames_out=result.frames_written,
-            frames_held=held,
-            shortfall_seconds=float(video.shortfall_seconds),
-            corrupt_frames=video.corrupt_frames,
+            frames_in=motion.end.frames_read,
+            frames_out=frames_out,
+            frames_held=sum(part.facts["held"] for part in whole),
+            shortfall_seconds=float(motion.end.shortfall_seconds),
+            corrupt_frames=motion.end.corrupt_frames,
             audio_codec=info.audio_codec,
             audio_kept=bool(info.audio_codec) and carries_sound(out),
             people_seen=survey.people_seen,
             seconds=time.monotonic() - started,
             absent=options.absent,
+            frames_kept=already,
         )
+
+    def _make_parts(
+        self,
+        clip: _Clip,
+        reference: Reference,
+        renderer: Renderer,
+        kept: KeptRun,
+        motion: MotionPieces,
+        parts: Parts,
+    ) -> Survey:
+        """All that are not there yet, and the driver's motion on the way."""
+        options, info, each = clip.options, clip.info, motion.frames_each
+        survey = motion.survey()
+        if survey is not None and motion.end is not None and kept.frames == motion.frames:
+            return survey
+        first = each * next(number for number in count_from() if number not in kept.parts)
+        smooth_radius = smoothing_radius(float(info.frame_rate or 30)) if options.smooth else 0
+        side_px = decoded_side_px(options)
+        mask = options.mask if needs_mask(options.background) else None
+        begin_seconds = motion.frame(0)[0] if motion.count else None
+        with (
+            open_background(options.background, reference, clip.size_wh, begin_seconds) as behind,
+            VideoReader(clip.driver, max_side_px=side_px) as video,
+            # Closed from the last to the first, so that each thread is gone before what it reads
+            # from is closed.
+            ExitStack() as opened,
+        ):
+            source = DriverMotion(
+                video, motion, shows_frames=shows_driver(options), needs_masks=mask is not None
+            )
+            looks = source.needs_finder(first)
+            dancer = finder = None
+            if not clip.choice.is_default and (looks or survey is None):
+                photo_finder = self._photo_finder(None, clip.device, options)
+                dancer = find_dancer(clip.driver, clip.choice, photo_finder, side_px)
+            if looks:
+                finder = opened.enter_context(
+                    _open_finder(
+                        "video", mask, clip.device, options,
+                        hands=self._reads_hands, named=dancer and dancer.named,
+                    )
+                )  # fmt: skip
+            begin = source.begins_at(first, smooth_radius)
+            found = source.people(begin, first, finder, opened)
+            people = opened.enter_context(closing(in_thread(found, QUEUE_FRAMES, "pose")))
+            # While the first frames are looked at: a sparse look over the whole driver, and the
+            # plan that follows from it.
+            if survey is None:
+                survey = self._survey(clip.driver, side_px, clip.device, options, dancer)
+                motion.keep_survey(survey)
+            plan = MotionPlan(survey, reference, clip.size_px, with_retargeting=options.retarget)
+            wanted = (
+                target
+                for target in targets(people, plan, survey, smooth_radius, first)
+                if target.frame.index // each not in kept.parts
+            )
+            batch = options.batch or (8 if clip.device.startswith("cuda") else 1)
+            made = in_thread(_rendered(wanted, renderer, batch, each), QUEUE_FRAMES, "render")
+            rendered = opened.enter_context(closing(made))
+            with counted(
+                total=info.declared_frames, initial=kept.frames, desc="frames", unit="frame"
+            ) as count:
+                pictures = _pictures(rendered, behind, clip, count)
+                write_parts(pictures, parts, kept, each)
+        return survey
 
     def _on_device(self, name: str) -> str:
         if name not in self._devices:  # said once
             self._devices[name] = pick_device(name)
         return self._devices[name]
 
+    def _wanted(self, options: AnimateOptions) -> Path | str:
+        return self._weights or _default_weights(options)
+
     def _opened(self, device: str, options: AnimateOptions) -> System:
-        wanted = self._weights or _default_weights(options)
+        wanted = self._wanted(options)
         key = wanted, device, options.precision
         if self._system is None or self._system[0] != key:
             if self._weights is None:
@@ -323,14 +402,30 @@ def _canvas_side_px(system: System, result_wh: tuple[int, int]) -> int:
 
 
 def _rendered(
-    stream: Iterable[Target], renderer: Renderer, batch: int
+    stream: Iterable[Target], renderer: Renderer, batch: int, frames_each: int
 ) -> Iterator[tuple[Target, np.ndarray]]:
-    """Each target with its premultiplied person (S, S, 4), rendered `batch` at a time, in order."""
-    iterator = iter(stream)
-    while group := list(islice(iterator, batch)):
+    """Each target with its premultiplied person (S, S, 4), rendered at most `batch` at a time, all
+    of one part, in order."""
+    for group in by_part(stream, lambda target: target.frame.index, frames_each, batch):
         pictures, mattes = renderer.render([target.body for target in group])
         for target, picture, matte in zip(group, pictures, mattes, strict=True):
             yield target, premultiplied(picture, matte)
+
+
+def _pictures(
+    rendered: Iterable[tuple[Target, np.ndarray]],
+    background: Background | None,
+    clip: _Clip,
+    count: counted,
+) -> Iterator[tuple[int, np.ndarray, Fraction, bool]]:
+    """As write_parts() takes them."""
+    for target, person in rendered:
+        shown = not target.is_held or clip.options.absent == "hold"
+        picture = made_picture(target, person if shown else None, background, clip.size_wh)
+        if clip.options.side_by_side:
+            picture = beside_driver(target, picture)
+        yield target.frame.index, picture, target.frame.time_seconds, target.is_held
+        count.update()
 
 
 def _open_finder(

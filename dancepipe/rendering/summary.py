@@ -19,6 +19,7 @@ class AnimateSummary:
     people_seen: int
     seconds: float
     absent: str = "hold"  # what those frames without the dancer show
+    frames_kept: int = 0  # of those, made by an earlier run that was stopped
 
     def _about_audio(self) -> str:
         if self.audio_codec is None:
@@ -37,7 +38,7 @@ class AnimateSummary:
             )
         if self.corrupt_frames:
             parts.append(f"{self.corrupt_frames} damaged frames in the driver")
-        return (
-            "; ".join(parts)
-            + f"; {self.seconds:.1f} s, {self.frames_out / self.seconds:.1f} frames a second"
-        )
+        if self.frames_kept:
+            parts.append(f"{self.frames_kept} frames were kept from a run that was stopped")
+        rate = max(0, self.frames_out - self.frames_kept) / self.seconds
+        return "; ".join(parts) + f"; {self.seconds:.1f} s, {rate:.1f} frames a second"

@@ -80,6 +80,7 @@ class BlazePoseBackend:
     """
 
     goes_on = True
+    records = (BlazePoseReading, Body, Region, SeenHand)
     neighbour_reaches = NEIGHBOUR_REACHES
 
     def __init__(self, *, mask: bool, hands: bool = False):

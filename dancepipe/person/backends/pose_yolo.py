@@ -59,6 +59,7 @@ class YoloPoseBackend:
     """
 
     goes_on = False
+    records = (YoloReading,)
     neighbour_reaches = math.inf
 
     def __init__(

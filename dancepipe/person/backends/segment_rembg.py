@@ -74,12 +74,12 @@ class RembgSegmenter:
         self._session: Any = _open_session(model, _find_or_download(model), device)
         self._input_name = self._session.get_inputs()[0].name
         self._steady = steady
-        self._box: Box | None = None  # of the frame before
+        self.held_box: Box | None = None  # of the frame before
 
     def segment(self, image: np.ndarray, person: PersonFrame) -> np.ndarray:
-        box = _steady_box(body_bounds(person.pose), self._box)
+        box = _steady_box(body_bounds(person.pose), self.held_box)
         if self._steady:
-            self._box = box
+            self.held_box = box
         network = self._network
         crop = crop_square(image, box, network.side_px)  # (S, S, 3)
         mean, std = np.array(network.mean, np.float32), np.array(network.std, np.float32)
