@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from dancepipe.errors import DancepipeError
     from dancepipe.evaluation.options import EvaluateOptions
     from dancepipe.rendering.animate import animate
+    from dancepipe.rendering.find_motion import motion
+    from dancepipe.rendering.motion_options import MotionOptions
     from dancepipe.rendering.options import AnimateOptions
     from dancepipe.rendering.preview import preview
     from dancepipe.rendering.session import Session
@@ -28,6 +30,7 @@ __all__ = [
     "BuildDatasetOptions",
     "DancepipeError",
     "EvaluateOptions",
+    "MotionOptions",
     "Session",
     "TrainOptions",
     "__version__",
@@ -35,6 +38,7 @@ __all__ = [
     "build_dataset",
     "evaluate",
     "find_people",
+    "motion",
     "preview",
     "train",
 ]
@@ -44,12 +48,14 @@ _HOMES = {
     "BuildDatasetOptions": "dancepipe.building.options",
     "DancepipeError": "dancepipe.errors",
     "EvaluateOptions": "dancepipe.evaluation.options",
+    "MotionOptions": "dancepipe.rendering.motion_options",
     "Session": "dancepipe.rendering.session",
     "TrainOptions": "dancepipe.training.options",
     "animate": "dancepipe.rendering.animate",
     "build_dataset": "dancepipe.doors",
     "evaluate": "dancepipe.doors",
     "find_people": "dancepipe.doors",
+    "motion": "dancepipe.rendering.find_motion",
     "preview": "dancepipe.rendering.preview",
     "train": "dancepipe.doors",
 }

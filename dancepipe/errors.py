@@ -83,6 +83,10 @@ class ConfigError(DancepipeError):
     """An option or configuration file that does not fit."""
 
 
+class MotionError(DancepipeError):
+    """A driver's motion that is absent, damaged, or of another video."""
+
+
 class DatasetError(DancepipeError):
     """A data set that is absent, damaged, or has nothing to train on."""
 

@@ -104,6 +104,7 @@ def test_every_command_explains_itself():
         "build-dataset",
         "train",
         "animate",
+        "motion",
         "dancers",
         "evaluate",
         "study",

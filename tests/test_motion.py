@@ -119,6 +119,7 @@ def test_targets_come_in_order_and_hold_the_last_pose():
             plan,
             survey_of(poses),
             3,
+            (640, 360),
         )
     )
     assert [target.frame.index for target in made] == list(range(12))

@@ -14,6 +14,7 @@ from dancepipe.cli import (
     doctor,
     evaluate,
     models,
+    motion,
     study,
     train,
     weights,
@@ -22,7 +23,18 @@ from dancepipe.cli.arguments import Parser, check_known
 from dancepipe.cli.screen import on_screen
 from dancepipe.errors import ConfigError, DancepipeError
 
-COMMANDS = (build_dataset, train, animate, dancers, evaluate, study, models, weights, doctor)
+COMMANDS = (
+    build_dataset,
+    train,
+    animate,
+    motion,
+    dancers,
+    evaluate,
+    study,
+    models,
+    weights,
+    doctor,
+)
 
 USER_ERROR = 2
 INTERRUPTED = 130  # 128 + SIGINT

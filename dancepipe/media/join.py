@@ -80,6 +80,9 @@ class VideoJoin(VideoWriter):
     frames that no other needs (sdtp; x265 and SVT-AV1 tell those).
     """
 
+    def __enter__(self) -> "VideoJoin":
+        return self
+
     def join(
         self, parts: Sequence[PartFile], rate: Fraction, tick: Callable[[int], None] | None = None
     ) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from dancepipe.media.read import VideoReader
 from dancepipe.person.finder import PersonFinder
 from dancepipe.records import Frame, PersonFrame
+from dancepipe.rendering.motion_file import Motion
 from dancepipe.rendering.motion_pieces import DriverEnd, MotionPiece, MotionPieces
 from dancepipe.rendering.overlap import in_thread
 
@@ -26,7 +27,7 @@ class DriverMotion:
     def __init__(
         self,
         video: VideoReader,
-        pieces: MotionPieces,
+        pieces: MotionPieces | Motion,
         *,
         shows_frames: bool,
         needs_masks: bool,
@@ -40,7 +41,8 @@ class DriverMotion:
         kept = self._pieces.count
         return (min(kept, first // each) if self._needs_masks else kept) * each
 
-    def needs_finder(self, first: int) -> bool:
+    @property
+    def needs_finder(self) -> bool:
         """Whether anybody has to be looked for."""
         return self._needs_masks or self._pieces.end is None
 
@@ -56,7 +58,7 @@ class DriverMotion:
         self, begin: int, first: int, finder: PersonFinder | None, opened: ExitStack
     ) -> Iterator[tuple[Frame, PersonFrame | None]]:
         """From frame `begin` on; masks from `first` on. finder: as new, in video mode; None where
-        needs_finder() says so. opened: holds the thread that decodes."""
+        nobody has to be looked for. opened: holds the thread that decodes."""
         found_from = self.found_from(first)
         is_kept_whole = finder is None
         decoded: Iterator[Frame] = iter(())
@@ -83,7 +85,9 @@ class DriverMotion:
         self, number: int, frames: Iterable[Frame], finder: PersonFinder
     ) -> Iterator[tuple[Frame, PersonFrame | None]]:
         """From the first frame of that piece on."""
-        memory = self._pieces.memory_before(number)
+        pieces = self._pieces
+        assert isinstance(pieces, MotionPieces)  # in the other one everybody is found
+        memory = pieces.memory_before(number)
         if memory:
             finder.recall(memory)
         times, people = [], []
@@ -91,7 +95,7 @@ class DriverMotion:
             if len(times) == self._pieces.frames_each:
                 # Now, that there is a frame behind it, and before the finder sees that.
                 piece = MotionPiece(times, people, finder.memory(), None)
-                self._pieces.keep(number, piece)
+                pieces.keep(number, piece)
                 times, people, number = [], [], number + 1
             person = finder.find(frame.image)
             times.append(frame.time_seconds)
@@ -100,7 +104,7 @@ class DriverMotion:
         end = DriverEnd(
             self._video.frames_read, self._video.corrupt_frames, self._video.shortfall_seconds
         )
-        self._pieces.keep(number, MotionPiece(times, people, {}, end))
+        pieces.keep(number, MotionPiece(times, people, {}, end))
 
 
 def _frames_from(video: VideoReader, first: int) -> Iterator[Frame]:

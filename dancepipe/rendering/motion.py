@@ -66,6 +66,7 @@ class Target:
     body: BodyPose  # in the canvas
     box_xyxy_px: tuple[float, float, float, float]  # where the canvas lies in the driver's frame
     is_held: bool  # no person in this frame: the last pose is held
+    size_wh: tuple[int, int]  # of the frame whose pixels the box is in; the image may be larger
 
     @property
     def pose(self) -> Pose:
@@ -119,12 +120,14 @@ def targets(
     plan: MotionPlan,
     survey: Survey,
     smooth_radius: int,
+    size_wh: tuple[int, int],
     first: int = 0,
 ) -> Iterator[Target]:
     """One Target for each frame of the driver, in order, from that index on.
 
-    Poses are smoothed over +-smooth_radius frames (0: not at all); frames without a person hold the
-    last pose (before the first person: the first pose that the survey saw).
+    size_wh: of the frames in whose pixels the people are. Poses are smoothed over +-smooth_radius
+    frames (0: not at all); frames without a person hold the last pose (before the first person: the
+    first pose that the survey saw).
     """
     smoother = PersonSmoother(smooth_radius)
     held = survey.bodies[0]
@@ -139,4 +142,4 @@ def targets(
         if frame.index < first:
             continue
         body, box = plan.place(held)
-        yield Target(frame, person.mask if person else None, body, box, person is None)
+        yield Target(frame, person.mask if person else None, body, box, person is None, size_wh)

@@ -44,11 +44,11 @@ class MotionPiece:
 def write_piece(path: Path, piece: MotionPiece) -> None:
     """Whole or absent. OutputError."""
     arrays = people_arrays(piece.people)
-    arrays["times"] = _fractions(piece.times)
+    arrays["times"] = texts_of(piece.times)
     if piece.end is not None:
         counts = piece.end.frames_read, piece.end.corrupt_frames
         arrays["end"] = np.array(counts, np.int64)
-        arrays["shortfall"] = _fractions([piece.end.shortfall_seconds])
+        arrays["shortfall"] = texts_of([piece.end.shortfall_seconds])
     memory = {f"memory_{name}": value for name, value in piece.memory.items()}
     write_arrays(path, {**arrays, **memory})
 
@@ -56,13 +56,13 @@ def write_piece(path: Path, piece: MotionPiece) -> None:
 def read_piece(path: Path) -> MotionPiece:
     """OSError, ValueError."""
     arrays = read_npz(path)
-    people, times = people_of(arrays), _times(arrays, "times")
+    people, times = people_of(arrays), fractions_of(arrays, "times")
     if len(people) != len(times):
         raise ValueError("its arrays are of different lengths")
     end = None
     if "end" in arrays:
         frames_read, corrupt_frames = (int(count) for count in arrays["end"])
-        (shortfall,) = _times(arrays, "shortfall")
+        (shortfall,) = fractions_of(arrays, "shortfall")
         end = DriverEnd(frames_read, corrupt_frames, shortfall)
     memory = {
         name.removeprefix("memory_"): value
@@ -165,13 +165,14 @@ class MotionPieces:
         return piece if is_whole else None
 
 
-def _fractions(values: Sequence[Fraction]) -> np.ndarray:
-    """As texts, which hold any of them."""
+def texts_of(values: Sequence[Fraction]) -> np.ndarray:
+    """As texts, which hold any of them; back by fractions_of()."""
     return np.array([f"{value.numerator}/{value.denominator}" for value in values], "U")
 
 
-def _times(arrays: dict[str, np.ndarray], name: str) -> list[Fraction]:
-    if name not in arrays or arrays[name].dtype.kind != "U":
+def fractions_of(arrays: dict[str, np.ndarray], name: str) -> list[Fraction]:
+    """ValueError."""
+    if name not in arrays or arrays[name].dtype.kind != "U" or arrays[name].ndim != 1:
         raise ValueError(f"it holds no '{name}'")
     try:
         return [Fraction(str(text)) for text in arrays[name]]

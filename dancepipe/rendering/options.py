@@ -56,6 +56,9 @@ class AnimateOptions:
         "who writes the file: pyav, or ffmpeg (the system's, extra ffmpeg)",
         choices=("pyav", "ffmpeg"),
     )
+    motion: str | None = option(
+        None, "the driver's motion, as `dancepipe motion` wrote it: nobody is looked for again"
+    )
     part_frames: int = option(
         120,
         "frames of a part; a run that was stopped goes on from the last whole one",

@@ -22,7 +22,7 @@ def made_picture(
 ) -> np.ndarray:
     """uint8 RGB (H, W, 3), or RGBA (H, W, 4) where there is no background. person: premultiplied
     (S, S, 4); None: nobody is shown."""
-    scale = size_wh[0] / target.frame.image.shape[1]
+    scale = size_wh[0] / target.size_wh[0]
     x0, y0, x1, y1 = (resized_px(edge, scale) for edge in target.box_xyxy_px)
     if background is None:
         if person is None:

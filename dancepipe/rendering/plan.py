@@ -5,13 +5,12 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import dancepipe
-from dancepipe.rendering.options import AnimateOptions
 
 # Those that decide over the last bit of a picture, a joint or a packet.
 _LIBRARIES = ("ai-edge-litert", "av", "numba", "numpy", "opencv-python-headless", "torch")
@@ -19,7 +18,7 @@ _NO_PICTURES = ("overwrite", "device")  # options that change nothing in the res
 
 
 def plan_of(
-    options: AnimateOptions,
+    options: Mapping[str, Any],
     *,
     out: Path,
     photos: Sequence[Path],
@@ -33,7 +32,7 @@ def plan_of(
     others: files, or names, behind options. BadVideoError and the like come from whoever opens the
     files; one that cannot be read here counts as absent.
     """
-    words = {name: value for name, value in asdict(options).items() if name not in _NO_PICTURES}
+    words = {name: value for name, value in options.items() if name not in _NO_PICTURES}
     return {
         "program": _program(),
         "libraries": {name: _version(name) for name in _LIBRARIES},

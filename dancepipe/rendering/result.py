@@ -17,7 +17,7 @@ from dancepipe.media.encoders import (
 from dancepipe.media.join import VideoJoin
 from dancepipe.media.probe import packets_of
 from dancepipe.media.write import VideoForm, VideoWriter
-from dancepipe.media.write_pictures import check_picture_folder
+from dancepipe.media.write_pictures import PictureFolderWriter, check_picture_folder
 from dancepipe.records import VideoInfo
 from dancepipe.rendering.options import AnimateOptions
 from dancepipe.rendering.parts import EncodedParts, Parts, PictureParts
@@ -127,49 +127,49 @@ def open_parts(
         crf=options.crf,
         transparent=transparent,
     )
-    joined = partial(_open_result, options, out, wide_wh, driver, VideoJoin)
-    return EncodedParts(form, driver, packets_of(driver.path), joined)
 
-
-def _open_result(
-    options: AnimateOptions,
-    out: Path,
-    size_wh: tuple[int, int],
-    driver: VideoInfo,
-    pyav_writer: type[VideoWriter] = VideoWriter,
-):
-    """A writer of the result, with the driver's clock, and its sound where that can be.
-    OutputError, MissingExtraError."""
-    suffix, transparent = out.suffix.lower(), options.background == "transparent"
-    if suffix in _MUTE:
-        if driver.audio_codec:
-            log.warning(f"{out}: {_MUTE[suffix]} has no sound; the driver's is left out")
-        base, tag = driver.time_base, SYNTHETIC_TAG
-        if suffix == ".gif":
-            from dancepipe.media.write_gif import GifWriter
-
-            return GifWriter(out, size_wh, base, comment=tag, overwrite=options.overwrite)
-        from dancepipe.media.write_pictures import PictureFolderWriter
-
-        return PictureFolderWriter(
+    def open_join() -> VideoJoin:
+        return VideoJoin(
             out,
-            size_wh,
-            base,
-            comment=tag,
+            wide_wh,
+            driver.time_base,
+            codec=form.codec,
+            crf=form.crf,
+            audio_from=driver.path,
             transparent=transparent,
+            metadata={"comment": SYNTHETIC_TAG},
             overwrite=options.overwrite,
+        )
+
+    return EncodedParts(form, driver, packets_of(driver.path), open_join)
+
+
+def _open_result(options: AnimateOptions, out: Path, size_wh: tuple[int, int], driver: VideoInfo):
+    """A writer of what is made in one go, with the driver's clock, and its sound where that can
+    be. OutputError, MissingExtraError."""
+    suffix, transparent = out.suffix.lower(), options.background == "transparent"
+    base, tag = driver.time_base, SYNTHETIC_TAG
+    if suffix in _MUTE and driver.audio_codec:
+        log.warning(f"{out}: {_MUTE[suffix]} has no sound; the driver's is left out")
+    if suffix == ".gif":
+        from dancepipe.media.write_gif import GifWriter
+
+        return GifWriter(out, size_wh, base, comment=tag, overwrite=options.overwrite)
+    if suffix == _FOLDER:
+        return PictureFolderWriter(
+            out, size_wh, base, comment=tag, transparent=transparent, overwrite=options.overwrite
         )
     if options.writer == "ffmpeg":
         from dancepipe.media.write_ffmpeg import FfmpegVideoWriter as opened
     else:
-        opened = partial(pyav_writer, transparent=transparent)
+        opened = partial(VideoWriter, transparent=transparent)
     return opened(
         out,
         size_wh,
-        driver.time_base,
+        base,
         codec=_encoder(options, suffix),
         crf=options.crf,
         audio_from=driver.path,
-        metadata={"comment": SYNTHETIC_TAG},
+        metadata={"comment": tag},
         overwrite=options.overwrite,
     )

@@ -4,51 +4,34 @@ finds ready."""
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from fractions import Fraction
-from itertools import count as count_from
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
-
-import numpy as np
 
 from dancepipe.config import options_with
 from dancepipe.device import pick_device
 from dancepipe.errors import ConfigError, WeightsError
 from dancepipe.files.lock import lock_result
 from dancepipe.media.probe import probe_video
-from dancepipe.media.read import VideoReader
 from dancepipe.person.choice import PersonChoice, parse_choice
 from dancepipe.person.finder import PersonFinder, open_person_finder
 from dancepipe.person.track import Named
-from dancepipe.pose.smooth import smoothing_radius
 from dancepipe.progress import Progress, counted, told
-from dancepipe.records import VideoInfo
 from dancepipe.rendering.background import (
-    Background,
     check_background,
     file_of,
     needs_mask,
-    open_background,
 )
-from dancepipe.rendering.composite import premultiplied
 from dancepipe.rendering.dancer import Dancer, decoded_side_px, find_dancer
-from dancepipe.rendering.driver_motion import QUEUE_FRAMES, DriverMotion
 from dancepipe.rendering.kept import KeptRun
+from dancepipe.rendering.look_over import look_over
+from dancepipe.rendering.make_parts import Clip, Looks, make_parts
 from dancepipe.rendering.motion import (
-    SURVEY_FRAMES,
-    MotionPlan,
     Survey,
-    Target,
-    survey_driver,
-    targets,
 )
-from dancepipe.rendering.motion_pieces import MotionPieces
+from dancepipe.rendering.motion_file import Motion
 from dancepipe.rendering.options import AnimateOptions
-from dancepipe.rendering.overlap import in_thread
-from dancepipe.rendering.parts import Parts, by_part, write_parts
-from dancepipe.rendering.picture import beside_driver, made_picture, shows_driver
 from dancepipe.rendering.plan import plan_of
 from dancepipe.rendering.reference import Reference, photos_of, read_reference
 from dancepipe.rendering.render import Renderer
@@ -59,7 +42,6 @@ from dancepipe.rendering.result import (
     open_parts,
     result_size,
 )
-from dancepipe.rendering.side_by_side import found_side_by_side
 from dancepipe.rendering.summary import AnimateSummary
 from dancepipe.systems.open import open_named
 from dancepipe.systems.shipped import DEFAULT, find_weights
@@ -70,19 +52,6 @@ log = logging.getLogger(__name__)
 # Of the canvas of systems that draw at any size: a person fills most of a frame's height.
 _LEAST_SIDE_PX, _LARGEST_SIDE_PX = 256, 1280
 _SIDE_STEP_PX = 16  # a plan of 128 px is laid over parts whose edges are whole pixels of both
-
-
-@dataclass(frozen=True)
-class _Clip:
-    """One call of animate, looked at."""
-
-    driver: Path
-    info: VideoInfo
-    size_wh: tuple[int, int]  # of the person's pictures
-    size_px: int  # of the canvas
-    choice: PersonChoice
-    device: str
-    options: AnimateOptions
 
 
 class Session:
@@ -144,7 +113,7 @@ class Session:
             raise ValueError("this session is closed")
         options = options_with(AnimateOptions, self._options, keywords, "animate")
         photos = photos_of(ref)
-        inputs = (*photos, driver, self._weights, file_of(options.background))
+        inputs = (*photos, driver, self._weights, file_of(options.background), options.motion)
         with (
             told(progress),
             lock_result(out, overwrite=options.overwrite, inputs=inputs, check=check_place),
@@ -160,6 +129,9 @@ class Session:
         check_background(options.background)
         check_kind(options, out)
         choice = parse_choice(options.person)
+        motion = _read_motion(driver, options)
+        if motion is not None:
+            options = replace(options, pose=motion.head.pose)
         info = probe_video(driver)
         for remark in info.remarks:
             log.info(f"{driver}: {remark}")
@@ -180,7 +152,7 @@ class Session:
         # 3. The parts: decoding, pose, rendering and encoding overlap; memory stays flat. What is
         # whole of an earlier run with the same plan is made no second time.
         plan = plan_of(
-            options,
+            asdict(options),
             out=out,
             photos=photos,
             driver=driver,
@@ -188,15 +160,18 @@ class Session:
             device=device,
             others={
                 "background": file_of(options.background),
+                "motion": options.motion,
                 "yolo_weights": options.yolo_weights,
             },
         )
         parts = open_parts(options, out, size_wh, info)
-        clip = _Clip(driver, info, size_wh, size_px, choice, device, options)
+        clip = Clip(driver, info, size_wh, size_px, device, options)
         with KeptRun(out, plan) as kept:
-            motion = kept.motion(options.part_frames)
+            motion = motion or kept.motion(options.part_frames)
             already = kept.frames
-            survey = self._make_parts(clip, references[0], renderer, kept, motion, parts)
+            survey = make_parts(
+                clip, references[0], renderer, kept, motion, parts, self._looks(clip, choice)
+            )
             whole = [kept.parts[number] for number in sorted(kept.parts)]
             with counted(total=kept.frames, desc="joining", unit="frame", leave=False) as count:
                 frames_out = parts.join(whole, count.update)
@@ -218,70 +193,41 @@ class Session:
             frames_kept=already,
         )
 
-    def _make_parts(
-        self,
-        clip: _Clip,
-        reference: Reference,
-        renderer: Renderer,
-        kept: KeptRun,
-        motion: MotionPieces,
-        parts: Parts,
-    ) -> Survey:
-        """All that are not there yet, and the driver's motion on the way."""
-        options, info, each = clip.options, clip.info, motion.frames_each
-        survey = motion.survey()
-        if survey is not None and motion.end is not None and kept.frames == motion.frames:
-            return survey
-        first = each * next(number for number in count_from() if number not in kept.parts)
-        smooth_radius = smoothing_radius(float(info.frame_rate or 30)) if options.smooth else 0
-        side_px = decoded_side_px(options)
+    def _looks(self, clip: Clip, choice: PersonChoice) -> Looks:
+        """How people are looked for in the driver of that clip."""
+        options, device, side_px = clip.options, clip.device, decoded_side_px(clip.options)
         mask = options.mask if needs_mask(options.background) else None
-        begin_seconds = motion.frame(0)[0] if motion.count else None
-        with (
-            open_background(options.background, reference, clip.size_wh, begin_seconds) as behind,
-            VideoReader(clip.driver, max_side_px=side_px) as video,
-            # Closed from the last to the first, so that each thread is gone before what it reads
-            # from is closed.
-            ExitStack() as opened,
-        ):
-            source = DriverMotion(
-                video, motion, shows_frames=shows_driver(options), needs_masks=mask is not None
+
+        @cache
+        def dancer() -> Dancer | None:
+            if choice.is_default:
+                return None
+            photo_finder = self._photo_finder(None, device, options)
+            return find_dancer(clip.driver, choice, photo_finder, side_px)
+
+        def open_finder() -> PersonFinder:
+            named = dancer()
+            return _open_finder(
+                "video",
+                mask,
+                device,
+                options,
+                hands=self._reads_hands,
+                named=named and named.named,
             )
-            looks = source.needs_finder(first)
-            dancer = finder = None
-            if not clip.choice.is_default and (looks or survey is None):
-                photo_finder = self._photo_finder(None, clip.device, options)
-                dancer = find_dancer(clip.driver, clip.choice, photo_finder, side_px)
-            if looks:
-                finder = opened.enter_context(
-                    _open_finder(
-                        "video", mask, clip.device, options,
-                        hands=self._reads_hands, named=dancer and dancer.named,
-                    )
-                )  # fmt: skip
-            begin = source.begins_at(first, smooth_radius)
-            found = source.people(begin, first, finder, opened)
-            people = opened.enter_context(closing(in_thread(found, QUEUE_FRAMES, "pose")))
-            # While the first frames are looked at: a sparse look over the whole driver, and the
-            # plan that follows from it.
-            if survey is None:
-                survey = self._survey(clip.driver, side_px, clip.device, options, dancer)
-                motion.keep_survey(survey)
-            plan = MotionPlan(survey, reference, clip.size_px, with_retargeting=options.retarget)
-            wanted = (
-                target
-                for target in targets(people, plan, survey, smooth_radius, first)
-                if target.frame.index // each not in kept.parts
+
+        def survey() -> Survey:
+            # In the time of one clip this is most of what a viewer waits for before its first
+            # frame. Other backends than mediapipe's have threads of their own.
+            finders = [
+                self._photo_finder(None, device, options, number=number)
+                for number in range(2 if options.pose == "mediapipe" else 1)
+            ]
+            return look_over(
+                clip.driver, finders, dancer(), reader=options.reader, max_side_px=side_px
             )
-            batch = options.batch or (8 if clip.device.startswith("cuda") else 1)
-            made = in_thread(_rendered(wanted, renderer, batch, each), QUEUE_FRAMES, "render")
-            rendered = opened.enter_context(closing(made))
-            with counted(
-                total=info.declared_frames, initial=kept.frames, desc="frames", unit="frame"
-            ) as count:
-                pictures = _pictures(rendered, behind, clip, count)
-                write_parts(pictures, parts, kept, each)
-        return survey
+
+        return Looks(open_finder, survey)
 
     def _on_device(self, name: str) -> str:
         if name not in self._devices:  # said once
@@ -328,38 +274,6 @@ class Session:
             self._renderer = kept = references, system, Renderer(system, references)
         return kept[2]
 
-    def _survey(
-        self,
-        driver: Path,
-        side_px: int | None,
-        device: str,
-        options: AnimateOptions,
-        dancer: Dancer | None,
-    ) -> Survey:
-        if options.reader == "decord":
-            from dancepipe.media.read_decord import read_spread_frames
-        else:
-            from dancepipe.media.read import read_spread_frames
-        frames = read_spread_frames(driver, SURVEY_FRAMES, max_side_px=side_px)
-        # In the time of one clip this is most of what a viewer waits for before its first frame.
-        finders = [
-            self._photo_finder(None, device, options, number=number)
-            for number in range(2 if options.pose == "mediapipe" else 1)  # the others have threads
-        ]
-        clothes = None if dancer is None else dancer.chosen.clothes
-        people = found_side_by_side([frame.image for frame in frames], finders, clothes)
-        if dancer is not None:
-            people.insert(0, dancer.chosen.person)
-        survey = survey_driver(people, driver)
-        if dancer is not None:
-            log.info(f"{driver}: {dancer.text()} is followed")
-        elif survey.people_seen > 1:
-            log.info(
-                f"{driver}: up to {survey.people_seen} people; the largest and most central one "
-                "is followed (--preview shows them, --person names another)"
-            )
-        return survey
-
     @property
     def _reads_hands(self) -> bool:
         return self._system is not None and self._system[1].info.reads_hands
@@ -392,6 +306,24 @@ def _about(weights: Path | str) -> str:
     return f"a body in three dimensions (another choice: {DEFAULT.name}, a small network)"
 
 
+def _read_motion(driver: Path, options: AnimateOptions) -> Motion | None:
+    """What --motion names, where it does. MotionError, ConfigError."""
+    if options.motion is None:
+        return None
+    if needs_mask(options.background):
+        raise ConfigError(
+            f"a motion does not know where the driver's person has to be left out of the "
+            f"background {options.background}; leave --motion out, or name another background"
+        )
+    if options.person != AnimateOptions.person:
+        raise ConfigError(
+            "a motion is of one person already; leave --person out, or make another motion with it"
+        )
+    motion = Motion(Path(options.motion), options.part_frames)
+    motion.check_driver(driver, Path(options.motion))
+    return motion
+
+
 def _canvas_side_px(system: System, result_wh: tuple[int, int]) -> int:
     """The side of the squares that the system draws: its own, or what the result shows."""
     own_px = system.info.size_hw[0] if system.info.size_hw else _LEAST_SIDE_PX
@@ -399,33 +331,6 @@ def _canvas_side_px(system: System, result_wh: tuple[int, int]) -> int:
         return own_px
     side_px = min(max(result_wh[1], own_px, _LEAST_SIDE_PX), max(_LARGEST_SIDE_PX, own_px))
     return -(-side_px // _SIDE_STEP_PX) * _SIDE_STEP_PX
-
-
-def _rendered(
-    stream: Iterable[Target], renderer: Renderer, batch: int, frames_each: int
-) -> Iterator[tuple[Target, np.ndarray]]:
-    """Each target with its premultiplied person (S, S, 4), rendered at most `batch` at a time, all
-    of one part, in order."""
-    for group in by_part(stream, lambda target: target.frame.index, frames_each, batch):
-        pictures, mattes = renderer.render([target.body for target in group])
-        for target, picture, matte in zip(group, pictures, mattes, strict=True):
-            yield target, premultiplied(picture, matte)
-
-
-def _pictures(
-    rendered: Iterable[tuple[Target, np.ndarray]],
-    background: Background | None,
-    clip: _Clip,
-    count: counted,
-) -> Iterator[tuple[int, np.ndarray, Fraction, bool]]:
-    """As write_parts() takes them."""
-    for target, person in rendered:
-        shown = not target.is_held or clip.options.absent == "hold"
-        picture = made_picture(target, person if shown else None, background, clip.size_wh)
-        if clip.options.side_by_side:
-            picture = beside_driver(target, picture)
-        yield target.frame.index, picture, target.frame.time_seconds, target.is_held
-        count.update()
 
 
 def _open_finder(

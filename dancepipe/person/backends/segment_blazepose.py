@@ -17,6 +17,8 @@ class BlazePoseSegmenter:
     """segment(image, person) -> uint8 (H, W), 255 = person; all 0 when the network sees nobody at
     that place."""
 
+    held_box = None  # each picture is taken for itself
+
     def __init__(self):
         """Fetches the network when it is nowhere: raises as models.read_model."""
         network = Network(BODY.name, read_model(BODY))

@@ -1,0 +1,136 @@
+"""All parts of one clip that are not there yet: decoding, pose, rendering and encoding overlap,
+each in a thread of its own, and memory stays flat."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import count as count_from
+from pathlib import Path
+
+import numpy as np
+
+from dancepipe.media.read import VideoReader
+from dancepipe.person.finder import PersonFinder
+from dancepipe.pose.smooth import smoothing_radius
+from dancepipe.progress import counted
+from dancepipe.records import VideoInfo
+from dancepipe.rendering.background import Background, needs_mask, open_background
+from dancepipe.rendering.composite import premultiplied
+from dancepipe.rendering.dancer import decoded_side_px
+from dancepipe.rendering.driver_motion import QUEUE_FRAMES, DriverMotion
+from dancepipe.rendering.kept import KeptRun
+from dancepipe.rendering.motion import MotionPlan, Survey, Target, targets
+from dancepipe.rendering.motion_file import Motion
+from dancepipe.rendering.motion_pieces import MotionPieces
+from dancepipe.rendering.options import AnimateOptions
+from dancepipe.rendering.overlap import in_thread
+from dancepipe.rendering.parts import Parts, by_part, write_parts
+from dancepipe.rendering.picture import beside_driver, made_picture, shows_driver
+from dancepipe.rendering.reference import Reference
+from dancepipe.rendering.render import Renderer
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One call of animate, looked at."""
+
+    driver: Path
+    info: VideoInfo
+    size_wh: tuple[int, int]  # of the person's pictures
+    size_px: int  # of the canvas
+    device: str
+    options: AnimateOptions
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How people are looked for in a driver. open_finder: in video mode, as new."""
+
+    open_finder: Callable[[], PersonFinder]
+    survey: Callable[[], Survey]
+
+
+def make_parts(
+    clip: Clip,
+    reference: Reference,
+    renderer: Renderer,
+    kept: KeptRun,
+    motion: MotionPieces | Motion,
+    parts: Parts,
+    looks: Looks,
+) -> Survey:
+    """Those that `kept` lacks, and the driver's motion on the way; raises what animate raises."""
+    options, each = clip.options, motion.frames_each
+    survey = motion.survey()
+    if survey is not None and motion.end is not None and kept.frames == motion.frames:
+        return survey
+    first = each * next(number for number in count_from() if number not in kept.parts)
+    rate = float(clip.info.frame_rate or 30)
+    smooth_radius = smoothing_radius(rate) if options.smooth else 0
+    begin_seconds = motion.frame(0)[0] if motion.count else None
+    with (
+        open_background(options.background, reference, clip.size_wh, begin_seconds) as behind,
+        VideoReader(clip.driver, max_side_px=decoded_side_px(options)) as video,
+        # Closed from the last to the first, so that each thread is gone before what it reads from
+        # is closed.
+        ExitStack() as opened,
+    ):
+        source = DriverMotion(
+            video,
+            motion,
+            shows_frames=shows_driver(options),
+            needs_masks=needs_mask(options.background),
+        )
+        finder = opened.enter_context(looks.open_finder()) if source.needs_finder else None
+        size_wh = motion.head.size_wh if isinstance(motion, Motion) else video.image_size_wh
+        begin = source.begins_at(first, smooth_radius)
+        found = source.people(begin, first, finder, opened)
+        people = opened.enter_context(closing(in_thread(found, QUEUE_FRAMES, "pose")))
+        # While the first frames are looked at: a sparse look over the whole driver, and the plan
+        # that follows from it.
+        if survey is None:
+            survey = looks.survey()
+            assert isinstance(motion, MotionPieces)  # the other one has a survey
+            motion.keep_survey(survey)
+        plan = MotionPlan(survey, reference, clip.size_px, with_retargeting=options.retarget)
+        wanted = (
+            target
+            for target in targets(people, plan, survey, smooth_radius, size_wh, first)
+            if target.frame.index // each not in kept.parts
+        )
+        batch = options.batch or (8 if clip.device.startswith("cuda") else 1)
+        made = in_thread(_rendered(wanted, renderer, batch, each), QUEUE_FRAMES, "render")
+        rendered = opened.enter_context(closing(made))
+        with counted(
+            total=clip.info.declared_frames, initial=kept.frames, desc="frames", unit="frame"
+        ) as count:
+            write_parts(_pictures(rendered, behind, clip, count), parts, kept, each)
+    return survey
+
+
+def _rendered(
+    stream: Iterable[Target], renderer: Renderer, batch: int, frames_each: int
+) -> Iterator[tuple[Target, np.ndarray]]:
+    """Each target with its premultiplied person (S, S, 4), rendered at most `batch` at a time, all
+    of one part, in order."""
+    for group in by_part(stream, lambda target: target.frame.index, frames_each, batch):
+        pictures, mattes = renderer.render([target.body for target in group])
+        for target, picture, matte in zip(group, pictures, mattes, strict=True):
+            yield target, premultiplied(picture, matte)
+
+
+def _pictures(
+    rendered: Iterable[tuple[Target, np.ndarray]],
+    background: Background | None,
+    clip: Clip,
+    count: counted,
+) -> Iterator[tuple[int, np.ndarray, Fraction, bool]]:
+    """As write_parts() takes them."""
+    for target, person in rendered:
+        shown = not target.is_held or clip.options.absent == "hold"
+        picture = made_picture(target, person if shown else None, background, clip.size_wh)
+        if clip.options.side_by_side:
+            picture = beside_driver(target, picture)
+        yield target.frame.index, picture, target.frame.time_seconds, target.is_held
+        count.update()

@@ -1,0 +1,25 @@
+"""The options of motion."""
+
+from dataclasses import dataclass
+
+from dancepipe.config import option
+
+
+@dataclass(frozen=True)
+class MotionOptions:
+    person: str = option(
+        "largest",
+        "which dancer is followed: largest, left, right, a number from the left, or x,y in shares "
+        "of width and height; as animate --preview shows them, or @seconds later: 2@3.5",
+    )
+    pose: str = option("mediapipe", "pose backend", choices=("mediapipe", "yolo"))
+    yolo_weights: str | None = option(
+        None, "weights of the yolo backend: a file, or a known name that ultralytics may download"
+    )
+    device: str = option("auto", "auto, cpu, cuda, cuda:1 ... of the yolo backend")
+    reader: str = option(
+        "pyav",
+        "who reads the sparse frames of the survey: pyav or decord (extra decord)",
+        choices=("pyav", "decord"),
+    )
+    overwrite: bool = option(False, "replace a result that is there already")
