@@ -93,7 +93,15 @@ def test_a_killed_run_goes_on_and_makes_the_same_bytes(inputs, tmp_path, kind):
     assert not list(cut.glob(".*"))
 
 
-def test_a_stop_says_what_is_kept_and_another_command_never_uses_it(inputs, tmp_path, said):
+@pytest.fixture(scope="module")
+def session(inputs):
+    with dancepipe.Session(inputs / "w.safetensors", device="cpu", part_frames=EACH) as session:
+        yield session
+
+
+def test_a_stop_says_what_is_kept_and_another_command_never_uses_it(
+    inputs, session, tmp_path, said
+):
     """Ctrl-C in the middle; other options; the first command again; a damaged part."""
 
     class Stopped(Exception):
@@ -104,10 +112,9 @@ def test_a_stop_says_what_is_kept_and_another_command_never_uses_it(inputs, tmp_
             raise Stopped
 
     def run(name: str, **more):
-        return dancepipe.animate(
-            SAMPLES / "reference.png", inputs / "driver.mp4", tmp_path / name,
-            inputs / "w.safetensors", device="cpu", part_frames=EACH, **more,
-        )  # fmt: skip
+        return session.animate(
+            SAMPLES / "reference.png", inputs / "driver.mp4", tmp_path / name, **more
+        )
 
     with pytest.raises(Stopped):
         run("a.gif", progress=stop)
@@ -169,15 +176,13 @@ def test_joined_parts_are_one_video_with_the_times_of_each_picture(tmp_path, cod
         assert joined(count).read_bytes() == plain.path.read_bytes()
 
 
-def test_a_motion_is_found_once_and_worn_by_any_photo(inputs, tmp_path):
-    driver, weights = inputs / "driver.mp4", inputs / "w.safetensors"
+def test_a_motion_is_found_once_and_worn_by_any_photo(inputs, session, tmp_path):
+    driver = inputs / "driver.mp4"
     summary = dancepipe.motion(driver, tmp_path / "d.motion", device="cpu")
     assert summary.frames == 28 and 20 <= summary.frames_with_person <= 26
     made = []
     for name, motion in (("a.mp4", None), ("b.mp4", str(tmp_path / "d.motion"))):
-        dancepipe.animate(
-            SAMPLES / "reference.png", driver, tmp_path / name, weights, device="cpu", motion=motion
-        )
+        session.animate(SAMPLES / "reference.png", driver, tmp_path / name, motion=motion)
         made.append((tmp_path / name).read_bytes())
     assert made[0] == made[1]
     with pytest.raises(OutputError, match="d.motion is there already"):
@@ -192,10 +197,13 @@ def test_a_motion_is_found_once_and_worn_by_any_photo(inputs, tmp_path):
             (tmp_path / "bad.motion").unlink()
         video = tmp_path / "other.mp4" if case == "of another video" else driver
         with pytest.raises(error, match=message) as raised:
-            dancepipe.animate(
-                SAMPLES / "reference.png", video, tmp_path / "c.mp4", weights, device="cpu",
-                motion=str(tmp_path / "bad.motion"), **options,
-            )  # fmt: skip
+            session.animate(
+                SAMPLES / "reference.png",
+                video,
+                tmp_path / "c.mp4",
+                motion=str(tmp_path / "bad.motion"),
+                **options,
+            )
         assert "\n" not in str(raised.value), case
 
 
