@@ -33,6 +33,8 @@ _EXTRAS = {
     "dancers": "scipy",
     "tensorboard": "tensorboard",
     "metrics": "torch-fidelity",
+    "onnx": "onnxruntime",
+    "openvino": "openvino",
 }
 
 

@@ -17,6 +17,7 @@ ROOMS = [
     ("media",),
     ("pose",),
     ("person",),
+    ("runtime",),
     ("nn",),
     ("losses",),
     ("body",),

@@ -100,6 +100,8 @@ def _gather(source: Tensor, weights: Tensor, first_x: Tensor, first_y: Tensor) -
     height, width = source.shape[2:]
     batch, h, w, n, _ = weights.shape
     steps = torch.arange(n, device=source.device, dtype=first_x.dtype)
+    if torch.onnx.is_in_onnx_export():
+        return _gathered_in_graph(source, weights, first_x, first_y)
     # A flow that is not a number reaches the loss through the weights; it must not become an
     # address.
     x = (first_x.nan_to_num()[..., None] + steps).clamp(0, width - 1).int()  # (B, h, w, n)
@@ -120,6 +122,19 @@ def _gather(source: Tensor, weights: Tensor, first_x: Tensor, first_y: Tensor) -
         mode="sum",
     )
     return summed.view(batch, h, w, -1).permute(0, 3, 1, 2)  # (B, C, h, w), channels_last in memory
+
+
+def _gathered_in_graph(source: Tensor, weights: Tensor, first_x: Tensor, first_y: Tensor) -> Tensor:
+    """_gather of a source of batch 1 by operators that ONNX has."""
+    height, width = source.shape[2:]
+    batch, h, w, n, _ = weights.shape
+    steps = torch.arange(n, device=source.device, dtype=first_x.dtype)
+    x = (first_x.nan_to_num()[..., None] + steps).clamp(0, width - 1).long()  # (B, h, w, n)
+    y = (first_y.nan_to_num()[..., None] + steps).clamp(0, height - 1).long()
+    addresses = (y[..., :, None] * width + x[..., None, :]).reshape(-1, n * n)
+    table = source.permute(0, 2, 3, 1).reshape(-1, source.shape[1])  # (H * W, C)
+    summed = weights.reshape(-1, 1, n * n) @ table[addresses]  # (B h w, 1, C)
+    return summed.view(batch, h, w, -1).permute(0, 3, 1, 2)
 
 
 def resample2d(source: Tensor, flow: Tensor, sigma_px: float = 2.0) -> Tensor:

@@ -41,7 +41,7 @@ from dancepipe.priors.moved_warp import WarpLayers, laid, mapped, uncovered
 
 # start joint, end joint, radius at the start and at the end, how far the part reaches beyond its
 # end (hands, feet); torso lengths
-_BONES = (
+BONES = (
     (NECK, R_SHOULDER, 0.14, 0.15, 0.0),
     (R_SHOULDER, R_ELBOW, 0.15, 0.15, 0.0),
     (R_ELBOW, R_WRIST, 0.12, 0.12, 0.35),
@@ -53,12 +53,14 @@ _BONES = (
     (L_HIP, L_KNEE, 0.23, 0.16, 0.0),
     (L_KNEE, L_ANKLE, 0.15, 0.11, 0.14),
 )
-_STARTS, _ENDS = [bone[0] for bone in _BONES], [bone[1] for bone in _BONES]
+BONE_STARTS, BONE_ENDS = [bone[0] for bone in BONES], [bone[1] for bone in BONES]
 _TORSO_JOINTS = [NECK, R_SHOULDER, L_SHOULDER, R_HIP, L_HIP]
 _CORNERS = [R_SHOULDER, L_SHOULDER, L_HIP, R_HIP]
-_HEAD_JOINTS = [NOSE, R_EYE, L_EYE, R_EAR, L_EAR]
-PARTS = len(_BONES) + 2  # the torso and the head come last
-_TORSO, _HEAD = PARTS - 2, PARTS - 1
+HEAD_JOINTS = [NOSE, R_EYE, L_EYE, R_EAR, L_EAR]
+# what limb_flow takes for the bones of the torso, two, and of the head
+SPINE_AND_FACE = ((NECK, R_HIP), (NECK, L_HIP), (NECK, NOSE), (R_EYE, L_EYE))
+PARTS = len(BONES) + 2  # the torso and the head come last
+TORSO, HEAD = PARTS - 2, PARTS - 1
 
 SCALE_RANGE = (
     0.85,
@@ -66,16 +68,16 @@ SCALE_RANGE = (
 )  # of a bone, against the whole body's scale: a foreshortened bone does not become thinner
 # torso lengths; a torso seen narrower than this follows its similarity rather than its affine map
 _TORSO_STIFFNESS = 0.15
-_TORSO_RIM = 0.15  # torso lengths of flesh around the hull of shoulders and hips
+TORSO_RIM = 0.15  # torso lengths of flesh around the hull of shoulders and hips
 # distance inside the hull: limbs lie over it with the part of them that is nearer than that
-_TORSO_DEPTH = 0.35
-_HEAD_HALF_WH = (0.36, 0.51)  # torso lengths, around the middle of the face points
-_CUT, _CUT_SLOPE = 1.12, 5.0  # parts end softly between distances 0.92 and 1.12
-_INNER, _INNER_SLOPE = 0.75, 5.0  # deeper than this a hole is filled with the person's mean colour
-_SMOOTH_SIGMA = 0.13  # torso lengths; reach of a bone in limb_flow
-_SHARPNESS = 3.0
-_FAR = 1e4
-_ARMS, _FOREARMS = (
+TORSO_DEPTH = 0.35
+HEAD_HALF_WH = (0.36, 0.51)  # torso lengths, around the middle of the face points
+CUT, CUT_SLOPE = 1.12, 5.0  # parts end softly between distances 0.92 and 1.12
+INNER, INNER_SLOPE = 0.75, 5.0  # deeper than this a hole is filled with the person's mean colour
+SMOOTH_SIGMA = 0.13  # torso lengths; reach of a bone in limb_flow
+SHARPNESS = 3.0
+FAR = 1e4
+ARMS, _FOREARMS = (
     [1, 2, 4, 5],
     [2, 5],
 )  # forearms with their hands; they hang before hips and thighs in most photos
@@ -108,8 +110,8 @@ class WarpSource:
 def warp_source(I_r: Tensor, matte_r: Tensor, joints_r: Tensor) -> WarpSource:
     """I_r (B, 3, H, W) in [-1, 1] on grey, matte_r (B, 1, H, W) in [0, 1], joints_r (B, 18, 3)."""
     joints_r = joints_r.to(I_r.device)
-    own = _Body(joints_r, joints_r).distances(*I_r.shape[2:])  # (B, P, H, W), in the reference
-    covered = ((_COVER - own[:, _FOREARMS].amin(1, keepdim=True)) * _CUT_SLOPE).clamp(0, 1)
+    own = LimbBody(joints_r, joints_r).distances(*I_r.shape[2:])  # (B, P, H, W), in the reference
+    covered = ((_COVER - own[:, _FOREARMS].amin(1, keepdim=True)) * CUT_SLOPE).clamp(0, 1)
     pixels = torch.cat((I_r.float(), matte_r.float(), covered), 1)
     return WarpSource(pixels, _part_colours(pixels, own))
 
@@ -131,24 +133,24 @@ def limb_warp(
     """
     height, width = I_r.shape[2:]
     source = source or warp_source(I_r, matte_r, joints_r)
-    body = _Body(joints_r.to(I_r.device), joints_t.to(I_r.device))
+    body = LimbBody(joints_r.to(I_r.device), joints_t.to(I_r.device))
     distance = body.distances(height, width)  # (B, P, H, W)
     nearest, part = distance.min(1)  # (B, H, W)
     flow = _flow_of(body.maps, part)  # (B, 2, H, W)
-    is_arm = flow.new_tensor([index in _ARMS for index in range(PARTS)])
+    is_arm = flow.new_tensor([index in ARMS for index in range(PARTS)])
     moved = sample(
         source.pixels, *coordinates(flow), "zeros"
     )  # (B, 5, H, W); nothing (0: grey, no body) lies outside the picture
     moved = uncovered(moved, is_arm[part])
     mean = _of_part(source.colours.expand(len(flow), -1, -1), part)  # (B, 3, H, W)
 
-    body_here = ((_CUT - nearest) * _CUT_SLOPE).clamp(0, 1)[:, None]
-    inner = ((_INNER - distance[:, :_HEAD].amin(1)) * _INNER_SLOPE).clamp(0, 1)[:, None]
+    body_here = ((CUT - nearest) * CUT_SLOPE).clamp(0, 1)[:, None]
+    inner = ((INNER - distance[:, :HEAD].amin(1)) * INNER_SLOPE).clamp(0, 1)[:, None]
     hole = (1 - moved[:, 3:]) * inner
     layers = WarpLayers(
         source.pixels, body.maps, part, is_arm, torch.cat((body_here, hole * mean, hole), 1)
     )
-    return LimbWarp(*laid(moved, layers.rest), flow * (nearest < _FAR / 2)[:, None], layers)
+    return LimbWarp(*laid(moved, layers.rest), flow * (nearest < FAR / 2)[:, None], layers)
 
 
 def _part_colours(pixels: Tensor, own: Tensor) -> Tensor:
@@ -160,7 +162,7 @@ def _part_colours(pixels: Tensor, own: Tensor) -> Tensor:
         pixels[:, 4].flatten(1),
     )  # (B, 3, H W), (B, H W) twice
     part = own.flatten(2).argmin(1)  # (B, H W)
-    seen = body * torch.where(torch.isin(part, part.new_tensor(_ARMS)), 1.0, 1 - covered)
+    seen = body * torch.where(torch.isin(part, part.new_tensor(ARMS)), 1.0, 1 - covered)
     values = torch.cat((picture * seen[:, None], seen[:, None]), 1)  # (B, 4, H W)
     sums = values.new_zeros(len(own), 4, PARTS).scatter_add_(
         2, part[:, None].expand(-1, 4, -1), values
@@ -185,9 +187,9 @@ def limb_flow(joints_r: Tensor, joints_t: Tensor, height: int, width: int) -> tu
     Coverage is 1 on a bone and falls off with the distance from it; without any common part the
     flow is 0.
     """
-    body = _Body(joints_r, joints_t)
-    closeness = -0.5 * (body.bone_distances(height, width) / _SMOOTH_SIGMA).square()  # (B, P, H, W)
-    weights = torch.softmax(closeness * _SHARPNESS, 1) * body.present[:, :, None, None]
+    body = LimbBody(joints_r, joints_t)
+    closeness = -0.5 * (body.bone_distances(height, width) / SMOOTH_SIGMA).square()  # (B, P, H, W)
+    weights = torch.softmax(closeness * SHARPNESS, 1) * body.present[:, :, None, None]
     flow = torch.einsum(
         "bphw,bpic,chw->bihw",
         weights,
@@ -199,7 +201,7 @@ def limb_flow(joints_r: Tensor, joints_t: Tensor, height: int, width: int) -> tu
     ) * body.present.any(1)[:, None, None, None]
 
 
-class _Body:
+class LimbBody:
     """The parts of a batch of pairs: which are there, how they map, how far a pixel is from
     each."""
 
@@ -215,7 +217,7 @@ class _Body:
             )
             for joints, found in ((joints_r, found_r), (joints_t, found_t))
         )
-        self._points, self._found = points_t, found_t
+        self.points, self.found = points_t, found_t
         self.unit = _torso_lengths(points_t, found_t)  # (B,)
         common = found_r & found_t
         scale = _torso_lengths(points_r, common) / _torso_lengths(
@@ -232,28 +234,28 @@ class _Body:
     def distances(self, height: int, width: int) -> Tensor:
         """(B, P, H, W): 0 on a part's axis, 1 at its outline, far for a part that is not there."""
         unit = self.unit[:, None, None, None]
-        start, end = self._points[:, _STARTS], self._points[:, _ENDS]  # (B, 10, 2)
-        reach, first, last = (start.new_tensor([bone[i] for bone in _BONES]) for i in (4, 2, 3))
+        start, end = self.points[:, BONE_STARTS], self.points[:, BONE_ENDS]  # (B, 10, 2)
+        reach, first, last = (start.new_tensor([bone[i] for bone in BONES]) for i in (4, 2, 3))
         away, along = _from_segments(
             start, end + reach[:, None] * (end - start), height, width
         )  # (B, 10, H, W)
         limbs = away / (unit * (first[:, None, None] + (last - first)[:, None, None] * along))
-        outside, inside = _from_hull(self._corners(), height, width)  # (B, H, W)
-        torso = torch.where(inside, _TORSO_DEPTH, outside / (unit[:, 0] * _TORSO_RIM))
+        outside, inside = _from_hull(self.corners(), height, width)  # (B, H, W)
+        torso = torch.where(inside, TORSO_DEPTH, outside / (unit[:, 0] * TORSO_RIM))
         return self._with_far(
             torch.cat((limbs, torso[:, None], self._head_distance(height, width)[:, None]), 1)
         )
 
     def bone_distances(self, height: int, width: int) -> Tensor:
         """(B, P, H, W): torso lengths from a part's bones, far for a part that is not there."""
-        pairs = [*zip(_STARTS, _ENDS), (NECK, R_HIP), (NECK, L_HIP), (NECK, NOSE), (R_EYE, L_EYE)]
+        pairs = [*zip(BONE_STARTS, BONE_ENDS), *SPINE_AND_FACE]
         starts, ends = [first for first, _ in pairs], [last for _, last in pairs]
-        away, _ = _from_segments(self._points[:, starts], self._points[:, ends], height, width)
+        away, _ = _from_segments(self.points[:, starts], self.points[:, ends], height, width)
         away = away / self.unit[:, None, None, None]
         away = torch.where(
-            (self._found[:, starts] & self._found[:, ends])[:, :, None, None], away, _FAR
+            (self.found[:, starts] & self.found[:, ends])[:, :, None, None], away, FAR
         )
-        bones = len(_BONES)
+        bones = len(BONES)
         return self._with_far(
             torch.cat(
                 (
@@ -266,12 +268,12 @@ class _Body:
         )
 
     def _with_far(self, distance: Tensor) -> Tensor:
-        return distance.add_(self.present[:, :, None, None].logical_not() * _FAR)
+        return distance.add_(self.present[:, :, None, None].logical_not() * FAR)
 
-    def _corners(self) -> Tensor:
+    def corners(self) -> Tensor:
         """(B, 4, 2): shoulders and hips of the target, the unseen ones where they would be on an
         upright body."""
-        points, found = self._points, self._found
+        points, found = self.points, self.found
         right, left = points[:, R_SHOULDER], points[:, L_SHOULDER]
         neck = torch.where(found[:, NECK, None], points[:, NECK], (right + left) / 2)
         right = torch.where(found[:, R_SHOULDER, None], right, 2 * neck - left)
@@ -296,19 +298,24 @@ class _Body:
         )
         return torch.stack((right, left, hip_l, hip_r), 1)
 
-    def _head_distance(self, height: int, width: int) -> Tensor:
-        """(B, H, W): an ellipse along neck -> face, upright when there is no neck."""
-        centre = _mean_point(self._points, self._found, _HEAD_JOINTS)
+    def head(self) -> tuple[Tensor, Tensor]:
+        """Centre (B, 2) px and direction (B, 2) along neck -> face, upright when there is no
+        neck."""
+        centre = mean_point(self.points, self.found, HEAD_JOINTS)
         up = torch.where(
-            self._found[:, NECK, None],
-            centre - self._points[:, NECK],
+            self.found[:, NECK, None],
+            centre - self.points[:, NECK],
             centre.new_tensor([0.0, -1.0]),
         )
-        up = up / up.norm(dim=1, keepdim=True).clamp_min(1e-3)
+        return centre, up / up.norm(dim=1, keepdim=True).clamp_min(1e-3)
+
+    def _head_distance(self, height: int, width: int) -> Tensor:
+        """(B, H, W): an ellipse."""
+        centre, up = self.head()
         offset = _pixels(height, width, centre) - centre[:, :, None, None]  # (B, 2, H, W)
         tall = (offset * up[:, :, None, None]).sum(1)
         wide = offset[:, 0] * up[:, 1, None, None] - offset[:, 1] * up[:, 0, None, None]
-        half_w, half_h = _HEAD_HALF_WH
+        half_w, half_h = HEAD_HALF_WH
         unit = self.unit[:, None, None]
         return ((wide / half_w).square() + (tall / half_h).square()).sqrt() / unit
 
@@ -341,9 +348,14 @@ def _bone_maps(
 ) -> tuple[Tensor, Tensor]:
     """Similarities (B, 10, 2, 3) that take each target bone's direction and middle to the source
     bone's."""
-    a, b, c, d = points_r[:, _STARTS], points_r[:, _ENDS], points_t[:, _STARTS], points_t[:, _ENDS]
+    a, b, c, d = (
+        points_r[:, BONE_STARTS],
+        points_r[:, BONE_ENDS],
+        points_t[:, BONE_STARTS],
+        points_t[:, BONE_ENDS],
+    )
     turn = _turn(d - c, b - a)  # (B, 10, 2) as a complex number
-    there = common[:, _STARTS] & common[:, _ENDS]
+    there = common[:, BONE_STARTS] & common[:, BONE_ENDS]
     return _similarity(turn, scale[:, None], (a + b) / 2, (c + d) / 2), there
 
 
@@ -353,9 +365,9 @@ def _head_map(
     """The similarity (B, 2, 3) that takes neck -> middle of the common face points to its
     source; pure shift without a neck."""
     centre_r, centre_t = (
-        _mean_point(points, common, _HEAD_JOINTS) for points in (points_r, points_t)
+        mean_point(points, common, HEAD_JOINTS) for points in (points_r, points_t)
     )
-    there = common[:, _HEAD_JOINTS].any(1)
+    there = common[:, HEAD_JOINTS].any(1)
     turn = _turn(centre_t - points_t[:, NECK], centre_r - points_r[:, NECK])
     turn = torch.where(
         common[:, NECK, None], turn, torch.stack((scale, torch.zeros_like(scale)), 1)
@@ -371,7 +383,7 @@ def _torso_map(
     weights = common[:, _TORSO_JOINTS].float()[..., None]  # (B, 5, 1)
     count = weights.sum(1)
     centre_r, centre_t = (
-        _mean_point(points, common, _TORSO_JOINTS) for points in (points_r, points_t)
+        mean_point(points, common, _TORSO_JOINTS) for points in (points_r, points_t)
     )
     p = (points_r[:, _TORSO_JOINTS] - centre_r[:, None]) * weights
     q = (points_t[:, _TORSO_JOINTS] - centre_t[:, None]) * weights
@@ -428,7 +440,7 @@ def _with_shift(linear: Tensor, middle_r: Tensor, middle_t: Tensor) -> Tensor:
     return torch.cat((linear, (middle_r[..., None] - linear @ middle_t[..., None])), -1)
 
 
-def _mean_point(points: Tensor, found: Tensor, joints: list[int]) -> Tensor:
+def mean_point(points: Tensor, found: Tensor, joints: list[int]) -> Tensor:
     weights = found[:, joints].float()[..., None]
     return (points[:, joints] * weights).sum(1) / weights.sum(1).clamp_min(1)
 
@@ -489,7 +501,7 @@ def _from_hull(corners: Tensor, height: int, width: int) -> tuple[Tensor, Tensor
         (1, 2, 3),
     ):  # the hull of four points is the union of its triangles
         first, second, third = side[:, number[i, j]], side[:, number[j, k]], ~side[:, number[i, k]]
-        inside |= (first == second) & (second == third)
+        inside = inside | ((first == second) & (second == third))
     return away.amin(1), inside
 
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from dancepipe.records import GREY
+from dancepipe.rendering.composite_kernels import filled, lay_over, premultiply
 
 _FAINT, _FULL = (
     0.35,
@@ -20,6 +21,8 @@ _RIM = (
 
 
 _RIM_PX = 17  # transparent pixels that near have the person's colours
+_MARGIN_PX = _RIM_PX  # of the frame that is looked at around the person
+_MARGIN_CANVAS_PX = 3  # cubic interpolation reads two pixels to each side
 _OWN_COLOUR = 1 / 16  # with less alpha a pixel's own colour is mostly rounding
 
 
@@ -29,29 +32,16 @@ def premultiplied(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
     picture: uint8 RGB (S, S, 3) = m F + (1 - m) grey; matte m: uint8 (S, S).
     """
     person = np.zeros((*matte.shape, 4), np.float32)
-    there = _filled(matte)
-    weight = matte[there].astype(np.float32)[..., None] / 255
-    crisp = np.clip((weight - _FAINT) / (_FULL - _FAINT), 0, 1) * _inside(len(matte))[there]
-    coloured = picture[there] - (1 - weight) * np.float32(GREY)  # m F
-    coloured = np.clip(coloured * (crisp / np.maximum(weight, _FAINT)), 0, 255 * crisp)
-    person[there] = np.concatenate([coloured, crisp], -1)
+    faint, full = np.float32(_FAINT), np.float32(_FULL)
+    premultiply(picture, matte, _inside(len(matte)), faint, full, np.float32(GREY), person)
     return person
-
-
-def _filled(values: np.ndarray) -> tuple[slice, slice]:
-    """Rows and columns (H, W) of all that is not 0: a person fills a part of its canvas."""
-    rows, columns = np.flatnonzero(values.any(1)), np.flatnonzero(values.any(0))
-    if not len(rows):
-        return np.s_[0:0, 0:0]
-    return np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 @cache
 def _inside(size_px: int) -> np.ndarray:
-    """float32 (S, S, 1): 0 at the border of the canvas, 1 from _RIM inwards."""
+    """float32 (S,): 0 at the border of the canvas, 1 from _RIM inwards."""
     from_border = np.minimum(np.arange(size_px), np.arange(size_px)[::-1]).astype(np.float32)
-    ramp = np.clip(from_border / (_RIM * size_px), 0, 1)
-    return np.minimum(ramp[:, None], ramp[None, :])[..., None]
+    return np.clip(from_border / (_RIM * size_px), 0, 1).astype(np.float32)
 
 
 def paste(
@@ -66,10 +56,7 @@ def paste(
     if placed is None:
         return
     (top, bottom, left, right), layer = placed
-    there = _filled(layer[..., 3])
-    layer, place = layer[there], background[top:bottom, left:right][there]
-    blended = layer[..., :3] + (1 - np.clip(layer[..., 3:], 0, 1)) * place.astype(np.float32)
-    place[:] = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)
+    lay_over(layer, background[top:bottom, left:right])
 
 
 def alone(
@@ -102,12 +89,17 @@ def _placed(
     box_xyxy_px: tuple[float, float, float, float],
     size_wh: tuple[int, int],
 ) -> tuple[tuple[int, int, int, int], np.ndarray] | None:
-    """Top, bottom, left and right of the part of the frame that the canvas covers, and the person
-    in it, float32 (H, W, 4). None: it is outside the frame."""
+    """Top, bottom, left and right of the part of the frame where the person is, and the person in
+    it, float32 (H, W, 4). None: that is outside the frame."""
     width, height = size_wh
     x0, y0, x1, y1 = box_xyxy_px
-    left, top = max(0, math.ceil(x0)), max(0, math.ceil(y0))
-    right, bottom = min(width, math.floor(x1) + 1), min(height, math.floor(y1) + 1)
+    on_frame = (x1 - x0) / person.shape[0]  # frame pixels per canvas pixel
+    first_y, last_y, first_x, last_x = filled(person)
+    reach = _MARGIN_PX + _MARGIN_CANVAS_PX * on_frame
+    left = max(0, math.ceil(max(x0, x0 + first_x * on_frame - reach)))
+    top = max(0, math.ceil(max(y0, y0 + first_y * on_frame - reach)))
+    right = min(width, math.floor(min(x1, x0 + last_x * on_frame + reach)) + 1)
+    bottom = min(height, math.floor(min(y1, y0 + last_y * on_frame + reach)) + 1)
     if right <= left or bottom <= top:
         return None
     interpolation = cv2.INTER_CUBIC

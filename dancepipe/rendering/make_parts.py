@@ -2,6 +2,7 @@
 each in a thread of its own, and memory stays flat."""
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -39,7 +40,7 @@ class Clip:
     info: VideoInfo
     size_wh: tuple[int, int]  # of the person's pictures
     size_px: int  # of the canvas
-    device: str
+    batch: int  # frames rendered at once
     options: AnimateOptions
 
 
@@ -54,13 +55,16 @@ class Looks:
 def make_parts(
     clip: Clip,
     reference: Reference,
-    renderer: Renderer,
+    encode: Callable[[], Renderer],
     kept: KeptRun,
     motion: MotionPieces | Motion,
     parts: Parts,
     looks: Looks,
 ) -> Survey:
-    """Those that `kept` lacks, and the driver's motion on the way; raises what animate raises."""
+    """Those that `kept` lacks, and the driver's motion on the way; raises what animate raises.
+
+    encode: gives the person of `reference`, ready to be drawn.
+    """
     options, each = clip.options, motion.frames_each
     survey = motion.survey()
     if survey is not None and motion.end is not None and kept.frames == motion.frames:
@@ -87,23 +91,25 @@ def make_parts(
         begin = source.begins_at(first, smooth_radius)
         found = source.people(begin, first, finder, opened)
         people = opened.enter_context(closing(in_thread(found, QUEUE_FRAMES, "pose")))
-        # While the first frames are looked at: a sparse look over the whole driver, and the plan
-        # that follows from it.
-        if survey is None:
-            survey = looks.survey()
-            assert isinstance(motion, MotionPieces)  # the other one has a survey
-            motion.keep_survey(survey)
+        # While the first frames are looked at, and the person is encoded: a sparse look over the
+        # whole driver, and the plan that follows from it.
+        with ThreadPoolExecutor(1, "encode") as beside:
+            encoding = beside.submit(encode)
+            if survey is None:
+                survey = looks.survey()
+                assert isinstance(motion, MotionPieces)  # the other one has a survey
+                motion.keep_survey(survey)
+            renderer = encoding.result()
         plan = MotionPlan(survey, reference, clip.size_px, with_retargeting=options.retarget)
         wanted = (
             target
             for target in targets(people, plan, survey, smooth_radius, size_wh, first)
             if target.frame.index // each not in kept.parts
         )
-        batch = options.batch or (8 if clip.device.startswith("cuda") else 1)
-        made = in_thread(_rendered(wanted, renderer, batch, each), QUEUE_FRAMES, "render")
+        made = in_thread(_rendered(wanted, renderer, clip.batch, each), QUEUE_FRAMES, "render")
         rendered = opened.enter_context(closing(made))
         with counted(
-            total=clip.info.declared_frames, initial=kept.frames, desc="frames", unit="frame"
+            total=clip.info.declared_frames, initial=kept.frames, desc="drawing", unit="frame"
         ) as count:
             write_parts(_pictures(rendered, behind, clip, count), parts, kept, each)
     return survey

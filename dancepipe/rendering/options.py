@@ -35,9 +35,16 @@ class AnimateOptions:
     rembg_model: str = option("u2net_human_seg", "model of the rembg backend")
     device: str = option("auto", "auto, cpu, cuda, cuda:1 ...")
     precision: str = option("fp32", "arithmetic of the convolutions", choices=("fp32", "bf16"))
+    runtime: str = option(
+        "auto",
+        "who runs the networks that draw: auto (the fastest that is installed), torch, onnx or "
+        "openvino (extras of these names; on the CPU, in fp32)",
+        choices=("auto", "torch", "onnx", "openvino"),
+    )
     batch: int = option(
         0,
-        "frames rendered at once (0: 8 on a GPU, 1 on the CPU, where batches gain nothing)",
+        "frames rendered at once (0: 8 on a GPU; on the CPU 1, or as many as the runtime draws "
+        "side by side)",
         minimum=0,
     )
     max_side_px: int = option(

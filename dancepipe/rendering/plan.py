@@ -13,7 +13,10 @@ from typing import Any
 import dancepipe
 
 # Those that decide over the last bit of a picture, a joint or a packet.
-_LIBRARIES = ("ai-edge-litert", "av", "numba", "numpy", "opencv-python-headless", "torch")
+_LIBRARIES = (
+    "ai-edge-litert", "av", "numba", "numpy", "onnxruntime", "opencv-python-headless", "openvino",
+    "torch",
+)  # fmt: skip
 _NO_PICTURES = ("overwrite", "device")  # options that change nothing in the result
 
 

@@ -147,7 +147,6 @@ class Session:
                 "leave --weights out"
             )
         references = self._read(photos, size_px, device, options)
-        renderer = self._encoded(system, references)
 
         # 3. The parts: decoding, pose, rendering and encoding overlap; memory stays flat. What is
         # whole of an earlier run with the same plan is made no second time.
@@ -165,12 +164,19 @@ class Session:
             },
         )
         parts = open_parts(options, out, size_wh, info)
-        clip = Clip(driver, info, size_wh, size_px, device, options)
+        batch = options.batch or (8 if device.startswith("cuda") else system.info.draws_at_once)
+        clip = Clip(driver, info, size_wh, size_px, batch, options)
         with KeptRun(out, plan) as kept:
             motion = motion or kept.motion(options.part_frames)
             already = kept.frames
             survey = make_parts(
-                clip, references[0], renderer, kept, motion, parts, self._looks(clip, choice)
+                clip,
+                references[0],
+                lambda: self._encoded(system, references),
+                kept,
+                motion,
+                parts,
+                self._looks(clip, device, choice),
             )
             whole = [kept.parts[number] for number in sorted(kept.parts)]
             with counted(total=kept.frames, desc="joining", unit="frame", leave=False) as count:
@@ -193,9 +199,9 @@ class Session:
             frames_kept=already,
         )
 
-    def _looks(self, clip: Clip, choice: PersonChoice) -> Looks:
+    def _looks(self, clip: Clip, device: str, choice: PersonChoice) -> Looks:
         """How people are looked for in the driver of that clip."""
-        options, device, side_px = clip.options, clip.device, decoded_side_px(clip.options)
+        options, side_px = clip.options, decoded_side_px(clip.options)
         mask = options.mask if needs_mask(options.background) else None
 
         @cache
@@ -239,12 +245,12 @@ class Session:
 
     def _opened(self, device: str, options: AnimateOptions) -> System:
         wanted = self._wanted(options)
-        key = wanted, device, options.precision
+        key = wanted, device, options.precision, options.runtime
         if self._system is None or self._system[0] != key:
             if self._weights is None:
                 log.info(f"weights: {wanted}, {_about(str(wanted))}")
             weights = find_weights(wanted)
-            system = open_named(weights, device, options.precision)
+            system = open_named(weights, device, options.precision, options.runtime)
             if system.info.size_hw and system.info.size_hw[0] != system.info.size_hw[1]:
                 height_px, width_px = system.info.size_hw
                 raise WeightsError(

@@ -31,6 +31,7 @@ class SystemInfo:
     parts: str | None = None  # in words, which of its networks there are
     remark: str | None = None  # what a user should hear before the result
     reads_hands: bool = False  # poses should come with hands, which cost time to find
+    draws_at_once: int = 1  # how many targets of a batch it draws side by side on the CPU
     joins_photos: bool = False  # has encode_together (JoiningSystem)
 
 
@@ -98,6 +99,12 @@ class SystemEntry:
     name: str
     # of a weight file (None for a system that learns nothing), device, precision
     open: Callable[[Path | None, str, str], System]
+    # the same by a runtime beside torch (runtime/choice.py), on the CPU in fp32; None: it has no
+    # networks that one could run. Of a weight file, runtime, how many
+    # targets are drawn side by side
+    open_on: Callable[[Path, str, int], System] | None = None
+    # as ONNX files: of a weight file, the folder to write them to, whether to overwrite
+    export: Callable[[Path, Path, bool], dict[str, Path]] | None = None
     # the dims out of a weight file's header, ConfigError for a bad record; None: nothing is learnt
     read_dims: Callable[[dict], Dims] | None = None
     stages: tuple[int, ...] = ()  # that a weight file can be of

@@ -7,7 +7,7 @@ the other. A fourth output channel, the person's matte, is our addition to the
 paper. "8" and "4" in names mean H/8 and H/4, 32 x 32 and 64 x 64 at 256 x 256.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ from dancepipe.systems.focus_retain.flow_attention_module import (
     FlowAttentionModule,
     FlowMasks,
 )
-from dancepipe.systems.focus_retain.flow_network import HEAT_MAPS, FlowNetwork
+from dancepipe.systems.focus_retain.flow_network import HEAT_MAPS, REFERENCE_CHANNELS, FlowNetwork
 from dancepipe.systems.focus_retain.gated_copy import CopyPlan, GatedCopy
 
 _WARP_FIRST = 2.0  # with a prior M begins at 0.88
@@ -59,9 +59,24 @@ class FlowAttentionOutput:
     plan: CopyPlan | None = None  # which made it
 
 
+@dataclass(frozen=True)
+class Entries:
+    """The first, linear blocks of the encoders, over reference and target."""
+
+    flow: EntryPart
+    attention: EntryPart | None  # None without a flow attention module
+    pose: EntryPart  # of the target alone
+
+
 def fuse(M: Tensor, warped: Tensor, pose: Tensor) -> Tensor:
     """Eq. 1: M * psi(F_r, F_p, f) + (1 - M) * F_p, in the pose features' dtype."""
     return (M * warped + (1 - M) * pose).to(pose.dtype)
+
+
+def _corrected(flows: tuple[Tensor, Tensor], prior: PriorAt | None) -> tuple[Tensor, Tensor]:
+    """The network predicts the correction of the prior's flow."""
+    f_8, f_4 = flows
+    return (prior.flow_8 + f_8, prior.flow_4 + f_4) if prior else (f_8, f_4)
 
 
 def _check_size(images: Tensor) -> None:
@@ -146,9 +161,7 @@ class FlowAttentionNetwork(nn.Module):
         F_f, (f_8, f_4) = self.flow_network(
             entry, torch.cat((S_t, prior.inputs()), 1) if prior else S_t
         )
-        if prior:  # the network predicts the correction of the prior's flow
-            f_8, f_4 = prior.flow_8 + f_8, prior.flow_4 + f_4
-        return F_f, (f_8, f_4)
+        return F_f, _corrected((f_8, f_4), prior)
 
     def render(
         self,
@@ -163,25 +176,60 @@ class FlowAttentionNetwork(nn.Module):
         fixed_mask puts one number in place of M when fusing: 1 decodes the warped features alone, 0
         the pose features alone (figure 4).
         """
+        made = self.planned(reference, S_t, J_t, prior, fixed_mask)
+        if prior is None or made.plan is None:
+            return made
+        coarse, matte_logits, mixture = made.plan.over(prior.layers)
+        return replace(made, coarse=coarse, matte_logits=matte_logits, mixture=mixture)
+
+    def planned(
+        self,
+        reference: EncodedReference,
+        S_t: Tensor,
+        J_t: Tensor,
+        prior: PriorAt | None = None,
+        fixed_mask: float | None = None,
+    ) -> FlowAttentionOutput:
+        """`render` before the plan is laid over the prior's layers, which are not read: the
+        picture is the synthesis alone."""
         _check_size(S_t)
         if self.has_prior != (prior is not None):
             raise ValueError(f"this network {'needs a' if self.has_prior else 'takes no'} prior")
         known = (prior.inputs(),) if prior else ()
-        F_f, (f_8, f_4) = self.flow(reference.flow_entry, S_t, prior)
-        (M_8, M_4), attention = self.attention_module(reference.attention_entry, J_t, F_f)
+        entries = Entries(
+            reference.flow_entry
+            + self.flow_network.entry.part(torch.cat((S_t, *known), 1), REFERENCE_CHANNELS),
+            None
+            if reference.attention_entry is None
+            else reference.attention_entry
+            + self.attention_module.encoder.entry.part(J_t, JOINT_MAP),
+            self.pose_encoder.entry.part(torch.cat((S_t, J_t, *known), 1), 0),
+        )
+        return self.after_entries(reference, entries, prior, fixed_mask)
+
+    def after_entries(
+        self,
+        reference: EncodedReference,
+        entries: Entries,
+        prior: PriorAt | None,
+        fixed_mask: float | None = None,
+    ) -> FlowAttentionOutput:
+        """`planned`, the maps having been read."""
+        F_f, flows = self.flow_network.after_entry(entries.flow)
+        f_8, f_4 = _corrected(flows, prior)
+        (M_8, M_4), attention = self.attention_module.after_entry(entries.attention, F_f)
         if fixed_mask is not None:
             M_8, M_4 = torch.full_like(M_8, fixed_mask), torch.full_like(M_4, fixed_mask)
 
-        _, _, pose = self.pose_encoder(torch.cat((S_t, J_t, *known), 1))  # F_p (B, 4 nf, H/8, W/8)
+        _, _, pose = self.pose_encoder.after_entry(entries.pose)  # F_p (B, 4 nf, H/8, W/8)
         x = fuse(M_8, self.local_attention_8(reference.F_r_8, reference.key_8, pose, f_8), pose)
         x = self.decode_8(x)  # (B, 2 nf, H/4, W/4): the pose features of this level
         x = fuse(M_4, self.local_attention_4(reference.F_r_4, reference.key_4, x, f_4), x)
         x = self.decode_4(x)  # (B, nf, H, W)
         picture = self.picture(activate(x)).float()  # (B, 4, H, W)
-        coarse, matte_logits, mixture, plan = torch.tanh(picture[:, :3]), picture[:, 3:], None, None
+        coarse, matte_logits, plan = torch.tanh(picture[:, :3]), picture[:, 3:], None
         if prior and self.copy is not None:
             plan = self.copy(activate(x), prior, coarse, matte_logits)
-            coarse, matte_logits, mixture = plan.over(prior.layers)
         return FlowAttentionOutput(
-            coarse, matte_logits, (f_8, f_4), (M_8, M_4), attention, mixture, plan
+            coarse, matte_logits, (f_8, f_4), (M_8, M_4), attention, plan=plan
         )

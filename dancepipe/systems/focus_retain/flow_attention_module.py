@@ -93,6 +93,9 @@ class FlowMasks(nn.Module):
 
     def forward(self, reference: None, J_t: Tensor, F_f: Pair) -> tuple[Pair, tuple[()]]:
         """-> (M at H/8, at H/4), each (B, 1, h, w), float32; there is no A."""
+        return self.after_entry(reference, F_f)
+
+    def after_entry(self, whole: None, F_f: Pair) -> tuple[Pair, tuple[()]]:
         M_8, M_4 = (
             torch.sigmoid(in_float32(mask, activate(features)))
             for mask, features in zip((self.mask_8, self.mask_4), F_f)

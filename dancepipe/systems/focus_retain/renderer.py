@@ -15,6 +15,7 @@ from dancepipe.pose.batch import PoseBatch
 from dancepipe.pose.draw import heat_maps, joint_map
 from dancepipe.priors.names import prior_of
 from dancepipe.priors.prior import Prior
+from dancepipe.systems.focus_retain.dims import ModelDims
 from dancepipe.systems.focus_retain.flow_attention import EncodedReference, FlowAttentionOutput
 from dancepipe.systems.focus_retain.networks import Networks
 from dancepipe.systems.focus_retain.sizes import at_size, enlarged
@@ -45,7 +46,7 @@ class FocusRetain:
         self._dims, self._device = networks.dims, torch.device(device)
         self._flow_attention, self._enhancer = networks.flow_attention, networks.enhancer
         self._precision = precision
-        self.info = _info(networks)
+        self.info = info_of(networks)
         for network in (self._flow_attention, self._enhancer):
             if network is not None:
                 # 1.3 to 4 times faster transposed convolutions on the CPU
@@ -55,7 +56,7 @@ class FocusRetain:
     def encode(self, images: Tensor, masks: Tensor, poses: PoseBatch) -> EncodedPeople:
         check_references(images, masks, poses)
         size_hw = images.shape[1], images.shape[2]
-        coarse_hw = self._coarse_hw(size_hw)
+        coarse_hw = coarse_size(self._dims, self.info, size_hw)
         whole = to_network(images, self._device), mask_to_network(masks, self._device)
         I_r, matte_r = (at_size(one, coarse_hw) for one in whole)
         coarse_poses = poses.shrunk(size_hw[0] / coarse_hw[0])
@@ -99,13 +100,6 @@ class FocusRetain:
             refined = self._enhancer(made.coarse, made.matte_logits, J_t)
         return refined.final, torch.sigmoid(refined.matte_logits.float())
 
-    def _coarse_hw(self, size_hw: tuple[int, int]) -> tuple[int, int]:
-        """What stage 1 works at. Pictures of another shape than its own are not shrunk to it."""
-        height, width = self._dims.size_hw
-        if self.info.draws_larger and size_hw[0] * width == size_hw[1] * height:
-            return height, width
-        return size_hw[0] // self._dims.enlarge, size_hw[1] // self._dims.enlarge
-
     def _maps(self, poses: PoseBatch, size_hw: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """S and J. J is drawn from joints where they are: on the CPU nothing waits for the
         device."""
@@ -118,7 +112,16 @@ class FocusRetain:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16")
 
 
-def _info(networks: Networks) -> SystemInfo:
+def coarse_size(dims: ModelDims, info: SystemInfo, size_hw: tuple[int, int]) -> tuple[int, int]:
+    """What stage 1 works at. Pictures of another shape than its own are not shrunk to it."""
+    height, width = dims.size_hw
+    if info.draws_larger and size_hw[0] * width == size_hw[1] * height:
+        return height, width
+    return size_hw[0] // dims.enlarge, size_hw[1] // dims.enlarge
+
+
+def info_of(networks: Networks) -> SystemInfo:
+    """What these networks are, whoever runs them."""
     dims, parts, remark = networks.dims, "stage 1 and 2", None
     if networks.enhancer is None:
         parts = "stage 1 only"

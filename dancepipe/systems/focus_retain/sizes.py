@@ -25,10 +25,15 @@ def at_size(pictures: Tensor, size_hw: tuple[int, int]) -> Tensor:
 
 def enlarged(made: FlowAttentionOutput, factor: int) -> FlowAttentionOutput:
     """The coarse picture and its matte, bilinear; what lies inside stays at its size."""
-    if factor == 1:
-        return made
-    coarse, matte_logits = (
-        F.interpolate(one, scale_factor=factor, mode="bilinear", align_corners=False)
-        for one in (made.coarse, made.matte_logits)
+    return replace(
+        made,
+        coarse=enlarged_pictures(made.coarse, factor),
+        matte_logits=enlarged_pictures(made.matte_logits, factor),
     )
-    return replace(made, coarse=coarse, matte_logits=matte_logits)
+
+
+def enlarged_pictures(pictures: Tensor, factor: int) -> Tensor:
+    """(B, C, H, W) -> (B, C, factor * H, factor * W), bilinear."""
+    if factor == 1:
+        return pictures
+    return F.interpolate(pictures, scale_factor=factor, mode="bilinear", align_corners=False)

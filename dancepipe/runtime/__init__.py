@@ -1,0 +1,1 @@
+"""Networks run by what is made for inference: ONNX Runtime and OpenVINO beside torch."""

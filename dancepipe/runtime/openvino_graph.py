@@ -1,0 +1,53 @@
+"""The doorway to OpenVINO. Its converter, which would send telemetry, is not used: the runtime
+reads ONNX by itself."""
+
+from queue import SimpleQueue
+
+import numpy as np
+
+from dancepipe.errors import MissingExtraError
+from dancepipe.runtime.graph import Arrays
+
+
+class OpenVinoGraph:
+    """A Graph (graph.py)."""
+
+    def __init__(self, content: bytes, at_once: int):
+        try:
+            import openvino
+        except ImportError as error:
+            raise MissingExtraError("openvino", "openvino", "--runtime openvino") from error
+        core = openvino.Core()
+        compiled = core.compile_model(
+            core.read_model(content, b""),
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": "f32",
+                "INFERENCE_NUM_THREADS": at_once,
+                "NUM_STREAMS": at_once,  # of one thread each
+                "ENABLE_CPU_PINNING": False,  # other stages share the cores
+            },
+        )
+        self._idle = SimpleQueue()  # requests: each holds the numbers of one run
+        for _ in range(at_once):
+            self._idle.put(compiled.create_infer_request())
+        self._inputs = [_own_name(one) for one in compiled.inputs]
+        self._outputs = [_own_name(one) for one in compiled.outputs]
+
+    def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        given = {name: inputs[name] for name in self._inputs}
+        request = self._idle.get()
+        try:
+            request.infer(given, share_inputs=True)
+            return {
+                name: request.get_output_tensor(index).data.copy()
+                for index, name in enumerate(self._outputs)
+            }
+        finally:
+            self._idle.put(request)
+
+
+def _own_name(port) -> str:
+    """As in the ONNX file. A value has the names of all that was melted into it, and those that
+    tracing gave have slashes."""
+    return next(name for name in sorted(port.get_names()) if "/" not in name)
