@@ -1,175 +1,234 @@
-"""Frames a second of each stage of animate alone and of animate as a whole, on one clip, and the
-share of the bound it reaches.
+"""The speed bars of animate: the same clip by two commits, or by two settings, in turns.
 
-    python tools/bench.py [--driver clip.mp4] [--ref photo.png] [--weights FILE | --preset live] [--rounds 3]
+    python tools/bench.py                                  # this checkout alone
+    python tools/bench.py --against 8f6c3fa                # beside that commit
+    python tools/bench.py --set runtime=torch --set runtime=openvino [--weights live-256]
+    python tools/bench.py --seconds 20 --long 600          # memory of a long clip too
 
-The bound is the slower of the slowest stage alone and of all CPU time divided by the
-cores: overlapping threads can do no better. Rounds are interleaved and medians shown,
-since a machine's speed drifts.
-"""  # noqa: E501
+Each run is a process of its own that makes two clips in one Session. Shown are medians, and of the
+ratios, which are taken within a round: a machine's speed drifts. CPU time is the honest figure on
+a machine that does other things too. The driver is the sample, enlarged to 720 x 1280 and repeated.
+Stages alone: tools/bench_stages.py.
+"""
 
 import argparse
+import json
 import os
 import statistics
+import subprocess
+import sys
+import tarfile
 import tempfile
 import time
+from dataclasses import dataclass
+from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
-import numpy as np
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = ROOT / "samples"
+SIZE_WH = (720, 1280)
+BARS = {"frames_a_second": 20, "ratio": 3.5, "share": 0.85, "first_s": 4.0, "second_s": 1.0}
 
-from dancepipe.media.probe import probe_video
-from dancepipe.media.read import VideoReader, read_spread_frames
-from dancepipe.media.write import VideoWriter
-from dancepipe.person.finder import open_person_finder
-from dancepipe.rendering.animate import animate
-from dancepipe.rendering.composite import paste, premultiplied
-from dancepipe.rendering.motion import MotionPlan, survey_driver
-from dancepipe.rendering.options import AnimateOptions
-from dancepipe.rendering.reference import read_reference
-from dancepipe.rendering.render import Renderer
-from dancepipe.systems.open import open_system
+# Runs in the bench's own processes, by the library of the commit that is measured.
+CHILD = """
+import json, resource, sys, time
+asked = json.loads(sys.argv[1])
+import dancepipe
+clips = []
+with dancepipe.Session(asked["weights"], **asked["options"]) as session:
+    for number in range(asked["clips"]):
+        began = asked["started"] if number == 0 else time.time()
+        first = []
+        def progress(done, total):
+            if not first:
+                first.append(time.time() - began)
+        cpu = 0.0 if number == 0 else time.process_time()
+        made = session.animate(asked["ref"], asked["driver"], f"{asked['out']}/{number}.mp4",
+                               progress=progress)
+        clips.append({"frames": made.frames_out, "first_s": first[0],
+                      "wall_s": time.time() - began, "cpu_s": time.process_time() - cpu})
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps({"clips": clips, "peak_mib": peak}))
+"""
 
-SAMPLES = Path(__file__).parent.parent / "samples"
-SIDE_PX = 640
+
+@dataclass(frozen=True)
+class Side:
+    """What is measured: a checkout, with options."""
+
+    name: str
+    checkout: Path
+    options: dict
 
 
-def timed(work) -> tuple[float, float]:
-    """(wall, CPU of this process) seconds of one call."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - wall, time.process_time() - cpu
+@dataclass(frozen=True)
+class Run:
+    frames: int
+    wall_s: float
+    cpu_s: float
+    first_s: float  # from the start of the process to the first frame
+    second_s: float | None  # of the second clip in the same Session
+    peak_mib: float
 
-
-def untrained(preset: str, folder: Path) -> Path:
-    """Speed does not depend on what the weights know."""
-    import torch
-
-    from dancepipe.systems.focus_retain.dims import PRESETS
-    from dancepipe.systems.focus_retain.enhancer import Enhancer
-    from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
-    from dancepipe.systems.weights import WeightsInfo, save_weights
-
-    torch.manual_seed(0)
-    dims, path = PRESETS[preset], folder / "untrained.safetensors"
-    save_weights(
-        path,
-        WeightsInfo(dims, 2, 0),
-        {
-            "flow_attention": FlowAttentionNetwork(dims.flow_attention),
-            "enhancer": Enhancer(dims.enhancer),
-        },
-    )
-    return path
+    @property
+    def share(self) -> float:
+        """Of the bound: all CPU time spread evenly over the cores."""
+        return self.cpu_s / cores() / self.wall_s
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--driver", type=Path, default=SAMPLES / "driver.mp4")
-    parser.add_argument("--ref", type=Path, default=SAMPLES / "reference.png")
-    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--against", help="a commit: its code is measured beside this checkout's")
     parser.add_argument(
-        "--preset",
-        default="live",
-        help="untrained weights of this preset, when --weights is not given",
+        "--set", action="append", default=[], help="OPTION=VALUE,...: a side each; see animate"
     )
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--weights", default="live-256")
+    parser.add_argument("--ref", type=Path, default=SAMPLES / "reference.png")
+    parser.add_argument("--driver", type=Path, help="a clip of your own")
+    parser.add_argument("--seconds", type=float, default=20, help="of the sample, repeated")
+    parser.add_argument("--long", type=float, default=0, help="a longer one too, for its memory")
     parser.add_argument("--rounds", type=int, default=3)
-    parsed = parser.parse_args()
+    asked = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        weights = parsed.weights or untrained(parsed.preset, folder)
-        info, system = probe_video(parsed.driver), open_system(weights, parsed.device)
-        size_px = system.info.size_hw[0]
-        with VideoReader(parsed.driver, max_side_px=SIDE_PX) as video:
-            frames = list(video)
-        with open_person_finder(mode="photo", mask="mediapipe") as finder:
-            reference = read_reference(parsed.ref, finder, size_px)
-            spread = read_spread_frames(parsed.driver, 24, SIDE_PX)
-            survey = survey_driver([finder.find(frame.image) for frame in spread], parsed.driver)
-        plan = MotionPlan(survey, reference, size_px, with_retargeting=True)
-        renderer = Renderer(system, reference)
-        poses = [
-            plan.place(survey.bodies[index % len(survey.bodies)]) for index in range(len(frames))
-        ]
-        people = [
-            premultiplied(*(part[0] for part in renderer.render([body.joints])))
-            for body, _ in poses[:1]
-        ] * len(frames)
-        scale = info.size_wh[0] / frames[0].image.shape[1]
+        sides = sides_of(asked, folder)
+        driver = asked.driver or enlarged_sample(folder / "driver.mp4", asked.seconds)
+        for side in sides:  # kernels are compiled, networks fetched
+            run(side, asked, enlarged_sample(folder / "warm.mp4", 0.5), folder, clips=1)
+        rounds = []
+        for number in range(asked.rounds):
+            rounds.append([run(side, asked, driver, folder, clips=2) for side in sides])
+            print(f"round {number + 1} of {asked.rounds}", file=sys.stderr)
+        show(sides, rounds)
+        if asked.long:
+            long_driver = enlarged_sample(folder / "long.mp4", asked.long)
+            for side, short in zip(sides, rounds[0]):
+                peak = run(side, asked, long_driver, folder, clips=1).peak_mib
+                print(
+                    f"{side.name}: peak of {asked.long:g} s {peak:.0f} MiB, "
+                    f"{peak / short.peak_mib:.2f} x that of {asked.seconds:g} s"
+                )
 
-        def decode():
-            with VideoReader(parsed.driver, max_side_px=SIDE_PX) as video:
-                for _ in video:
-                    pass
 
-        def pose():
-            with open_person_finder(mode="video", mask=None) as finder:
-                for frame in frames:
-                    finder.find(frame.image)
+def sides_of(asked: argparse.Namespace, folder: Path) -> list[Side]:
+    """This checkout, with each of the settings, and the other commit before it."""
+    settings = [dict(pair.split("=", 1) for pair in one.split(",")) for one in asked.set]
+    named = zip(asked.set, settings) if settings else [("this checkout", {})]
+    sides = [Side(name, ROOT, options) for name, options in named]
+    if asked.against:
+        there = folder / "against"
+        packed = subprocess.run(
+            ["git", "-C", str(ROOT), "archive", asked.against], check=True, capture_output=True
+        ).stdout
+        with tarfile.open(fileobj=BytesIO(packed)) as archive:
+            archive.extractall(there, filter="data")
+        sides.insert(0, Side(asked.against, there, {}))
+    return sides
 
-        def pose_and_mask():
-            with open_person_finder(mode="video", mask="mediapipe") as finder:
-                for frame in frames:
-                    finder.find(frame.image)
 
-        def render():
-            for target, _ in poses:
-                premultiplied(*(part[0] for part in renderer.render([target])))
-
-        def encode():
-            with VideoWriter(folder / "encoded.mp4", info.size_wh, info.time_base) as out:
-                for frame, person, (_, box) in zip(frames, people, poses):
-                    picture = np.full((info.size_wh[1], info.size_wh[0], 3), 255, np.uint8)
-                    paste(picture, person, tuple((edge + 0.5) * scale - 0.5 for edge in box))
-                    out.write(picture, frame.time_seconds)
-
-        def whole():
-            animate(
-                parsed.ref,
-                parsed.driver,
-                folder / "whole.mp4",
-                weights,
-                AnimateOptions(device=parsed.device),
-            )
-
-        stages = {
-            "decode": decode,
-            "pose": pose,
-            "pose + mask": pose_and_mask,
-            "render": render,
-            "composite + encode": encode,
-            "animate": whole,
+def run(side: Side, asked: argparse.Namespace, driver: Path, folder: Path, *, clips: int) -> Run:
+    """One process."""
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        request = {
+            "ref": str(asked.ref.resolve()),
+            "driver": str(driver.resolve()),
+            "out": out,
+            "weights": asked.weights,
+            "options": side.options,
+            "clips": clips,
+            "started": time.time(),
         }
-        times: dict[str, list[tuple[float, float]]] = {name: [] for name in stages}
-        for _ in range(parsed.rounds):
-            for name, work in stages.items():
-                times[name].append(timed(work))
-
-    count, cores = len(frames), os.cpu_count()
-    print(
-        f"\n{count} frames of {info.size_wh[0]} x {info.size_wh[1]}, preset "
-        f"{system.info.preset} at {size_px}, {cores} cores, median of {parsed.rounds}"
-    )
-    print(f"{'stage':20} {'frames/s':>9} {'CPU ms/frame':>13}")
-    median = {
-        name: tuple(statistics.median(part) for part in zip(*pairs))
-        for name, pairs in times.items()
-    }
-    for name, (wall, cpu) in median.items():
-        print(f"{name:20} {count / wall:9.1f} {cpu / count * 1000:13.1f}")
-    parts = ("decode", "pose", "render", "composite + encode")
-    shares = []
-    for round_index in range(parsed.rounds):
-        own = {name: times[name][round_index] for name in stages}
-        bound = max(
-            max(own[name][0] for name in parts), sum(own[name][1] for name in parts) / cores
+        done = subprocess.run(
+            [sys.executable, "-c", CHILD, json.dumps(request)],
+            cwd=side.checkout,
+            env={**os.environ, "PYTHONPATH": str(side.checkout)},
+            capture_output=True,
+            text=True,
         )
-        shares.append(bound / own["animate"][0])
-    print(
-        "share of the bound that animate reaches (start-up and survey included): "
-        f"{statistics.median(shares):.0%}"
+    if done.returncode:
+        raise SystemExit(f"{side.name}: {done.stderr.strip().splitlines()[-1]}")
+    told = json.loads(done.stdout.splitlines()[-1])
+    first, *more = told["clips"]
+    second_s = more[0]["first_s"] if more else None
+    return Run(
+        first["frames"],
+        first["wall_s"],
+        first["cpu_s"],
+        first["first_s"],
+        second_s,
+        told["peak_mib"],
     )
+
+
+def show(sides: list[Side], rounds: list[list[Run]]) -> None:
+    """The table, and the bars of it."""
+    columns = list(zip(*rounds))
+    print(f"\n{rounds[0][0].frames} frames, {cores()} cores, medians of {len(rounds)} rounds")
+    print(
+        f"{'':28} {'frames/s':>9} {'CPU ms/frame':>13} {'of the bound':>13} {'first frame':>12} "
+        f"{'second clip':>12} {'peak':>9}"
+    )
+    for side, runs in zip(sides, columns):
+        second_s = median(one.second_s or 0 for one in runs)
+        print(
+            f"{side.name:28} {median(one.frames / one.wall_s for one in runs):9.1f} "
+            f"{median(one.cpu_s / one.frames * 1000 for one in runs):13.1f} "
+            f"{median(one.share for one in runs):13.0%} "
+            f"{median(one.first_s for one in runs):10.1f} s {second_s:10.1f} s "
+            f"{median(one.peak_mib for one in runs):5.0f} MiB"
+        )
+    if len(sides) > 1:
+        first = columns[0]
+        for side, runs in zip(sides[1:], columns[1:]):
+            wall, cpu = (
+                median(getattr(a, name) / getattr(b, name) for a, b in zip(first, runs))
+                for name in ("wall_s", "cpu_s")
+            )
+            print(
+                f"{side.name} is {wall:.2f} x as fast as {sides[0].name}, "
+                f"with {cpu:.2f} x less CPU time (bar: {BARS['ratio']})"
+            )
+    print(
+        f"bars: {BARS['frames_a_second']} frames a second on two cores, {BARS['share']:.0%} of "
+        f"the bound, first frame {BARS['first_s']:g} s, second clip {BARS['second_s']:g} s"
+    )
+
+
+def enlarged_sample(path: Path, seconds: float) -> Path:
+    """The sample, enlarged to the width, with its rims repeated to the height, forwards and
+    backwards in turns."""
+    import av
+    import cv2
+
+    with av.open(str(SAMPLES / "driver.mp4")) as source:
+        rate = Fraction(source.streams.video[0].average_rate or 30)
+        pictures = [frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)]
+    there_and_back = [*pictures, *pictures[::-1]]
+    width, height = SIZE_WH
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for number in range(max(int(seconds * rate), 1)):
+            small = there_and_back[number % len(there_and_back)]
+            tall = round(small.shape[0] * width / small.shape[1])
+            large = cv2.resize(small, (width, tall), interpolation=cv2.INTER_CUBIC)
+            above = (height - tall) // 2
+            large = cv2.copyMakeBorder(
+                large, above, height - tall - above, 0, 0, cv2.BORDER_REPLICATE
+            )
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(large)))
+        out.mux(stream.encode(None))
+    return path
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def median(values) -> float:
+    return statistics.median(list(values))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """All parts of one clip that are not there yet: decoding, pose, rendering and encoding overlap,
 each in a thread of its own, and memory stays flat."""
 
+import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -31,6 +33,8 @@ from dancepipe.rendering.picture import beside_driver, made_picture, shows_drive
 from dancepipe.rendering.reference import Reference
 from dancepipe.rendering.render import Renderer
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -41,6 +45,7 @@ class Clip:
     size_wh: tuple[int, int]  # of the person's pictures
     size_px: int  # of the canvas
     batch: int  # frames rendered at once
+    started: float  # time.monotonic() when it was called
     options: AnimateOptions
 
 
@@ -133,7 +138,11 @@ def _pictures(
     count: counted,
 ) -> Iterator[tuple[int, np.ndarray, Fraction, bool]]:
     """As write_parts() takes them."""
+    is_first = True
     for target, person in rendered:
+        if is_first:
+            log.info(f"first frame after {time.monotonic() - clip.started:.1f} s")
+            is_first = False
         shown = not target.is_held or clip.options.absent == "hold"
         picture = made_picture(target, person if shown else None, background, clip.size_wh)
         if clip.options.side_by_side:

@@ -165,7 +165,7 @@ class Session:
         )
         parts = open_parts(options, out, size_wh, info)
         batch = options.batch or (8 if device.startswith("cuda") else system.info.draws_at_once)
-        clip = Clip(driver, info, size_wh, size_px, batch, options)
+        clip = Clip(driver, info, size_wh, size_px, batch, started, options)
         with KeptRun(out, plan) as kept:
             motion = motion or kept.motion(options.part_frames)
             already = kept.frames

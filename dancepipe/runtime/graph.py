@@ -1,6 +1,7 @@
 """A network as an ONNX graph of fixed shapes, and as a plain call by one of the runtimes."""
 
 import io
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 Arrays = Mapping[str, np.ndarray]
 
 OPSET = 17
+_EXPORTING = threading.Lock()  # torch exports one at a time
 
 
 class Graph(Protocol):
@@ -31,7 +33,7 @@ def as_onnx(module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[s
     content = io.BytesIO()
     module.eval()
     # By tracing: the newer exporter needs onnxscript, and takes ten times as long.
-    with warnings.catch_warnings():
+    with _EXPORTING, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module,

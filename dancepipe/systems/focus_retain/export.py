@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from dancepipe.files.whole_file import check_result, make_folder, write_together
-from dancepipe.systems.focus_retain.graphs import graphs_of
+from dancepipe.systems.focus_retain.graphs import draw_graph, encode_graph, refine_graph
 from dancepipe.systems.focus_retain.networks import load_networks
 from dancepipe.systems.focus_retain.renderer import coarse_size, info_of
 
@@ -22,16 +22,17 @@ def export(weights: Path, out: Path, *, overwrite: bool) -> dict[str, Path]:
         check_result(out / name, overwrite=overwrite, inputs=[weights])
     size_hw = networks.dims.size_hw
     coarse_hw = coarse_size(networks.dims, info_of(networks), size_hw)
-    made = graphs_of(networks.flow_attention, networks.enhancer, coarse_hw, size_hw)
     about = {
         "dims": networks.dims.as_json(),
         "version": networks.info.version,
         "coarse_hw": coarse_hw,
     }
-    graphs = (made.encode, made.draw, made.refine)
     contents: dict[str, bytes | str] = {
-        name: graph for name, graph in zip(names, graphs) if graph is not None
+        "encode.onnx": encode_graph(networks.flow_attention, coarse_hw),
+        "draw.onnx": draw_graph(networks.flow_attention, coarse_hw),
     }
+    if networks.enhancer is not None:
+        contents["refine.onnx"] = refine_graph(networks.enhancer, size_hw)
     contents["graphs.json"] = json.dumps(about, indent=2) + "\n"
     files = {name: out / name for name in contents}
     write_together(

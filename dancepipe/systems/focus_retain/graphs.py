@@ -5,8 +5,6 @@ Everything is of batch 1 and of fixed size. Maps, prior and copy are arithmetic,
 stay outside, so that one graph serves every prior, and the photo is read at its own size.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
@@ -27,37 +25,34 @@ REFERENCE = ("I_r", "S_r", "J_r")
 STATE = ("F_r_8", "F_r_4", "key_8", "key_4", "flow_a", "flow_b", "attention_a", "attention_b")
 
 
-@dataclass(frozen=True)
-class Graphs:
-    """ONNX files. docs/extend.md says what they read and give."""
-
-    encode: bytes  # REFERENCE -> STATE
-    draw: bytes  # joints_t, J_t, known, flow_4 and STATE -> what draw_outputs says
-    refine: bytes | None  # coarse, matte_logits, J_t -> picture, matte; None without an enhancer
+def encode_graph(network: FlowAttentionNetwork, coarse_hw: tuple[int, int]) -> bytes:
+    """The ONNX file of REFERENCE -> the state that draw_graph reads, by state_names."""
+    return as_onnx(_Encode(network), _reference(coarse_hw), state_names(network))
 
 
-def graphs_of(
-    flow_attention: FlowAttentionNetwork,
-    enhancer: Enhancer | None,
-    coarse_hw: tuple[int, int],
-    size_hw: tuple[int, int],
-) -> Graphs:
-    """Of networks on the CPU, for pictures of these sizes: of stage 1 and of the result."""
-    encode, draw = _Encode(flow_attention), _Draw(flow_attention)
-    reference = _reference(coarse_hw)
+def draw_graph(network: FlowAttentionNetwork, coarse_hw: tuple[int, int]) -> bytes:
+    """The ONNX file of joints_t (1, 18, 3) in pixels of that size, J_t, what a prior gives (known,
+    flow_4: PriorAt.inputs and its flow) and the state -> draw_outputs."""
     with torch.no_grad():
-        state = dict(zip(state_names(flow_attention), encode(*reference.values())))
-    targets = _targets(flow_attention, coarse_hw)
-    refine = None
-    if enhancer is not None:
-        channels = {"coarse": 3, "matte_logits": 1, "J_t": JOINT_MAP}
-        refined = {name: torch.rand(1, count, *size_hw) for name, count in channels.items()}
-        refine = as_onnx(_Refine(enhancer), refined, ("picture", "matte"))
-    return Graphs(
-        as_onnx(encode, reference, tuple(state)),
-        as_onnx(draw, {**targets, **state}, draw_outputs(flow_attention)),
-        refine,
-    )
+        made = _Encode(network)(*_reference(coarse_hw).values())
+    state = dict(zip(state_names(network), made))
+    inputs = {**_targets(network, coarse_hw), **state}
+    return as_onnx(_Draw(network), inputs, draw_outputs(network))
+
+
+def refine_graph(enhancer: Enhancer, size_hw: tuple[int, int]) -> bytes:
+    """The ONNX file of coarse, matte_logits, J_t -> picture, matte (not its logits)."""
+    channels = {"coarse": 3, "matte_logits": 1, "J_t": JOINT_MAP}
+    inputs = {name: torch.rand(1, count, *size_hw) for name, count in channels.items()}
+    return as_onnx(_Refine(enhancer), inputs, ("picture", "matte"))
+
+
+def state_of(encoded: EncodedReference) -> dict[str, Tensor]:
+    """What encode_graph gives, by its names."""
+    flow, attention = encoded.flow_entry, encoded.attention_entry
+    more = () if attention is None else (attention.shrunk, attention.shortcut)
+    kept = (encoded.F_r_8, encoded.F_r_4, encoded.key_8, encoded.key_4)
+    return dict(zip(STATE, (*kept, flow.shrunk, flow.shortcut, *more)))
 
 
 def state_names(network: FlowAttentionNetwork) -> tuple[str, ...]:
@@ -95,11 +90,7 @@ class _Encode(nn.Module):
         self.network = network
 
     def forward(self, I_r: Tensor, S_r: Tensor, J_r: Tensor) -> tuple[Tensor, ...]:
-        encoded = self.network.encode_reference(I_r, S_r, J_r)
-        flow, attention = encoded.flow_entry, encoded.attention_entry
-        more = () if attention is None else (attention.shrunk, attention.shortcut)
-        kept = (encoded.F_r_8, encoded.F_r_4, encoded.key_8, encoded.key_4)
-        return (*kept, flow.shrunk, flow.shortcut, *more)
+        return tuple(state_of(self.network.encode_reference(I_r, S_r, J_r)).values())
 
 
 class _Draw(nn.Module):

@@ -19,7 +19,7 @@ from dancepipe.priors.limb_warp import warp_source
 from dancepipe.priors.prior import PriorAt
 from dancepipe.runtime.graph import Arrays, Graph, open_graph
 from dancepipe.systems.focus_retain.gated_copy import CopyPlan
-from dancepipe.systems.focus_retain.graphs import REFERENCE, graphs_of
+from dancepipe.systems.focus_retain.graphs import draw_graph, refine_graph, state_of
 from dancepipe.systems.focus_retain.larger import laid_over
 from dancepipe.systems.focus_retain.networks import Networks
 from dancepipe.systems.focus_retain.renderer import coarse_size, info_of
@@ -53,7 +53,6 @@ class EncodedOn:
 class _Opened:
     """Graphs of one size."""
 
-    encode: Graph
     draw: Graph
     refine: Graph | None
 
@@ -95,10 +94,11 @@ class FocusRetainOn:
         coarse_hw = coarse_size(self._networks.dims, self.info, size_hw)
         I_r, matte_r = (at_size(one, coarse_hw) for one in (image, matte))
         coarse_pose = pose.shrunk(size_hw[0] / coarse_hw[0])
-        S_r = heat_maps(coarse_pose.joints, *coarse_hw).contiguous().numpy()
-        J_r = _joint_map(coarse_pose, coarse_hw)
-        given = dict(zip(REFERENCE, (I_r.contiguous().numpy(), S_r, J_r)))
-        state = self._graphs(size_hw).encode.run(given)
+        S_r = heat_maps(coarse_pose.joints, *coarse_hw)
+        J_r = torch.from_numpy(_joint_map(coarse_pose, coarse_hw))
+        encoded = self._networks.flow_attention.encode_reference(I_r, S_r, J_r)  # once: by torch
+        state = {name: one.contiguous().numpy() for name, one in state_of(encoded).items()}
+        self._graphs(size_hw)
         warper = body = larger = None
         if self._prior == "limbs":
             source = warp_source(I_r, matte_r, coarse_pose.joints)
@@ -163,14 +163,14 @@ class FocusRetainOn:
         if self._opened is None or self._opened[0] != size_hw:
             networks = self._networks
             coarse_hw = coarse_size(networks.dims, self.info, size_hw)
-            made = graphs_of(networks.flow_attention, networks.enhancer, coarse_hw, size_hw)
-            encode, draw, refine = (
-                None if content is None else open_graph(self._runtime, content, self._at_once)
-                for content in (made.encode, made.draw, made.refine)
-            )
-            assert encode is not None and draw is not None
-            self._opened = size_hw, _Opened(encode, draw, refine)
+            enhancer = networks.enhancer
+            draw = self._open(draw_graph(networks.flow_attention, coarse_hw))
+            refine = None if enhancer is None else self._open(refine_graph(enhancer, size_hw))
+            self._opened = size_hw, _Opened(draw, refine)
         return self._opened[1]
+
+    def _open(self, content: bytes) -> Graph:
+        return open_graph(self._runtime, content, self._at_once)
 
 
 def _joint_map(pose: PoseBatch, size_hw: tuple[int, int]) -> np.ndarray:
