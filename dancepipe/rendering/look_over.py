@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dancepipe.person.finder import PersonFinder
+from dancepipe.progress import counted
 from dancepipe.rendering.dancer import Dancer
 from dancepipe.rendering.motion import SURVEY_FRAMES, Survey, survey_driver
 from dancepipe.rendering.side_by_side import found_side_by_side
@@ -28,7 +29,9 @@ def look_over(
         from dancepipe.media.read import read_spread_frames
     frames = read_spread_frames(driver, SURVEY_FRAMES, max_side_px=max_side_px)
     clothes = None if dancer is None else dancer.chosen.clothes
-    people = found_side_by_side([frame.image for frame in frames], finders, clothes)
+    with counted(total=len(frames), desc="survey", unit="frame", leave=False) as count:
+        images = [frame.image for frame in frames]
+        people = found_side_by_side(images, finders, clothes, count.update)
     if dancer is not None:
         people.insert(0, dancer.chosen.person)
     survey = survey_driver(people, driver)

@@ -1,6 +1,6 @@
 """Two finders in two threads: two cores look at two pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,16 +11,21 @@ from dancepipe.records import PersonFrame
 
 
 def found_side_by_side(
-    images: Sequence[np.ndarray], finders: Sequence[PersonFinder], clothes: Clothes | None = None
+    images: Sequence[np.ndarray],
+    finders: Sequence[PersonFinder],
+    clothes: Clothes | None = None,
+    tick: Callable[[], object] = lambda: None,
 ) -> list[PersonFrame | None]:
     """The person of each picture, in order. finders: in photo mode, one a thread, all alike.
-    clothes: of whom to look for; None: of nobody in particular."""
+    clothes: of whom to look for; None: of nobody in particular. tick: called after each, from
+    those threads."""
 
     def find_each(place: int) -> list[PersonFrame | None]:
-        finder, mine = finders[place], images[place :: len(finders)]
-        if clothes is None:
-            return [finder.find(image) for image in mine]
-        return [finder.find_like(image, clothes) for image in mine]
+        finder, seen = finders[place], []
+        for image in images[place :: len(finders)]:
+            seen.append(finder.find(image) if clothes is None else finder.find_like(image, clothes))
+            tick()
+        return seen
 
     found: list[PersonFrame | None] = [None] * len(images)
     with ThreadPoolExecutor(len(finders)) as pool:
