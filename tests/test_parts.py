@@ -16,7 +16,7 @@ from drawn import draw_picture
 from people import SAMPLES, write_dance, write_untrained_weights
 
 import dancepipe
-from dancepipe.errors import ConfigError, MotionError, OutputError
+from dancepipe.errors import ConfigError, MotionError, NoPersonError, OutputError
 from dancepipe.media.join import VideoJoin, VideoPartWriter
 from dancepipe.media.part_file import read_part_file
 from dancepipe.media.write import VideoForm, VideoWriter, rate_from_step
@@ -133,6 +133,13 @@ def test_a_stop_says_what_is_kept_and_another_command_never_uses_it(
     assert not list(tmp_path.glob(".*"))
     run("whole.gif")
     assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "whole.gif").read_bytes()
+
+
+def test_nothing_is_kept_of_a_run_that_cannot_succeed(session, tmp_path):
+    write_dance(tmp_path / "nobody.mp4", frames=3 * EACH, empty=tuple(range(3 * EACH)))
+    with pytest.raises(NoPersonError):
+        session.animate(SAMPLES / "reference.png", tmp_path / "nobody.mp4", tmp_path / "a.mp4")
+    assert [path.name for path in tmp_path.iterdir()] == ["nobody.mp4"]
 
 
 ENCODED = [("libx264", ".mp4"), ("libx265", ".mp4"), ("libvpx-vp9", ".webm"), ("libx264", ".mkv")]

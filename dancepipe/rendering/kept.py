@@ -12,7 +12,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from dancepipe.errors import OutputError
+from dancepipe.errors import DancepipeError, OutputError
 from dancepipe.files.whole_file import name_of_ours, sync_folder, write_text
 from dancepipe.media.part_file import PartFile, read_part_file
 from dancepipe.rendering.motion_pieces import MotionPieces
@@ -55,7 +55,9 @@ class KeptRun:
         if kind is None or not self.folder.exists():
             return
         pieces = len(list(self.folder.glob("motion-*.npz")))
-        if not (self.parts or pieces):
+        # A driver without anybody is no better the next time; a full disk is.
+        is_hopeless = issubclass(kind, DancepipeError) and not issubclass(kind, OutputError)
+        if not self.parts and (is_hopeless or not pieces):
             shutil.rmtree(self.folder, ignore_errors=True)
             return
         log.warning(
