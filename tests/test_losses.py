@@ -16,6 +16,7 @@ from dancepipe.losses.flow import (
     flow_feature_loss,
     flow_image_loss,
 )
+from dancepipe.losses.matte import matte_loss
 from dancepipe.losses.perceptual import random_vgg19
 from dancepipe.nn.mixture import Mixture
 from dancepipe.systems.focus_retain.enhancer import EnhancerOutput
@@ -24,7 +25,6 @@ from dancepipe.systems.focus_retain.losses import (
     Counts,
     LossWeights,
     detail_terms,
-    matte_loss,
     perceptual_distance,
     stage1_terms,
     stage2_terms,
@@ -435,3 +435,19 @@ def test_feature_matching_compares_the_features_of_the_discriminator():
     assert term.item() == pytest.approx(
         1.5 * (made.coarse - I_t).abs().mean().item(), rel=1e-5
     )  # mean of 1 and 2 times
+
+
+def test_hinge_by_hand_and_over_scales():
+    real, made = torch.tensor([0.5, 2.0]), torch.tensor([-2.0, 0.25])
+
+    class Two(nn.Module):
+        """Scores the picture, and twice that at a second scale."""
+
+        def forward(self, images):
+            return [images, 2 * images]
+
+    pictures = [one.view(2, 1, 1, 1) for one in (real, made)]
+    one = discriminator_loss(Scores(), *pictures, kind="hinge").loss
+    both = discriminator_loss(Two(), *pictures, kind="hinge").loss
+    assert one.item() == pytest.approx((0.5 + 0 + 0 + 1.25) / 2)
+    assert both.item() == pytest.approx(((0.5 + 1.25) / 2 + (0 + 0 + 0 + 1.5) / 2) / 2)

@@ -177,7 +177,7 @@ def test_download_comes_from_the_address_and_is_checked(hub, server):
     state = download_vgg19(f"{address}/vgg19-{digest}.pth")
     assert state["features.0.bias"].tolist() == [0, 1, 2, 3]
     with pytest.raises(WeightsError, match="has no tensor features.0.weight"):
-        _with_weights(state, "there")
+        _with_weights(state, "there", "first")
     with pytest.raises(WeightsError, match="invalid hash value"):
         download_vgg19(f"{address}/vgg19-deadbeef.pth")
     with pytest.raises(WeightsError, match="Not Found.*vgg19:FILE"):

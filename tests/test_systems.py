@@ -18,11 +18,13 @@ from dancepipe.records import GREY, Pose
 from dancepipe.systems.focus_retain.dims import EnhancerDims, FlowAttentionDims, ModelDims
 from dancepipe.systems.focus_retain.enhancer import Enhancer
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
-from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.systems.guided.dims import GuidedDims
 from dancepipe.systems.names import SYSTEMS, system_of
 from dancepipe.systems.open import open_system, open_unlearnt
 from dancepipe.systems.shipped import find_weights
+from dancepipe.systems.single.network import NETWORK
 from dancepipe.systems.weights import WeightsInfo, save_weights
+from dancepipe.training.options import TrainOptions
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(__file__).parent / "data"
@@ -38,13 +40,23 @@ TINY = {  # name: prior, attention module (False: GFLA's), enlarge, stage
     "focus_retain, body prior, enlarged": ("body", True, 2, 2),
     "focus_retain, GFLA": ("none", False, 1, 1),
 }
-CASES = [*UNLEARNT, *TINY]
+SINGLE = {  # name: dims of a system of one network
+    "guided": GuidedDims((64, 64), nf=4, d=4, blocks=1),
+    "guided, body prior": GuidedDims((64, 64), prior="body", nf=4, d=4, blocks=1),
+}
+LEARNT = [*TINY, *SINGLE]
+CASES = [*UNLEARNT, *LEARNT]
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     """Name -> a weight file of networks with numbers of their own in every parameter."""
     folder, files = tmp_path_factory.mktemp("weights"), {}
+    for name, dims in SINGLE.items():
+        torch.manual_seed(1)
+        training = system_of(dims.system).training()
+        network = training.networks(dims, TrainOptions(system=dims.system))["generator"]
+        files[name] = _written(folder / f"{name}.safetensors", dims, 1, {NETWORK: network})
     for name, (prior, module, enlarge, stage) in TINY.items():
         dims = ModelDims(
             "tiny",
@@ -57,13 +69,17 @@ def weights(tmp_path_factory):
         networks = {"flow_attention": FlowAttentionNetwork(dims.flow_attention)}
         if stage == 2:
             networks["enhancer"] = Enhancer(dims.enhancer)
-        with torch.no_grad():
-            for network in networks.values():
-                for parameter in network.parameters():
-                    parameter += 0.05 * torch.randn_like(parameter)
-        files[name] = folder / f"{len(files)}.safetensors"
-        save_weights(files[name], WeightsInfo(dims, stage, 7), networks)
+        files[name] = _written(folder / f"{name}.safetensors", dims, stage, networks)
     return files
+
+
+def _written(path, dims, stage, networks):
+    with torch.no_grad():
+        for network in networks.values():
+            for parameter in network.parameters():
+                parameter += 0.05 * torch.randn_like(parameter)
+    save_weights(path, WeightsInfo(dims, stage, 7), networks)
+    return path
 
 
 def opened(case, weights, precision="fp32"):
@@ -215,20 +231,23 @@ def test_each_says_who_it_is(weights):
         if case in UNLEARNT:
             assert (info.size_hw, info.preset, info.remark) == (None, None, None)
         else:
-            assert (info.size_hw, info.preset) == ((64, 64), "tiny")
+            assert (info.size_hw, info.preset) == (
+                (64, 64),
+                SINGLE[case].preset if case in SINGLE else "tiny",
+            )
     whole = opened("focus_retain, both stages", weights).info
     half = opened("focus_retain, stage 1 at half size", weights).info
     assert (whole.parts, whole.remark) == ("stage 1 and 2", None)
     assert half.parts == "stage 1 only, stage 1 at 32 x 32" and "no enhancer" in half.remark
 
 
-@pytest.mark.parametrize("case", TINY)
+@pytest.mark.parametrize("case", LEARNT)
 def test_saved_and_loaded_it_draws_the_same(case, weights, tmp_path):
-    networks = load_networks(weights[case])
-    parts = {"flow_attention": networks.flow_attention, "enhancer": networks.enhancer}
+    loaded = system_of(case.split(",")[0]).training().load(weights[case])
+    parts = {name: getattr(loaded, name, None) for name in ("flow_attention", "enhancer", NETWORK)}
     save_weights(
         tmp_path / "again.safetensors",
-        networks.info,
+        loaded.info,
         {name: part for name, part in parts.items() if part is not None},
     )
     first, again = (
@@ -250,7 +269,7 @@ def test_a_body_without_depth_is_refused():
 def test_every_system_is_found_by_its_name_and_no_other():
     assert [system_of(name).name for name in SYSTEMS] == list(SYSTEMS)
     for unknown in ("focus", "", "copy\n", None):
-        with pytest.raises(ConfigError, match="unknown system .*; known are focus_retain, body"):
+        with pytest.raises(ConfigError, match="unknown system .*; known are focus_retain, guided"):
             system_of(unknown)
     with pytest.raises(ConfigError, match="the system focus_retain needs weights"):
         open_unlearnt("focus_retain", "cpu")

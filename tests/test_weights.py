@@ -211,7 +211,7 @@ def with_record(path, **changes) -> None:
         ({"stage": True}, "stage True"),
         (
             {"system": "focus"},
-            "unknown system 'focus'; known are focus_retain, body, limb_warp, copy",
+            "unknown system 'focus'; known are focus_retain, guided",
         ),
         ({"system": ["copy"]}, r"unknown system \['copy'\]"),
         ({"system": "copy"}, "system copy, which learns nothing"),

@@ -56,8 +56,8 @@ def naive_arithmetic():
             **{name: getattr(given, name).contiguous() for name in ("S_r", "S_t", "J_r", "J_t")},
         )
 
-    def norm(x, weight=None, bias=None):
-        return F.instance_norm(x, None, None, weight, bias)
+    def norm(x, weight=None, bias=None, epsilon=1e-5):
+        return F.instance_norm(x, None, None, weight, bias, eps=epsilon)
 
     with patch.object(blocks, "instance_norm", norm), patch.object(CoarseInput, "of", in_nchw):
         yield

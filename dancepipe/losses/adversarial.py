@@ -1,14 +1,18 @@
-"""LSGAN: what a discriminator minimises, and its half of a training step."""
+"""LSGAN and hinge: what a discriminator minimises, and its half of a training step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dancepipe.nn.discriminator import Discriminator, renew_spectral_norms
+from dancepipe.nn.discriminator import renew_spectral_norms
 from dancepipe.nn.optimise import adam, autocast, mean_figures, placed
 from dancepipe.processes import Processes
+
+Adversarial = Literal["lsgan", "hinge"]
 
 
 @dataclass(frozen=True)
@@ -26,25 +30,33 @@ def discriminator_loss(
     made: Tensor,
     present: Tensor | None = None,
     count: Tensor | None = None,
+    kind: Adversarial = "lsgan",
 ) -> DiscriminatorLoss:
-    """LSGAN: half of (D(real) - 1)^2 + D(made)^2. No gradient reaches `made`.
+    """LSGAN: half of (D(real) - 1)^2 + D(made)^2. Hinge: max(0, 1 - D(real)) + max(0, 1 + D(made)).
+    No gradient reaches `made`; the mean over the scales of a discriminator that gives a list.
 
     present (B,): samples that count, default all. count (): what to divide by when these samples
     are part of a batch.
     """
-    real_scores, made_scores = discriminator(real), discriminator(made.detach())
-    present = torch.ones(len(real), device=real.device) if present is None else present
-    loss = 0.5 * ((real_scores - 1).square() + made_scores.square()).mean((1, 2, 3))
-    return DiscriminatorLoss(
-        *(
-            mean_where(values, present, count)
-            for values in (
-                loss,
-                real_scores.detach().mean((1, 2, 3)),
-                made_scores.detach().mean((1, 2, 3)),
-            )
-        )
+    real_scores, made_scores = (
+        [scores] if isinstance(scores, Tensor) else scores
+        for scores in (discriminator(real), discriminator(made.detach()))
     )
+    present = torch.ones(len(real), device=real.device) if present is None else present
+    losses = [_loss(*both, kind) for both in zip(real_scores, made_scores, strict=True)]
+    values = (losses, *([one.detach() for one in side] for side in (real_scores, made_scores)))
+    return DiscriminatorLoss(*(mean_where(_by_sample(one), present, count) for one in values))
+
+
+def _loss(real: Tensor, made: Tensor, kind: Adversarial) -> Tensor:
+    if kind == "hinge":
+        return F.relu(1 - real) + F.relu(1 + made)
+    return 0.5 * ((real - 1).square() + made.square())
+
+
+def _by_sample(scales: Sequence[Tensor]) -> Tensor:
+    """(B,): means over positions, then over scales."""
+    return torch.stack([one.mean((1, 2, 3)) for one in scales]).mean(0)
 
 
 def mean_where(values: Tensor, present: Tensor, count: Tensor | None = None) -> Tensor:
@@ -60,16 +72,20 @@ class Adversary:
     def __init__(
         self,
         name: str,
-        network: Discriminator,
+        network: nn.Module,
         rate: float,
         beta1: float,
         precision: str,
         processes: Processes,
+        *,
+        beta2: float = 0.999,
+        kind: Adversarial = "lsgan",
     ):
         """name: in checkpoints and in the log. precision: as autocast has it."""
         self.name, self._precision, self._processes = name, precision, processes
+        self._kind: Adversarial = kind
         self.network = placed(network, processes.device)
-        self.optimiser = adam(self.network, rate, beta1)
+        self.optimiser = adam(self.network, rate, beta1, beta2)
 
     def update(
         self,
@@ -87,7 +103,7 @@ class Adversary:
         scores = []
         for one_real, one_made, who in zip(real, made, present):
             with autocast(self._processes.device, self._precision):
-                found = discriminator_loss(self.network, one_real, one_made, who, count)
+                found = discriminator_loss(self.network, one_real, one_made, who, count, self._kind)
             (found.loss / len(real)).backward()
             scores.append(
                 {f"{self.name}_real": found.real_score, f"{self.name}_made": found.made_score}

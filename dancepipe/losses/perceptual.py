@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torchvision.models.vgg import VGG19_Weights, cfgs, make_layers
 
 from dancepipe.errors import ConfigError, WeightsError
-from dancepipe.losses.taps import FeatureTaps
+from dancepipe.losses.taps import FeatureTaps, Layers
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,10 @@ VGG19_URL = VGG19.url
 STALL_SECONDS = 30.0
 SOURCES = "vgg19 (download), vgg19:FILE (.pth or .safetensors), pose, random, none"
 
-_TAPS = (1, 6, 11, 20, 29)  # torchvision's indices of relu1_1, relu2_1, relu3_1, relu4_1, relu5_1
+_TAPS: Mapping[Layers, tuple[int, ...]] = {  # torchvision's indices
+    "first": (1, 6, 11, 20, 29),  # relu1_1, relu2_1, relu3_1, relu4_1, relu5_1
+    "second": (3, 8, 13, 22, 31),  # relu1_2, relu2_2, relu3_2, relu4_2, relu5_2
+}
 
 
 class Vgg19Taps(FeatureTaps):
@@ -36,11 +39,12 @@ class Vgg19Taps(FeatureTaps):
     mean: Tensor
     std: Tensor
 
-    def __init__(self):
+    def __init__(self, layers: Layers = "first"):
         super().__init__()
+        self._taps = _TAPS[layers]
         # torchvision's trunk without its classifier, which holds 86 % of the weights, under
         # torchvision's name.
-        self.features = make_layers(cfgs["E"])[: _TAPS[-1] + 1]
+        self.features = make_layers(cfgs["E"])[: self._taps[-1] + 1]
         normalise = VGG19.transforms()
         self.register_buffer(
             "mean", torch.tensor(normalise.mean).view(1, 3, 1, 1), persistent=False
@@ -53,14 +57,16 @@ class Vgg19Taps(FeatureTaps):
         taps = []
         for index, layer in enumerate(self.features):
             x = layer(x)
-            if index in _TAPS:
+            if index in self._taps:
                 taps.append(x)
         return tuple(taps)
 
 
-def open_perceptual(source: str, device: torch.device | str = "cpu") -> FeatureTaps | None:
+def open_perceptual(
+    source: str, device: torch.device | str = "cpu", layers: Layers = "first"
+) -> FeatureTaps | None:
     """The feature network by name: "vgg19", "vgg19:FILE", "pose", "random", or "none" (returns
-    None).
+    None). layers: of VGG-19; "pose" has its own.
 
     ConfigError for another name; WeightsError when the weights cannot be had. Never another source
     than the one named.
@@ -75,20 +81,20 @@ def open_perceptual(source: str, device: torch.device | str = "cpu") -> FeatureT
         log.info(
             "perceptual features: VGG-19 with random weights (seed 0), not trained on anything"
         )
-        return random_vgg19().to(device)
+        return random_vgg19(layers=layers).to(device)
     if source == "vgg19":
-        return _with_weights(download_vgg19(), VGG19_URL).to(device)
+        return _with_weights(download_vgg19(), VGG19_URL, layers).to(device)
     if source.startswith("vgg19:") and source != "vgg19:":
         path = Path(source.removeprefix("vgg19:"))
-        return _with_weights(_read_state(path), path).to(device)
+        return _with_weights(_read_state(path), path, layers).to(device)
     raise ConfigError(f"perceptual features {source!r} are unknown; choose one of: {SOURCES}")
 
 
-def random_vgg19(seed: int = 0) -> Vgg19Taps:
+def random_vgg19(seed: int = 0, layers: Layers = "first") -> Vgg19Taps:
     """He-initialised features, the same for the same seed; the global random state is left
     alone."""
     with torch.random.fork_rng(devices=[]):  # layers draw first weights, which are overwritten
-        network = Vgg19Taps()
+        network = Vgg19Taps(layers)
     random = torch.Generator().manual_seed(seed)
     for layer in network.features:
         if isinstance(layer, nn.Conv2d):
@@ -151,10 +157,10 @@ def _read_state(path: Path) -> Mapping[str, Tensor]:
         ) from error
 
 
-def _with_weights(state: Mapping[str, Tensor], origin: Path | str) -> Vgg19Taps:
+def _with_weights(state: Mapping[str, Tensor], origin: Path | str, layers: Layers) -> Vgg19Taps:
     """Names as in torchvision's vgg19 (features.0.weight) or its features alone (0.weight); what
-    lies beyond relu5_1 is ignored."""
-    network = Vgg19Taps()
+    lies beyond the last layer is ignored."""
+    network = Vgg19Taps(layers)
     if not isinstance(state, Mapping):
         raise WeightsError(
             f"{origin} holds a {type(state).__name__}, not a state dict of torchvision's vgg19"

@@ -1,10 +1,14 @@
 """What every perceptual network gives, whichever it is."""
 
 from abc import abstractmethod
+from typing import Literal
 
 from torch import Tensor, nn
 
 AT_4, AT_8 = 2, 3  # positions among the taps: the maps at H/4 and H/8
+
+# Which layers of VGG-19: relu1_1 to relu5_1, or relu1_2 to relu5_2.
+Layers = Literal["first", "second"]
 
 
 class FeatureTaps(nn.Module):

@@ -28,11 +28,13 @@ class _InstanceNorm(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(context, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    def forward(
+        context, x: Tensor, weight: Tensor | None, bias: Tensor | None, epsilon: float
+    ) -> Tensor:
         wide = torch.promote_types(x.dtype, torch.float32)  # sums are never in bfloat16
         centred = x - x.mean((2, 3), keepdim=True)
         variance = centred.square().mean((2, 3), keepdim=True, dtype=wide)
-        inverse = torch.rsqrt(variance + _EPSILON)  # (B, C, 1, 1), 1 / deviation
+        inverse = torch.rsqrt(variance + epsilon)  # (B, C, 1, 1), 1 / deviation
         context.save_for_backward(centred, weight, inverse)
         if weight is None or bias is None:
             return centred * inverse.to(x.dtype)
@@ -40,7 +42,7 @@ class _InstanceNorm(torch.autograd.Function):
         return torch.addcmul(shift, centred, size.to(x.dtype))
 
     @staticmethod
-    def backward(context, upstream: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def backward(context, upstream: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None, None]:
         centred, weight, inverse = context.saved_tensors
         wide = inverse.dtype
         total = upstream.sum((2, 3), keepdim=True, dtype=wide)  # (B, C, 1, 1)
@@ -52,33 +54,40 @@ class _InstanceNorm(torch.autograd.Function):
             upstream * size.to(upstream.dtype), centred, slope.to(centred.dtype)
         ).sub_(offset.to(upstream.dtype))
         if weight is None:
-            return gradient, None, None
+            return gradient, None, None, None
         return (
             gradient,
             (along * inverse).sum((0, 2, 3)).to(weight.dtype),
             total.sum((0, 2, 3)).to(weight.dtype),
+            None,
         )
 
 
-def instance_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+def instance_norm(
+    x: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    epsilon: float = _EPSILON,
+) -> Tensor:
     """Instance normalisation: each channel of each picture to mean 0 and deviation 1, then
     scaled and shifted by (C,); in x's dtype and memory format."""
     if torch.onnx.is_in_onnx_export():  # a graph has an operator for it
         return F.instance_norm(x, weight=weight, bias=bias)
     with torch.autocast(x.device.type, enabled=False):
-        return _InstanceNorm.apply(x, weight, bias)
+        return _InstanceNorm.apply(x, weight, bias, epsilon)
 
 
 class InstanceNorm(nn.Module):
     """`instance_norm` with a learnt scale and shift. (B, C, H, W) -> (B, C, H, W)."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, epsilon: float = _EPSILON):
         super().__init__()
+        self.epsilon = epsilon
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return instance_norm(x, self.weight, self.bias)
+        return instance_norm(x, self.weight, self.bias, self.epsilon)
 
 
 def conv3x3(channels_in: int, channels_out: int, dilation: int = 1) -> nn.Conv2d:

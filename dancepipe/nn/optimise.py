@@ -15,8 +15,10 @@ def placed(module: _Network, device: str) -> _Network:
     return module.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
-def adam(module: nn.Module, rate: float, beta1: float) -> torch.optim.Adam:
-    return torch.optim.Adam(module.parameters(), lr=rate, betas=(beta1, 0.999))
+def adam(
+    module: nn.Module, rate: float, beta1: float, beta2: float = 0.999, epsilon: float = 1e-8
+) -> torch.optim.Adam:
+    return torch.optim.Adam(module.parameters(), lr=rate, betas=(beta1, beta2), eps=epsilon)
 
 
 def autocast(device: str, precision: str) -> torch.autocast:

@@ -8,7 +8,7 @@ from dancepipe.files.plain_text import shortened
 if TYPE_CHECKING:
     from dancepipe.systems.system import SystemEntry
 
-SYSTEMS = ("focus_retain", "body", "limb_warp", "copy")
+SYSTEMS = ("focus_retain", "guided", "body", "limb_warp", "copy")
 
 
 def system_of(name: str) -> "SystemEntry":
@@ -16,6 +16,8 @@ def system_of(name: str) -> "SystemEntry":
     match name:
         case "focus_retain":
             from dancepipe.systems.focus_retain.entry import ENTRY
+        case "guided":
+            from dancepipe.systems.guided.entry import ENTRY
         case "body":
             from dancepipe.systems.body import ENTRY
         case "copy":

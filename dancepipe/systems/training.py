@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from dancepipe.losses.taps import FeatureTaps
+from dancepipe.losses.taps import FeatureTaps, Layers
 from dancepipe.processes import Processes
 from dancepipe.systems.stage import Stage
 from dancepipe.systems.system import Dims
@@ -43,3 +43,7 @@ class Training:
     stages: Callable[[Any, Any, FeatureTaps | None, Processes, Any], Iterator[Stage]]
     # by their names for people, as a recipe wants them; not filled on the meta device
     networks: Callable[[Any, Any], dict[str, nn.Module]]
+    unread: tuple[str, ...] = ()  # options of train that it does not read; others' blocks aside
+    layers: Layers | None = "first"  # of the perceptual network; None: no term reads one
+    # of a recipe: whether its terms read the exact flow of data that know it
+    reads_flow: Callable[[Any], bool] = lambda recipe: False

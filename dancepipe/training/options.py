@@ -5,6 +5,7 @@ from typing import Literal
 
 from dancepipe.config import option
 from dancepipe.systems.focus_retain.loss_weights import LossWeights
+from dancepipe.systems.guided.options import GuidedOptions
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ class TrainOptions:
         choices=("eq3", "gfla"),
     )
     weights: LossWeights = option(LossWeights(), "weights of the loss terms")
+    guided: GuidedOptions = option(GuidedOptions(), "of the system guided")
     mirror: bool = option(True, "mirror half of the pairs")
     colour_jitter: float = option(
         0.1,

@@ -9,16 +9,21 @@ from dancepipe.training.options import TrainOptions
 
 
 def training_pairs(
-    data: Path, options: TrainOptions, stage: int, size_hw: tuple[int, int]
+    data: Path,
+    options: TrainOptions,
+    stage: int,
+    size_hw: tuple[int, int],
+    *,
+    reads_flow: bool = False,
 ) -> Pairs:
     """The pairs of stage 1 or 2: those of the data set, or with options.stream rendered ones
     (synthetic/stream.py).
 
-    Exact flow comes with those of stage 1 when flow_exact weighs anything. Raises DatasetError,
+    reads_flow: exact flow comes with those of stage 1. Raises DatasetError,
     ConfigError (assets without stream; with it pictures that are not square, or targets), with
     options.stream also AssetsError and MissingExtraError.
     """
-    seed, with_flow = 2 * options.seed + stage - 1, stage == 1 and bool(options.weights.flow_exact)
+    seed, with_flow = 2 * options.seed + stage - 1, stage == 1 and reads_flow
     if options.assets and not options.stream:
         raise ConfigError(
             f"assets is {options.assets}, but nothing is to be rendered; give --stream, or leave "

@@ -90,7 +90,7 @@ def _train(
     dims = training.dims(options, initial.dims if initial else None)
     if initial and options.init:
         training.check_same(options.init, initial.dims, dims)
-    if options.stage0_steps and initial:
+    if options.stage0_steps and initial and "stage0_steps" not in training.unread:
         raise ConfigError(
             f"stage0_steps is {options.stage0_steps}, but --init gives a flow already; leave one "
             "of them out"
@@ -100,7 +100,9 @@ def _train(
             f"stay is {options.stay}, but there is nothing to stay near; give --init, or leave it 0"
         )
     pairs = {
-        stage: training_pairs(data, options, stage, size_hw)
+        stage: training_pairs(
+            data, options, stage, size_hw, reads_flow=training.reads_flow(options)
+        )
         for stage, size_hw in training.pair_sizes_hw(dims).items()
     }
     held_out = _held_out_source(data, dims)
@@ -108,7 +110,9 @@ def _train(
 
     # 2. Show
     description = describe_run(options, data, facts)
-    logger.info(json.dumps(as_plain(options), indent=2))
+    logger.info(json.dumps(_read_by(options, training), indent=2))
+    if ignored := _ignored(options, training):
+        logger.info(f"system {options.system} does not read these: {', '.join(ignored)}")
     if initial:
         logger.info(
             f"starting from {options.init}: stage {initial.info.stage}, trained at "
@@ -131,7 +135,11 @@ def _train(
         return
     if options.compile:
         check_compiler(processes.device)
-    perceptual = open_perceptual(options.perceptual, processes.device)
+    perceptual = (
+        open_perceptual(options.perceptual, processes.device, training.layers)
+        if training.layers
+        else None
+    )
 
     # 3. Save
     processes.first_does(lambda: open_run_folder(out, options, description, resume=resume))
@@ -159,9 +167,8 @@ def _train(
             if stage.number == 1:
                 _save(run, out / "stage1.safetensors", stage)
     _save(run, weights := out / "weights.safetensors", stage)
-    logger.info(
-        f"done: {weights}" + ("" if options.stage2_steps else " (stage 1 only: stage2_steps is 0)")
-    )
+    lacks_stage2 = 2 in pairs and not options.stage2_steps
+    logger.info(f"done: {weights}" + (" (stage 1 only: stage2_steps is 0)" if lacks_stage2 else ""))
 
 
 def _save(run: Run, weights: Path, stage: Stage) -> None:
@@ -175,6 +182,22 @@ def _training_of(name: str) -> Training:
         learning = [one for one in SYSTEMS if system_of(one).training]
         raise ConfigError(f"system {name} learns nothing; train {', '.join(learning)}")
     return entry.training()
+
+
+def _read_by(options: TrainOptions, training: Training) -> dict:
+    """The options that the system reads, as plain values."""
+    return {
+        name: value
+        for name, value in as_plain(options).items()
+        if name not in training.unread and (name not in SYSTEMS or name == options.system)
+    }
+
+
+def _ignored(options: TrainOptions, training: Training) -> list[str]:
+    """Options that were given, but that the system does not read."""
+    plain, read = as_plain(options), _read_by(options, training)
+    usual = as_plain(TrainOptions())
+    return [name for name in plain if name not in read and plain[name] != usual[name]]
 
 
 def _sizes(training: Training, dims: Dims, options: TrainOptions) -> list[str]:

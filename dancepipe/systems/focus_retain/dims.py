@@ -4,12 +4,19 @@ Widths of the flow attention network follow GFLA (the paper's baseline); the pap
 does not state those of the enhancer.
 """
 
-from dataclasses import MISSING, asdict, dataclass, fields
-from typing import Any, ClassVar, Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import ClassVar, Literal
 
 from dancepipe.errors import ConfigError
 from dancepipe.files.plain_text import shortened
 from dancepipe.priors.names import PriorName
+from dancepipe.systems.dims_fields import (
+    check_choice,
+    check_switch,
+    check_width,
+    checked_size_hw,
+    fields_of,
+)
 
 Attention = Literal["spatial", "gate"]
 EnhancerNorm = Literal["batch", "instance"]
@@ -17,28 +24,6 @@ EnhancerNorm = Literal["batch", "instance"]
 SIZE_STEP = 16  # both generators shrink four times by two
 ENLARGE = (1, 2)
 SMALLEST_SIDE = 32  # below it the innermost maps have one position and nothing to normalise over
-LARGEST_SIDE = 4096
-MOST_CHANNELS = 512  # eight times the paper's; each doubling is four times the memory
-
-
-def _check_choice(name: str, got: str, allowed: Any) -> None:
-    if got not in get_args(allowed):
-        raise ConfigError(
-            f"{name} is {shortened(got)}; choose one of {', '.join(get_args(allowed))}"
-        )
-
-
-def _check_width(name: str, width: int, multiple_of: int) -> None:
-    if type(width) is not int or not 0 < width <= MOST_CHANNELS or width % multiple_of:
-        raise ConfigError(
-            f"{name} is {shortened(width)}; it must be a positive multiple of {multiple_of}, "
-            f"at most {MOST_CHANNELS}"
-        )
-
-
-def _check_switch(name: str, got: bool) -> None:
-    if type(got) is not bool:
-        raise ConfigError(f"{name} is {shortened(got)}; it must be true or false")
 
 
 @dataclass(frozen=True)
@@ -60,12 +45,12 @@ class FlowAttentionDims:
     prior: PriorName = "none"
 
     def __post_init__(self):
-        _check_width("nf", self.nf, 2)
-        _check_choice("attention", self.attention, Attention)
-        _check_switch("attention_module", self.attention_module)
+        check_width("nf", self.nf, 2)
+        check_choice("attention", self.attention, Attention)
+        check_switch("attention_module", self.attention_module)
         if type(self.window_4) is not int or self.window_4 not in (3, 5):
             raise ConfigError(f"window_4 is {shortened(self.window_4)}; choose 3 or 5")
-        _check_choice("prior", self.prior, PriorName)
+        check_choice("prior", self.prior, PriorName)
 
 
 @dataclass(frozen=True)
@@ -79,10 +64,10 @@ class EnhancerDims:
     keep: bool = False  # ours: a gate, open at first, that keeps the coarse picture's own pixels
 
     def __post_init__(self):
-        _check_width("n", self.n, 1)
-        _check_width("h", self.h, 1)
-        _check_choice("norm", self.norm, EnhancerNorm)
-        _check_switch("keep", self.keep)
+        check_width("n", self.n, 1)
+        check_width("h", self.h, 1)
+        check_choice("norm", self.norm, EnhancerNorm)
+        check_switch("keep", self.keep)
 
 
 @dataclass(frozen=True)
@@ -108,17 +93,7 @@ class ModelDims:
                 f"choose one of {', '.join(map(str, ENLARGE))}"
             )
         smallest, step = SMALLEST_SIDE * self.enlarge, SIZE_STEP * self.enlarge
-        is_pair = isinstance(self.size_hw, (tuple, list)) and len(self.size_hw) == 2
-        if not is_pair or not all(
-            type(side) is int and smallest <= side <= LARGEST_SIDE and side % step == 0
-            for side in self.size_hw
-        ):
-            raise ConfigError(
-                f"size_hw is {shortened(self.size_hw)}; height and width must be "
-                f"multiples of {step}, at least {smallest}, at most {LARGEST_SIDE}"
-            )
-        size_hw = tuple(self.size_hw)
-        object.__setattr__(self, "size_hw", size_hw)
+        object.__setattr__(self, "size_hw", checked_size_hw(self.size_hw, smallest, step))
 
     @property
     def coarse_hw(self) -> tuple[int, int]:
@@ -133,22 +108,10 @@ class ModelDims:
     @staticmethod
     def from_json(record: dict) -> "ModelDims":
         """The inverse of as_json. ConfigError when the record is another one."""
-        values = _fields_of(ModelDims, record, "dims")
+        values = fields_of(ModelDims, record, "dims")
         parts = {"flow_attention": FlowAttentionDims, "enhancer": EnhancerDims}
-        made = {name: cls(**_fields_of(cls, values[name], name)) for name, cls in parts.items()}
+        made = {name: cls(**fields_of(cls, values[name], name)) for name, cls in parts.items()}
         return ModelDims(**values | made)
-
-
-def _fields_of(cls: type, record: object, name: str) -> dict:
-    """The record as what fills `cls`. A field with a default may be absent."""
-    if not isinstance(record, dict):
-        raise ConfigError(f"{name} is {shortened(record)}; it must be a block of names and values")
-    known = {field.name: field.default is MISSING for field in fields(cls)}
-    if unknown := record.keys() - known.keys():
-        raise ConfigError(f"{name} has {shortened(min(unknown))}, which this version does not know")
-    if lacking := [field for field, needed in known.items() if needed and field not in record]:
-        raise ConfigError(f"{name} lacks {lacking[0]}")
-    return record
 
 
 PRESETS: dict[str, ModelDims] = {

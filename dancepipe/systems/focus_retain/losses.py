@@ -24,6 +24,7 @@ from dancepipe.losses.flow import (
     flow_feature_loss,
     flow_image_loss,
 )
+from dancepipe.losses.matte import matte_loss
 from dancepipe.losses.taps import FeatureTaps
 from dancepipe.nn.discriminator import Discriminator
 from dancepipe.nn.mixture import Mixture
@@ -264,12 +265,3 @@ def synthesis_terms(
 def _person_l1(made: Tensor, I_t: Tensor, mask: Tensor, counts: Counts | None) -> Tensor:
     person = counts.person if counts else mask.sum().clamp_min(1)
     return ((made - I_t).abs() * mask).sum() / (3 * person)
-
-
-def matte_loss(matte_logits: Tensor, mask: Tensor) -> Tensor:
-    """Ours: L1 of the matte plus its binary cross-entropy, which still pulls where the sigmoid
-    is flat."""
-    matte_logits = matte_logits.float()
-    return F.l1_loss(torch.sigmoid(matte_logits), mask) + F.binary_cross_entropy_with_logits(
-        matte_logits, mask
-    )

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
+from dancepipe.nn.without_numbers import WithoutNumbers
 from dancepipe.systems.focus_retain.dims import ModelDims
 from dancepipe.systems.focus_retain.enhancer import Enhancer
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
@@ -35,7 +35,7 @@ def load_networks(path: Path | str) -> Networks:
     check_system(path, info, ModelDims.system)
     dims = info.dims
     assert isinstance(dims, ModelDims)
-    with torch.device("meta"), _WithoutNumbers():  # the file is looked through first
+    with torch.device("meta"), WithoutNumbers():  # the file is looked through first
         check_weights(path, _by_name(*_unfilled(dims, info.stage)))
     flow_attention, enhancer = _unfilled(dims, info.stage)
     networks = _by_name(flow_attention, enhancer)
@@ -43,16 +43,6 @@ def load_networks(path: Path | str) -> Networks:
     for network in networks.values():
         network.eval().requires_grad_(False)
     return Networks(dims, info, flow_attention, enhancer)
-
-
-class _WithoutNumbers(TorchFunctionMode):
-    """Modules begin without numbers: on the meta device, drawing the first ones takes seconds."""
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        if getattr(function, "__module__", None) == "torch.nn.init":
-            return args[0] if args else kwargs["tensor"]
-        return function(*args, **kwargs)
 
 
 def _unfilled(dims: ModelDims, stage: int) -> tuple[FlowAttentionNetwork, Enhancer | None]:

@@ -70,4 +70,5 @@ TRAINING = Training(
     pair_sizes_hw=lambda dims: {1: dims.coarse_hw, 2: dims.size_hw},
     stages=stages,
     networks=_networks,
+    reads_flow=lambda recipe: bool(recipe.weights.flow_exact),
 )

@@ -1,0 +1,1 @@
+"""Guided-Pix2Pix (AlBahar and Huang, ICCV 2019): bi-directional feature transformation."""

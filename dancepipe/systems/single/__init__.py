@@ -1,0 +1,1 @@
+"""What guided, cocos and fewshot share: one network each, trained in one stage."""
