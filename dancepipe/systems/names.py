@@ -8,7 +8,7 @@ from dancepipe.files.plain_text import shortened
 if TYPE_CHECKING:
     from dancepipe.systems.system import SystemEntry
 
-SYSTEMS = ("focus_retain", "guided", "body", "limb_warp", "copy")
+SYSTEMS = ("focus_retain", "guided", "cocos", "body", "limb_warp", "copy")
 
 
 def system_of(name: str) -> "SystemEntry":
@@ -18,6 +18,8 @@ def system_of(name: str) -> "SystemEntry":
             from dancepipe.systems.focus_retain.entry import ENTRY
         case "guided":
             from dancepipe.systems.guided.entry import ENTRY
+        case "cocos":
+            from dancepipe.systems.cocos.entry import ENTRY
         case "body":
             from dancepipe.systems.body import ENTRY
         case "copy":

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dancepipe.config import option
+from dancepipe.systems.cocos.options import CocosOptions
 from dancepipe.systems.focus_retain.loss_weights import LossWeights
 from dancepipe.systems.guided.options import GuidedOptions
 
@@ -101,6 +102,7 @@ class TrainOptions:
     )
     weights: LossWeights = option(LossWeights(), "weights of the loss terms")
     guided: GuidedOptions = option(GuidedOptions(), "of the system guided")
+    cocos: CocosOptions = option(CocosOptions(), "of the system cocos")
     mirror: bool = option(True, "mirror half of the pairs")
     colour_jitter: float = option(
         0.1,

@@ -75,8 +75,9 @@ def load_network(path: Path | str, system: str, make: Callable[[Any], SingleNetw
     info = read_weights_info(path)
     check_system(path, info, system)
     assert isinstance(info.dims, SingleDims)
-    with torch.device("meta"), WithoutNumbers():  # the file is looked through first
-        check_weights(path, {NETWORK: make(info.dims)})
-    network = make(info.dims)
+    with torch.device("meta"), WithoutNumbers():
+        network = make(info.dims)
+    check_weights(path, {NETWORK: network})  # before there is memory for its numbers
+    network.to_empty(device="cpu")
     load_weights(path, {NETWORK: network}, info.dims)
     return Loaded(info.dims, info, network.eval().requires_grad_(False))  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""CoCosNet (Zhang et al., CVPR 2020): correspondence of pose and picture, then translation."""
