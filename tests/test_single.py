@@ -19,6 +19,7 @@ from dancepipe.nn.without_numbers import WithoutNumbers
 from dancepipe.pose.batch import PoseBatch
 from dancepipe.systems.cocos.correspondence import in_tiles, of_tiles
 from dancepipe.systems.cocos.options import CocosOptions
+from dancepipe.systems.fewshot.options import FewshotOptions
 from dancepipe.systems.guided.options import GuidedOptions
 from dancepipe.systems.names import system_of
 from dancepipe.systems.open import open_system
@@ -46,8 +47,13 @@ COMMON = TrainOptions(
 SMALL = {
     "guided": replace(COMMON, system="guided", guided=GuidedOptions(nf=4, d=4, blocks=1)),
     "cocos": replace(COMMON, system="cocos", cocos=CocosOptions(nf=4, h=8)),
+    "fewshot": replace(
+        COMMON,
+        system="fewshot",
+        fewshot=FewshotOptions(nf=4, levels=3, generated=2, flow_blocks=1),
+    ),
 }
-WITH_VGG = ("cocos",)  # those whose terms read a perceptual network
+WITH_VGG = ("cocos", "fewshot")  # those whose terms read a perceptual network
 EACH = pytest.mark.parametrize("name", SMALL)
 
 
@@ -193,6 +199,11 @@ OVERFIT = {  # steps, and what is taken from the published recipe
         {"learning_rate": 1e-3, "beta1": 0.5, "decay": 0.0, "feature_matching": 3000.0}
         | {"adversarial": 0.0, "discriminator_rate": 0.0},
     ),
+    "fewshot": (
+        60,
+        {"nf": 8, "learning_rate": 4e-3, "beta1": 0.5, "adversarial": 0.0}
+        | {"face_adversarial": 0.0, "discriminator_rate": 0.0},
+    ),
 }
 PUBLISHED = {  # name: options -> parameters without the matte, of the whole and of its parts
     "guided": {"": 47_766_459, "body": 42_476_544, "D": 2_786_241},
@@ -203,6 +214,18 @@ PUBLISHED = {  # name: options -> parameters without the matte, of the whole and
         "correspondence.residual": 4_720_644,
         "": 52_846_916 + 92_740_548,
         "D": 5_732_484,
+    },
+    # 97.96 M there, 112.10 M with the embedding of the previous frame. Left out: the encoders'
+    # last layers, which nothing reads, and the modulations by the previous frame.
+    "fewshot": {
+        "": 97_957_630 - 2 * (64 * 32 * 9 + 3 * 32) - 52_160,
+        "main": 35_881_856,
+        "of_picture": 12_561_984,
+        "label": 11_007_296,
+        "flow_network": 7_866_819,
+        "warp_embedding": 14_141_504,
+        "weight_nets": 3_846_104,
+        "D": 2_801_569,
     },
 }
 
@@ -303,3 +326,37 @@ def test_the_right_positions_win_in_a_pair_whose_warp_is_known(pair_of):
         wanted = (row + rolled[0] // 4) % 16 * 16 + (column + rolled[1] // 4) % 16
         assert (best == wanted)[5:-5, 5:-5].float().mean() > 0.9
     assert torch.equal(of_tiles(in_tiles(target), (64, 64)), target)
+
+
+def test_the_reference_makes_the_weights(pair_of):
+    """Another reference makes other kernels, and each level's have their say in the picture."""
+    network = stage_of("fewshot").network.eval()
+    pictures = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    pose = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.05 * torch.randn(
+                parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())
+            )
+        one, other = (network.encode(picture[None], pose) for picture in pictures)
+        for level, (mine, theirs) in enumerate(zip(one.weights, other.weights)):
+            for kernel, its in (
+                (mine.modulate_0.scale, theirs.modulate_0.scale),
+                (mine.modulate_1.shift, theirs.modulate_1.shift),
+                (mine.modulate_skip.scale, theirs.modulate_skip.scale),
+                (mine.label, theirs.label),
+            ):
+                assert not torch.allclose(kernel.weight, its.weight), level
+                assert not torch.allclose(kernel.bias, its.bias), level
+        made = network.draw(one, pose).picture
+        for place in range(len(one.weights)):  # cut at any level, the picture is another
+            weights = [*one.weights]
+            weights[place] = other.weights[place]
+            cut = network.draw(replace(one, weights=weights), pose).picture
+            assert (cut - made).abs().mean() > 1e-5
+
+
+def test_sequences_are_refused_with_what_is_missing(data, tmp_path):
+    own = replace(SMALL["fewshot"].fewshot, frames=4)
+    with pytest.raises(ConfigError, match="frames is 4, but sequences are not there: .*D_T"):
+        train(data, tmp_path / "run", replace(SMALL["fewshot"], fewshot=own), dry_run=True)

@@ -16,6 +16,7 @@ from dancepipe.pose.batch import PoseBatch
 from dancepipe.pose.skeleton import L_ANKLE, L_KNEE, R_ANKLE, R_ELBOW, R_KNEE, R_WRIST
 from dancepipe.records import GREY, Pose
 from dancepipe.systems.cocos.dims import CocosDims
+from dancepipe.systems.fewshot.dims import FewshotDims
 from dancepipe.systems.focus_retain.dims import EnhancerDims, FlowAttentionDims, ModelDims
 from dancepipe.systems.focus_retain.enhancer import Enhancer
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
@@ -46,6 +47,10 @@ SINGLE = {  # name: dims of a system of one network
     "guided, body prior": GuidedDims((64, 64), prior="body", nf=4, d=4, blocks=1),
     "cocos": CocosDims((64, 64), nf=4, h=8),
     "cocos, body prior": CocosDims((64, 64), prior="body", nf=4, h=8),
+    "fewshot": FewshotDims((64, 64), nf=4, levels=3, generated=2, flow_blocks=1),
+    "fewshot, body prior": FewshotDims(
+        (64, 64), prior="body", nf=4, levels=3, generated=2, flow_blocks=1
+    ),
 }
 LEARNT = [*TINY, *SINGLE]
 CASES = [*UNLEARNT, *LEARNT]

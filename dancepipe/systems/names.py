@@ -8,7 +8,7 @@ from dancepipe.files.plain_text import shortened
 if TYPE_CHECKING:
     from dancepipe.systems.system import SystemEntry
 
-SYSTEMS = ("focus_retain", "guided", "cocos", "body", "limb_warp", "copy")
+SYSTEMS = ("focus_retain", "guided", "cocos", "fewshot", "body", "limb_warp", "copy")
 
 
 def system_of(name: str) -> "SystemEntry":
@@ -20,6 +20,8 @@ def system_of(name: str) -> "SystemEntry":
             from dancepipe.systems.guided.entry import ENTRY
         case "cocos":
             from dancepipe.systems.cocos.entry import ENTRY
+        case "fewshot":
+            from dancepipe.systems.fewshot.entry import ENTRY
         case "body":
             from dancepipe.systems.body import ENTRY
         case "copy":

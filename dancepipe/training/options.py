@@ -5,6 +5,7 @@ from typing import Literal
 
 from dancepipe.config import option
 from dancepipe.systems.cocos.options import CocosOptions
+from dancepipe.systems.fewshot.options import FewshotOptions
 from dancepipe.systems.focus_retain.loss_weights import LossWeights
 from dancepipe.systems.guided.options import GuidedOptions
 
@@ -103,6 +104,7 @@ class TrainOptions:
     weights: LossWeights = option(LossWeights(), "weights of the loss terms")
     guided: GuidedOptions = option(GuidedOptions(), "of the system guided")
     cocos: CocosOptions = option(CocosOptions(), "of the system cocos")
+    fewshot: FewshotOptions = option(FewshotOptions(), "of the system fewshot")
     mirror: bool = option(True, "mirror half of the pairs")
     colour_jitter: float = option(
         0.1,

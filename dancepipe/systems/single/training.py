@@ -27,9 +27,10 @@ def single_training(
     make: Callable[[Any], SingleNetwork],
     teach: Callable[[Any, Any], Teaching],
     layers: Layers | None,
+    reads_flow: Callable[[Any], bool] = lambda recipe: False,
 ) -> Training:
     """dims_of, teach: of a recipe as in Training and stage.py. layers: those of the perceptual
-    network that its terms read; None: it has none."""
+    network that its terms read; None: it has none. reads_flow: as in Training."""
 
     def networks(wanted: Any, recipe: Any) -> dict[str, nn.Module]:
         teaching = teach(wanted, recipe)
@@ -48,6 +49,7 @@ def single_training(
         networks=networks,
         unread=UNREAD if layers else (*UNREAD, "perceptual"),
         layers=layers,
+        reads_flow=reads_flow,
     )
 
 
