@@ -7,7 +7,8 @@ Each arm is a file of configs/ablation, laid on the options given. Without --sec
 the steps that the options name; with it a short trial measures the pace, and the steps are scaled
 so that training all arms takes about that long: equal steps for all. With --with-prior the paper's
 arms are taken from the model with our limb prior, which needs far fewer steps than the paper's own
-to show people at all; GFLA stays as it is. Arms that differ in stage 2 alone share stage 1, which
+to show people at all; GFLA stays as it is. The rivals of Table 1 (guided, cocos, fewshot) are arms too,
+where --arms names them; tools/table1.py compares them all. Arms that differ in stage 2 alone share stage 1, which
 is the same to the last bit. The command can be killed and given again: what is done stays.
 DIR/table.txt is the result, DIR/pictures.jpg shows the first pair of some people by every arm,
 DIR/ARM is a run of train with scores.json and report.
@@ -63,6 +64,12 @@ ARMS = (  # an arm comes after the one that it shares with
     Arm("prior_no_enhancer", "the same w/o enhancer", after="prior", of_paper=False),
 )
 
+RIVALS = (  # of Table 1, where they are named
+    Arm("guided", "Guided-Pix2Pix", of_paper=False),
+    Arm("cocos", "CoCosNet", of_paper=False),
+    Arm("fewshot", "Few-shot-vid2vid", of_paper=False),
+)
+
 
 def ablation(
     data: Path,
@@ -93,6 +100,31 @@ def ablation(
         "with_prior": with_prior,
     }
     asked |= {"seconds": seconds, "scoring": as_plain(scoring)}
+    options = trained_and_scored(data, out, arms, options, asked, seconds, scoring)
+    titles = {arm.name: arm.title for arm in arms}
+    text = table(out, titles, options)
+    write_text(out / "table.txt", text + "\n")
+    sheet(
+        out / "pictures.jpg",
+        data,
+        {title: out / name / "weights.safetensors" for name, title in titles.items()},
+        scoring,
+    )
+    return text
+
+
+def trained_and_scored(
+    data: Path,
+    out: Path,
+    arms: tuple[Arm, ...],
+    options: dict[str, TrainOptions],
+    asked: dict,
+    seconds: float,
+    scoring: EvaluateOptions,
+) -> dict[str, TrainOptions]:
+    """Every arm in OUT/NAME, as far as it is not there yet; the options with the steps that were
+    planned. asked: what another call must ask for too, to go on here."""
+    options = dict(options)
     steps = _planned_steps(
         out / "plan.json", asked, lambda: _steps(data, out, arms, options, seconds)
     )
@@ -120,16 +152,7 @@ def ablation(
                 out=scores,
                 options=own,
             )
-    titles = {arm.name: arm.title for arm in arms}
-    text = table(out, titles, options)
-    write_text(out / "table.txt", text + "\n")
-    sheet(
-        out / "pictures.jpg",
-        data,
-        {title: out / name / "weights.safetensors" for name, title in titles.items()},
-        scoring,
-    )
-    return text
+    return options
 
 
 def arm_options(arm: Arm, base: TrainOptions, *, with_prior: bool = False) -> TrainOptions:
@@ -139,6 +162,10 @@ def arm_options(arm: Arm, base: TrainOptions, *, with_prior: bool = False) -> Tr
     options = options_from(TrainOptions, merged(as_plain(base), read_yaml(path)), str(path))
     if with_prior and arm.of_paper:
         options = replace(options, prior="limbs", keep=True)
+    if options.system != base.system:  # it has one stage
+        options = replace(
+            options, stage1_steps=base.stage1_steps + base.stage2_steps, stage2_steps=0
+        )
     if options.perceptual == "none" and arm.name == "gfla":
         # Its flow would have no teacher at all: the correctness term needs features. table() says
         # so.
@@ -254,7 +281,9 @@ def main(arguments: list[str] | None = None) -> int:
         "--out", type=Path, required=True, help="folder of everything, begun or gone on with"
     )
     parser.add_argument(
-        "--arms", help=f"some of {','.join(arm.name for arm in ARMS)} (default: all)"
+        "--arms",
+        help=f"some of {','.join(arm.name for arm in (*ARMS, *RIVALS))} (default: all but the last "
+        "three)",
     )
     parser.add_argument(
         "--with-prior",
@@ -290,10 +319,11 @@ def main(arguments: list[str] | None = None) -> int:
             arm.name for arm in ARMS if not (given.with_prior and arm.name.startswith("prior"))
         ]  # which full is then
         wanted = [name.strip() for name in given.arms.split(",")] if given.arms else all_of_them
-        if unknown := set(wanted) - {arm.name for arm in ARMS}:
+        known = (*ARMS, *RIVALS)
+        if unknown := set(wanted) - {arm.name for arm in known}:
             raise ConfigError(
                 f"unknown arms {', '.join(sorted(unknown))}; known are "
-                f"{', '.join(arm.name for arm in ARMS)}"
+                f"{', '.join(arm.name for arm in known)}"
             )
         base = parsed_options(given)
         scoring = EvaluateOptions(
@@ -302,7 +332,7 @@ def main(arguments: list[str] | None = None) -> int:
             metric_weights=given.metric_weights,
             device=base.device,
         )
-        arms = tuple(arm for arm in ARMS if arm.name in wanted)
+        arms = tuple(arm for arm in known if arm.name in wanted)
         print(
             ablation(
                 given.data,

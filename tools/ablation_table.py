@@ -2,6 +2,7 @@
 beside, and pictures by every arm."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,29 +32,34 @@ COLUMNS = {
     "l1_box": "L1 box",
     "ssim_box": "SSIM box",
 }
-_PAPER = {"GFLA": PAPER_TABLE_1["GFLA"]["youtube"][:3], **PAPER_TABLE_2}
+_PAPER = {
+    method: dict(zip(("fid", "lpips", "pre"), values))
+    for method, values in {"GFLA": PAPER_TABLE_1["GFLA"]["youtube"], **PAPER_TABLE_2}.items()
+}
 _NETWORK = "network"
 _SHOWN_PEOPLE = 6
 _SIDE_PX, _TITLE_PX = 160, 14
 
 
-def table(out: Path, titles: dict[str, str], options: dict[str, TrainOptions]) -> str:
+def table(
+    out: Path,
+    titles: dict[str, str],
+    options: dict[str, TrainOptions],
+    paper: Mapping[str, Mapping[str, float]] = _PAPER,
+    columns: Mapping[str, str] = COLUMNS,
+) -> str:
     """The text, from the scores.json of the arms. titles, options: by name of the arm, the first
-    one is what the others are compared with."""
+    one is what the others are compared with. paper: method -> its numbers, by column."""
     records = {name: read_scores(out / name / "scores.json") for name in titles}
     first, *others = records
-    rows = [["", *COLUMNS.values()]]
+    rows = [["", *columns.values()]]
     rows += [
-        [
-            f"{title} (paper)",
-            *(f"{value:g}" for value in values),
-            *["-"] * (len(COLUMNS) - len(values)),
-        ]
-        for title, values in _PAPER.items()
+        [f"{title} (paper)", *(f"{values[name]:g}" if name in values else "-" for name in columns)]
+        for title, values in paper.items()
     ]
-    rows += [[titles[name], *_cells(record, _NETWORK)] for name, record in records.items()]
+    rows += [[titles[name], *_cells(record, _NETWORK, columns)] for name, record in records.items()]
     rows += [
-        [method, *_cells(records[first], method)]
+        [method, *_cells(records[first], method, columns)]
         for method in records[first]["methods"]
         if method != _NETWORK
     ]
@@ -64,8 +70,8 @@ def table(out: Path, titles: dict[str, str], options: dict[str, TrainOptions]) -
         "",
         f"paired: {titles[first]} less the other (* : clear of 0)",
     ]
-    measures = [name for name in COLUMNS if name != "fid"]
-    rows = [["", *(COLUMNS[name] for name in measures)]]
+    measures = [name for name in columns if name != "fid"]
+    rows = [["", *(columns[name] for name in measures)]]
     rows += [
         [titles[name], *_differences(records[first], records[name], measures)] for name in others
     ]
@@ -80,9 +86,9 @@ def table(out: Path, titles: dict[str, str], options: dict[str, TrainOptions]) -
             "5 instead, as the others' does"
         )
     lines += [
-        f"{COLUMNS.get(name, name)} n/a: {reason}"
+        f"{columns[name]} n/a: {reason}"
         for name, reason in records[first]["not_available"].items()
-        if name in COLUMNS
+        if name in columns
     ]
     lines += records[first]["notes"]
     lines.append(
@@ -99,12 +105,12 @@ def _estimate(record: dict, method: str, name: str) -> Estimate | None:
     return Estimate(plain["value"], plain["low"], plain["high"], plain["count"], plain.get("mark"))
 
 
-def _cells(record: dict, method: str) -> list[str]:
+def _cells(record: dict, method: str, columns: Mapping[str, str]) -> list[str]:
     return [
         "n/a"
         if name in record["not_available"]
         else shown(_estimate(record, method, name), MEASURES[name].digits)
-        for name in COLUMNS
+        for name in columns
     ]
 
 
@@ -149,6 +155,8 @@ def _trained(run: Path, options: TrainOptions) -> str:
     stage1 = f"{options.stage1_steps} steps of stage 1" + (
         f" (those of {Path(shared).parent.name})" if shared else ""
     )
+    if options.system != "focus_retain":
+        return f"{options.stage1_steps} steps; {seconds:.0f} s of training"
     return f"{stage1}, {options.stage2_steps} of stage 2; {seconds:.0f} s of training of its own"
 
 
@@ -170,7 +178,7 @@ def sheet(path: Path, data: Path, weights: dict[str, Path], scoring: EvaluateOpt
         torch.from_numpy(np.stack([getattr(one, name) for one in references]))
         for name in ("image", "mask")
     )
-    poses_r, poses_t = (PoseBatch.of([one.pose for one in side]) for side in (references, targets))
+    poses_r, poses_t = (PoseBatch.of([one.body for one in side]) for side in (references, targets))
     columns = {"reference": images.numpy(), "target": np.stack([one.image for one in targets])}
     for title, system in systems.items():
         columns[title] = render_pairs(system, images, masks, poses_r, poses_t)
