@@ -23,7 +23,7 @@ from people import write_dance
 
 from dancepipe.building.build import build_dataset, clip_path
 from dancepipe.building.ledger import Ledger
-from dancepipe.building.options import BuildDatasetOptions
+from dancepipe.building.options import BuildDatasetOptions, CleaningOptions
 from dancepipe.building.sources import Source, read_sources, shard_of, split_of
 from dancepipe.data.store import clip_files, read_clip
 from dancepipe.errors import ConfigError, OutputError
@@ -32,7 +32,12 @@ from dancepipe.person.crop import pose_from_box
 from dancepipe.pose.skeleton import R_WRIST
 from dancepipe.records import GREY
 
-SMALL = BuildDatasetOptions(size_px=64, fps=0, min_frames=4, test_share=0.0)
+UNCLEANED = CleaningOptions(
+    crossing=False, min_likeness=0, whole_body=False, min_scale=0, min_sharpness=0, min_mask=0,
+    steady=False, max_caption=0, min_motion=0, min_pose=0, most_poses=0, duplicates=False,
+)  # fmt: skip
+SMALL = BuildDatasetOptions(size_px=64, fps=0, min_frames=4, test_share=0.0, clean=UNCLEANED)
+OWN_NETWORK = replace(SMALL, own_network=True, pause_seconds=0)
 
 
 def read_one(data: Path):
@@ -139,7 +144,7 @@ def test_fewer_pictures_a_second(built, tmp_path):
     build_dataset(
         [str(folder / "dance.mp4")],
         tmp_path / "data",
-        BuildDatasetOptions(size_px=64, fps=10, min_frames=2, test_share=0.0),
+        replace(SMALL, fps=10, min_frames=2),
     )
     kept = [row.frame_index for row in read_clip(clip_files(tmp_path / "data")[0])]
     assert kept == [0, 3, 6, 9, 12]
@@ -169,7 +174,7 @@ def test_failures_are_written_down_with_stage_and_reason_and_the_run_goes_on(tmp
         "text.mp4": "fetch",
         "empty.mp4": "fetch",
     }
-    assert "0 of 8 frames (8 without a person" in ledger["nobody.mp4"]["reason"]
+    assert "4 usable frames in 8 frames (8 without a person)" in ledger["nobody.mp4"]["reason"]
     assert "file:// is not fetched" in ledger["passwd"]["reason"]
     assert len(clip_files(tmp_path / "data")) == 1 and not list(tmp_path.rglob("*.part"))
     again = build_dataset([str(tmp_path / "list.txt")], tmp_path / "data", SMALL)
@@ -192,7 +197,7 @@ def test_a_clip_from_the_web(tmp_path):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         url = f"http://127.0.0.1:{server.server_port}/dance.mp4"
-        summary = build_dataset([url, url.replace("dance", "gone")], tmp_path / "data", SMALL)
+        summary = build_dataset([url, url.replace("dance", "gone")], tmp_path / "data", OWN_NETWORK)
     finally:
         server.shutdown()
         server.server_close()
@@ -367,7 +372,7 @@ def test_an_address_leaves_no_secret_anywhere(tmp_path, capsys):
     urls += [f"http://{place}?{secret}", f"ftp://{place}/x?{secret}"]
     (tmp_path / "list.txt").write_text("\n".join([*urls, urls[0]]))
     try:
-        summary = build_dataset([str(tmp_path / "list.txt")], tmp_path / "data", SMALL)
+        summary = build_dataset([str(tmp_path / "list.txt")], tmp_path / "data", OWN_NETWORK)
     finally:
         server.shutdown()
         server.server_close()

@@ -40,6 +40,13 @@ def is_unchanged(source: Source, clip: Path) -> bool:
     return True
 
 
+def state_of(source: Source) -> list | None:
+    """Names, sizes and times of its files, by which a failure is known to be another one's now.
+    None: not on this disk."""
+    files = _files(source)
+    return None if files is None else [_outside(path)[:3] for path in files]
+
+
 def _files(source: Source) -> list[Path] | None:
     location = Path(source.location)
     if source.is_photos:

@@ -1,46 +1,78 @@
-"""One video -> the labelled frames of its person, and their stable crops."""
+"""One video -> everyone in it, frame by frame, each apart: joints, masks, and what the cleaning
+asks about."""
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from dancepipe.geometry import resized_px
-from dancepipe.media.image import decode_picture, encode_png
+from dancepipe.building.camera import CameraMotion
+from dancepipe.building.overlays import StillEdges
+from dancepipe.building.picture_hash import difference_hash
+from dancepipe.building.sharpness import sharpness_of
+from dancepipe.media.image import encode_png
 from dancepipe.media.read import VideoReader
-from dancepipe.person.crop import Box, crop_square, person_box, pose_in_box
-from dancepipe.person.cutout import on_grey
-from dancepipe.records import GREY, BodyPose, PersonFrame
+from dancepipe.person.clothes import Clothes
+from dancepipe.person.crop import person_box
+from dancepipe.person.crowd import Tracked
+from dancepipe.person.cuts import CutDetector
+from dancepipe.person.finder import PersonFinder
+from dancepipe.person.tracklets import Tracklet, linked
+from dancepipe.records import BodyPose
 
-_ANALYSIS_SIDE_PX = 640  # pose and mask cost no more on larger frames and gain nothing
+ANALYSIS_SIDE_PX = 640  # pose and mask cost no more on larger frames and gain nothing
 _SIDE_WINDOW_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class LabelledFrame:
-    """A frame in which the person was found; the picture itself is not kept."""
+    """One person in one frame; the picture itself is not kept."""
 
     frame_index: int
     time_seconds: Fraction
+    shot: int  # from 0
     body: BodyPose  # in the analysed frame's pixels
     mask_png: bytes  # of the analysed frame; compressed, since a whole clip is held
     box_xyxy_px: np.ndarray  # (4,) square
+    is_crossing: bool  # another one stands before or behind
+    sharpness: float
+    scene_hash: int  # of the whole frame
+    mask_share: float  # of the box
+    likeness: float = 1.0  # of the clothes to those of all frames of this dancer; 1: not known
+
+
+@dataclass(frozen=True)
+class Dancer:
+    """One person of a clip, in time order."""
+
+    frames: list[LabelledFrame]
+    clothes: Clothes | None
 
 
 @dataclass(frozen=True)
 class ClipLabels:
     """What the first pass over a clip found."""
 
-    frames: list[LabelledFrame]
+    dancers: list[Dancer]  # who is largest, and longest in the picture, first
+    size_wh: tuple[int, int]  # of the analysed frames
+    scale: float  # analysed frame -> source frame
     frames_looked_at: int
     frames_without_person: int
-    frames_with_few_joints: int
-    people_seen: int
+    cut_frames: list[int]  # the first ones of the second shot and of those after it
+    # picture widths a second, (frames,) of each shot; nan where nothing tells
+    camera_speeds: list[np.ndarray]
+    still_edges: list[np.ndarray | None]  # of each shot, as StillEdges has them
     shortfall_seconds: Fraction
     corrupt_frames: int
+
+    def camera_speed(self, shot: int) -> float:
+        """The median of a shot; 0 where nothing tells."""
+        known = self.camera_speeds[shot]
+        known = known[np.isfinite(known)]
+        return float(np.median(known)) if len(known) else 0.0
 
 
 def tick_of(time_seconds: Fraction, fps: float) -> int:
@@ -49,47 +81,110 @@ def tick_of(time_seconds: Fraction, fps: float) -> int:
     return math.floor(time_seconds * Fraction(fps).limit_denominator(1000) + Fraction(1, 1000))
 
 
-def label_clip(path: Path, finder, *, fps: float, min_joints: int, tick=lambda: None) -> ClipLabels:
-    """First pass: joints and mask of the followed person at `fps` pictures a second.
+def label_clip(
+    path: Path, finder: PersonFinder, *, fps: float, tick: Callable[[], object] = lambda: None
+) -> ClipLabels:
+    """First pass: joints and masks of everyone, at `fps` pictures a second, each person apart.
 
-    finder: an open PersonFinder in video mode. Raises BadVideoError.
+    finder: an open one in video mode with masks. Cuts are looked for in all frames. Raises
+    BadVideoError.
     """
-    frames: list[LabelledFrame] = []
-    looked = lost = few = 0
-    people = 1
-    last_tick = None
-    with VideoReader(path, max_side_px=_ANALYSIS_SIDE_PX) as video:
+    tracks: dict[int, list[LabelledFrame]] = {}
+    seen: dict[int, list[Tracked]] = {}
+    cuts, cameras, edges = CutDetector(), [CameraMotion()], [StillEdges()]
+    looked = empty = 0
+    cut_frames: list[int] = []
+    last_tick, is_cut = None, False
+    with VideoReader(path, max_side_px=ANALYSIS_SIDE_PX) as video:
         for frame in video:
             tick()
+            if cuts.is_cut(frame.image):
+                cut_frames.append(frame.index)
+                edges.append(StillEdges())
+                cameras.append(CameraMotion())
+                is_cut = True
             now = tick_of(frame.time_seconds, fps) if fps else frame.index
             if now == last_tick:
                 continue
             last_tick = now
             looked += 1
-            person: PersonFrame | None = finder.find(frame.image)
-            if person is None:
-                lost += 1
-                continue
-            people = max(people, person.people_seen)
-            if int(person.pose.present.sum()) < min_joints:
-                few += 1
-                continue
-            assert person.mask is not None  # the finder was opened with masks
-            box = np.asarray(person_box(person.pose, person.mask), np.float32)
-            frames.append(
-                LabelledFrame(
-                    frame.index, frame.time_seconds, person.body, encode_png(person.mask), box
-                )
-            )
+            found = finder.follow_all(frame.image, is_cut=is_cut)
+            masks = [one.person.mask for one in found]
+            assert all(mask is not None for mask in masks)  # the finder was opened with masks
+            cameras[-1].see(frame.image, masks, float(frame.time_seconds))
+            edges[-1].see(frame.image)
+            is_cut = False
+            empty += not found
+            scene_hash = difference_hash(frame.image)
+            for one in found:
+                labelled = _labelled(frame, len(cut_frames), one, scene_hash)
+                tracks.setdefault(one.track, []).append(labelled)
+                seen.setdefault(one.track, []).append(one)
+        scale = max(video.info.size_wh) / max(video.image_size_wh)
+        size_wh = video.image_size_wh
+        dancers = _dancers(tracks, seen, size_wh)
         return ClipLabels(
-            steadied(frames),
-            looked,
-            lost,
-            few,
-            people,
-            video.shortfall_seconds,
-            video.corrupt_frames,
-        )
+            dancers, size_wh, scale, looked, empty, cut_frames,
+            [one.speeds() for one in cameras], [one.found() for one in edges],
+            video.shortfall_seconds, video.corrupt_frames,
+        )  # fmt: skip
+
+
+def _labelled(frame, shot: int, one: Tracked, scene_hash: int) -> LabelledFrame:
+    person = one.person
+    assert person.mask is not None
+    box = np.asarray(person_box(person.pose, person.mask), np.float32)
+    return LabelledFrame(
+        frame.index, frame.time_seconds, shot, person.body, encode_png(person.mask), box,
+        one.is_crossing, sharpness_of(frame.image, person.mask), scene_hash,
+        float((person.mask > 127).sum() / (box[2] - box[0]) ** 2),
+    )  # fmt: skip
+
+
+def _dancers(
+    tracks: dict[int, list[LabelledFrame]], seen: dict[int, list[Tracked]], size_wh: tuple[int, int]
+) -> list[Dancer]:
+    """Tracks of one person together; the largest, most central and longest seen one first."""
+    groups = linked([_tracklet(number, tracks[number], seen[number]) for number in tracks])
+    dancers = []
+    for group in groups:
+        worn = _mean([one.clothes for one in group if one.clothes is not None])
+        frames = [
+            replace(frame, likeness=_likeness(one.clothes, worn))
+            for track in group
+            for frame, one in zip(tracks[track.number], seen[track.number], strict=True)
+        ]
+        frames.sort(key=lambda frame: frame.frame_index)
+        dancers.append(Dancer(steadied(frames), worn))
+
+    def worth(dancer: Dancer) -> float:
+        boxes = np.stack([frame.box_xyxy_px for frame in dancer.frames])
+        off = np.abs((boxes[:, 0] + boxes[:, 2]) / size_wh[0] - 1).clip(0, 1)
+        return float(((boxes[:, 2] - boxes[:, 0]) * (1 - 0.5 * off)).sum())
+
+    return sorted(dancers, key=worth, reverse=True)
+
+
+def _tracklet(number: int, frames: list[LabelledFrame], seen: list[Tracked]) -> Tracklet:
+    first, last = seen[0].sighting, seen[-1].sighting
+    worn = [one.clothes for one in seen if one.clothes is not None and not one.is_crossing]
+    return Tracklet(
+        number,
+        float(frames[0].time_seconds),
+        float(frames[-1].time_seconds),
+        (frames[0].shot, frames[-1].shot),
+        (*first.center_xy_px, first.reach_px),
+        (*last.center_xy_px, last.reach_px),
+        _mean(worn),
+    )
+
+
+def _mean(worn: list[Clothes]) -> Clothes | None:
+    return Clothes(np.mean([one.shares for one in worn], axis=0)) if worn else None
+
+
+def _likeness(one: Clothes | None, other: Clothes | None) -> float:
+    return 1.0 if one is None or other is None else one.likeness(other)
 
 
 def steadied(frames: list[LabelledFrame]) -> list[LabelledFrame]:
@@ -109,54 +204,5 @@ def steadied(frames: list[LabelledFrame]) -> list[LabelledFrame]:
         half = np.clip(np.quantile(sides[near], 0.9), own, 2 * own) / 2
         centre = (frame.box_xyxy_px[:2] + frame.box_xyxy_px[2:]) / 2
         box = np.concatenate([centre - half, centre + half]).astype(np.float32)
-        result.append(
-            LabelledFrame(frame.frame_index, frame.time_seconds, frame.body, frame.mask_png, box)
-        )
+        result.append(replace(frame, box_xyxy_px=box))
     return result
-
-
-@dataclass(frozen=True)
-class CroppedPerson:
-    """One picture of the data set before it is written."""
-
-    frame_index: int
-    time_seconds: Fraction
-    image: np.ndarray  # uint8 RGB (S, S, 3) on grey
-    mask: np.ndarray  # uint8 (S, S)
-    body: BodyPose  # in the crop
-    box_xyxy_px: tuple[float, float, float, float]  # in the source frame
-
-
-def crop_clip(
-    path: Path, labels: ClipLabels, size_px: int, tick=lambda: None
-) -> Iterator[CroppedPerson]:
-    """Second pass: the labelled frames again, cropped at full resolution with the background
-    removed."""
-    waiting = {frame.frame_index: frame for frame in labels.frames}
-    with VideoReader(path) as video:
-        for frame in video:
-            tick()
-            label = waiting.pop(frame.index, None)
-            if label is None:
-                continue
-            mask = decode_picture(label.mask_png)
-            scale = max(frame.image.shape[:2]) / max(mask.shape)  # analysed frame -> source frame
-            box = _as_box(resized_px(label.box_xyxy_px, scale))
-            small_box = _as_box(label.box_xyxy_px)
-            image = crop_square(frame.image, box, size_px, fill=GREY)
-            cut = crop_square(mask, small_box, size_px, fill=0)
-            yield CroppedPerson(
-                frame.index,
-                frame.time_seconds,
-                on_grey(image, cut),
-                cut,
-                pose_in_box(label.body, small_box, size_px),
-                _as_box(map(float, box)),
-            )
-            if not waiting:
-                return
-
-
-def _as_box(edges: Iterable[float]) -> Box:
-    left, top, right, bottom = edges
-    return left, top, right, bottom

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from dancepipe.building.label import CroppedPerson
+from dancepipe.building.crops import CroppedPerson
 from dancepipe.errors import BadImageError
 from dancepipe.media.image import load_photo, photo_files
 from dancepipe.person.cutout import cut_out

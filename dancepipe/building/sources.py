@@ -23,6 +23,7 @@ class Source:
 
     location: str  # URL or local path
     identity: str
+    is_named: bool = False  # by the user
 
     @property
     def is_photos(self) -> bool:
@@ -56,7 +57,7 @@ def read_sources(arguments: list[str]) -> tuple[list[Source], list[FetchError]]:
         for entry, identity in entries:
             try:
                 for location in expand_sources([entry]):
-                    source = Source(location, identity or source_key(location))
+                    source = Source(location, identity or source_key(location), bool(identity))
                     first = found.setdefault(source.key, source)
                     if first.identity != source.identity:
                         raise FetchError(

@@ -17,6 +17,7 @@ class BuildSummary:
     failures: int
     frames_written: int
     seconds: float
+    copies: int = 0  # clips in the data set whose pictures another one has, put aside
 
 
 def must_be_there(written: list[Path], lock: Lock) -> None:

@@ -29,7 +29,8 @@ def run(parsed) -> int:
     show(
         f"{parsed.out}: {summary.clips_written} clips written ({summary.frames_written} "
         f"pictures), {summary.clips_already_there} already there, "
-        f"{summary.failures} of {summary.sources} sources failed"
+        + (f"{summary.copies} copies put aside, " if summary.copies else "")
+        + f"{summary.failures} of {summary.sources} sources failed"
         + (f", see {parsed.out}/failures*.jsonl" if summary.failures else "")
         + f"; {summary.seconds:.0f} s",
         summary,

@@ -9,7 +9,7 @@ there are none.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ SPLITS = ("train", "test")
 ROWS_PER_GROUP = 16  # one random read decodes one group: small groups keep random access cheap
 
 _BUILT_FROM = b"dancepipe_built_from"
+_FACTS = b"dancepipe_facts"
 _POINTS = pa.list_(pa.list_(pa.float32()))
 _PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 # Plain lists: a row without them is None in datasets, too.
@@ -120,6 +121,7 @@ class ClipWriter:
     def __init__(self, path: Path, *, lossless: bool = False, built_from: str | None = None):
         self.path = Path(path)
         self.rows_written = 0
+        self.facts: str | None = None  # a text for facts_of(), set before the with-block ends
         self._lossless, self._built_from = lossless, built_from
         self._pending: list[dict] = []
 
@@ -173,6 +175,8 @@ class ClipWriter:
             if kind is None:
                 if self._pending:
                     self._flush()
+                if self.facts is not None:
+                    self._writer.add_key_value_metadata({_FACTS.decode(): self.facts})
                 self._writer.close()
                 self._file.close()
                 self._whole.publish()
@@ -192,10 +196,45 @@ class ClipWriter:
         )
 
 
+def rewrite_clip(path: Path, target: Path, split: str, identities: Mapping[str, str]) -> None:
+    """The same clip at `target`, its rows in that split and with other identities (old -> new; who
+    is not in it stays). What was said of it stays too. DatasetError, OutputError."""
+    file = open_clip(path)
+    make_folder(target.parent)
+    with WholeFile(target, overwrite=True) as whole:
+        try:
+            with pq.ParquetWriter(whole.part, file.schema_arrow, compression="zstd") as writer:
+                for group in range(file.num_row_groups):
+                    rows = file.read_row_group(group)
+                    names = [identities.get(one, one) for one in rows["identity"].to_pylist()]
+                    for column, values in (("identity", names), ("split", [split] * len(names))):
+                        place = rows.schema.get_field_index(column)
+                        kind = rows.schema.field(column)
+                        rows = rows.set_column(place, kind, pa.array(values, kind.type))
+                    writer.write_table(rows)
+                facts = (file.metadata.metadata or {}).get(_FACTS)
+                if facts is not None:
+                    writer.add_key_value_metadata({_FACTS: facts})
+        except pa.ArrowException as error:
+            raise DatasetError(
+                f"{path} is damaged ({plain_words(error)}); delete it and run build-dataset again"
+            ) from error
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {target}: {error.strerror or error}; free some space, and run again"
+            ) from error
+
+
 def built_from(path: Path) -> str | None:
     """What ClipWriter was told that the clip was made of; None: nothing, or no clip.
     DatasetError."""
     text = (open_clip(path).schema_arrow.metadata or {}).get(_BUILT_FROM)
+    return None if text is None else text.decode("utf-8", "replace")
+
+
+def facts_of(path: Path) -> str | None:
+    """What ClipWriter.facts was for that clip; None: nothing, or no clip. DatasetError."""
+    text = (open_clip(path).metadata.metadata or {}).get(_FACTS)
     return None if text is None else text.decode("utf-8", "replace")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from dancepipe.errors import ConfigError
 from dancepipe.files.plain_records import packed, unpacked
 from dancepipe.person.clothes import Clothes
+from dancepipe.person.crowd import CrowdTracker, Tracked
 from dancepipe.person.look import PoseBackend, Sighting
 from dancepipe.person.track import LIKE_THE_PERSON, Named, PersonTracker, read_everyone
 from dancepipe.records import PersonFrame
@@ -55,6 +56,7 @@ class PersonFinder:
         self._backend, self._segmenter, self._mode = backend, segmenter, mode
         self._named = named
         self._clip: tuple[tuple[int, int], PersonTracker] | None = None  # of frames of that size
+        self._crowd: CrowdTracker | None = None
         self._closed = False
 
     def find(self, image: np.ndarray) -> PersonFrame | None:
@@ -75,6 +77,18 @@ class PersonFinder:
             tracker = self._clip[1]
         person = tracker.find(self._backend.look(image))
         return None if person is None else self._with_mask(image, person)
+
+    def follow_all(self, image: np.ndarray, *, is_cut: bool = False) -> list[Tracked]:
+        """image as find has it, the frames of ONE clip in order, all of one size -> everyone in it,
+        each with the number of a track that is one person (crowd.py). is_cut: another shot begins.
+        Of a finder in mode "video"; ValueError for another one."""
+        if self._mode != "video":
+            raise ValueError("follow_all needs a finder in mode video")
+        if not self._can_hold_a_person(image):
+            return []
+        self._crowd = self._crowd or CrowdTracker(self._backend)
+        found = self._crowd.find(self._backend.look(image), is_cut=is_cut)
+        return [replace(one, person=self._with_mask(image, one.person)) for one in found]
 
     def find_all(self, image: np.ndarray) -> list[PersonFrame]:
         """image as find has it -> everyone in it, whom find would choose first; of a finder in mode
