@@ -11,11 +11,12 @@ import numpy as np
 from dancepipe.building.built_from import note_of
 from dancepipe.building.cleaning import REASONS, Cleaned, clean
 from dancepipe.building.crops import CroppedPerson, Wanted, crop_clip
-from dancepipe.building.facts import ClipFacts, DancerFacts, packed
+from dancepipe.building.facts import ClipFacts, DancerFacts, packed, packed_pose
 from dancepipe.building.label import ClipLabels, Dancer, LabelledFrame, label_clip
 from dancepipe.building.options import BuildDatasetOptions
 from dancepipe.building.photos import FEWEST, label_photos
 from dancepipe.building.picture_hash import difference_hash
+from dancepipe.building.poses import pose_vectors
 from dancepipe.building.sheet import sheet_path, write_sheet
 from dancepipe.building.sources import Source, split_of
 from dancepipe.data.store import ClipWriter, DatasetRow
@@ -90,7 +91,7 @@ def build_clip(video: Path, source: Source, path: Path, options: BuildDatasetOpt
                     continue
                 dancer = facts[number_of[use.dancer]]
                 dancer.scene_hashes.append(one.frame.scene_hash)
-                dancer.person_hashes.append(difference_hash(person.image))
+                dancer.poses.append(packed_pose(pose_vectors([person.body.joints])[0]))
                 out.add(_row(person, dancer, source, source.public_location, options))
                 rows += 1
             out.facts = _clip_facts(labels, cleaned, facts, source).text()
@@ -187,7 +188,7 @@ def build_photos(source: Source, path: Path, options: BuildDatasetOptions) -> in
     with ClipWriter(path, lossless=options.lossless, built_from=note) as out:
         for person, file in zip(found.people, found.files, strict=True):
             dancer.scene_hashes.append(difference_hash(person.image))
-            dancer.person_hashes.append(difference_hash(person.image))
+            dancer.poses.append(packed_pose(pose_vectors([person.body.joints])[0]))
             out.add(_row(person, dancer, source, str(file), options))
         out.facts = facts.text()
     return len(found.people)

@@ -26,7 +26,7 @@ class DancerFacts:
     motion: float  # torsos
     clothes: str | None = None  # base64 of float16, as Clothes.shares
     scene_hashes: list[int] = field(default_factory=list)  # of each row
-    person_hashes: list[int] = field(default_factory=list)
+    poses: list[str] = field(default_factory=list)  # of each row, packed_pose
 
     def worn(self) -> Clothes | None:
         if self.clothes is None:
@@ -40,6 +40,23 @@ def packed(clothes: Clothes | None) -> str | None:
     if clothes is None:
         return None
     return base64.b64encode(clothes.shares.astype(np.float16).tobytes()).decode()
+
+
+_POSE_STEPS = 32  # of a torso
+_UNSEEN = -128
+
+
+def packed_pose(vector: np.ndarray) -> str:
+    """For DancerFacts.poses: (13, 2) of poses.pose_vectors, in steps of 1/32 torso."""
+    steps = np.where(np.isfinite(vector), np.rint(vector * _POSE_STEPS).clip(-127, 127), _UNSEEN)
+    return base64.b64encode(steps.astype(np.int8).tobytes()).decode()
+
+
+def unpacked_poses(poses: list[str]) -> np.ndarray:
+    """float32 (N, 13, 2), nan where a joint is not seen."""
+    data = b"".join(map(base64.b64decode, poses))
+    steps = np.frombuffer(data, np.int8).reshape(len(poses), -1, 2).astype(np.float32)
+    return np.where(steps == _UNSEEN, np.float32(np.nan), steps / _POSE_STEPS)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """Who and what is the same in several videos: copies of a video, and people.
 
-A copy shows the same people in the same poses before the same scene: perceptual hashes of both
-(picture_hash.py), mirrored or not. A person is known again by the clothes, where the scene looks
-the same too: the same session, cut into several videos. The same clothes elsewhere may be
-anybody's: that is told, and left as it is. Somebody in other clothes, or the same clothes before
-another camera angle, is not known again.
+A copy shows the same poses before the same scene: joints (poses.py) and perceptual hashes
+(picture_hash.py), mirrored or not. Two dances in one room share the scene and few poses. A person
+is known again by the clothes, where the scene looks the same too: the same session, cut into
+several videos. The same clothes elsewhere may be anybody's: that is told, and left as it is.
+Somebody in other clothes, or before another camera angle, is not known again.
 """
 
 from collections.abc import Iterable
@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dancepipe.building.facts import ClipFacts, DancerFacts
+from dancepipe.building.facts import ClipFacts, unpacked_poses
 from dancepipe.building.picture_hash import distances, mirrored_hash
+from dancepipe.building.poses import distances_to, mirrored_vectors
 
-SAME_SCENE_BITS, SAME_PERSON_BITS = 10, 10  # of 64
+SAME_SCENE_BITS = 10  # of 64
+SAME_POSE = 0.06  # torso lengths a joint
 COPIED_SHARE = 0.5  # of the pictures of the smaller one
 LIKE_THE_SAME, LIKE_ELSEWHERE = 0.9, 0.96  # of clothes
 
@@ -94,22 +96,21 @@ def _is_copy(one: ClipFacts, other: ClipFacts) -> bool:
 
 def _shared(one: ClipFacts, other: ClipFacts, flip: bool) -> float:
     """Share of the pictures of the smaller one that the other has too."""
-    ours, theirs = _hashes(one.dancers), _hashes(other.dancers)
-    if not len(ours) or not len(theirs):
+    small, large = sorted((one, other), key=lambda clip: len(_scenes(clip)))
+    scenes, poses = _scenes(small), _poses(small)
+    if not scenes:
         return 0.0
     if flip:
-        ours = np.array([[mirrored_hash(int(value)) for value in row] for row in ours], np.uint64)
-    alike = (distances(ours[:, 0], theirs[:, 0]) <= SAME_SCENE_BITS) & (
-        distances(ours[:, 1], theirs[:, 1]) <= SAME_PERSON_BITS
-    )
-    return float(alike.any(1).mean() if len(ours) <= len(theirs) else alike.any(0).mean())
-
-
-def _hashes(dancers: list[DancerFacts]) -> np.ndarray:
-    """uint64 (rows, 2): scene and person."""
-    rows = [
-        row
-        for dancer in dancers
-        for row in zip(dancer.scene_hashes, dancer.person_hashes, strict=True)
+        scenes, poses = list(map(mirrored_hash, scenes)), mirrored_vectors(poses)
+    same = distances(np.array(scenes, np.uint64), np.array(_scenes(large), np.uint64))
+    theirs = _poses(large)
+    found = [
+        bool(((bits <= SAME_SCENE_BITS) & (distances_to(theirs, pose) <= SAME_POSE)).any())
+        for bits, pose in zip(same, poses, strict=True)
     ]
-    return np.array(rows, np.uint64).reshape(-1, 2)
+    return float(np.mean(found))
+
+
+def _poses(clip: ClipFacts) -> np.ndarray:
+    """(rows, 13, 2)."""
+    return unpacked_poses([pose for dancer in clip.dancers for pose in dancer.poses])

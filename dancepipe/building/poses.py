@@ -2,11 +2,19 @@
 
 import numpy as np
 
-from dancepipe.pose.skeleton import FACE, L_HIP, NOSE, R_HIP, torso_length_px
+from dancepipe.pose.skeleton import FACE, L_HIP, MIRROR, NOSE, R_HIP, torso_length_px
 from dancepipe.records import Pose
 
 # The face's points say little of a pose, and much of where a head is turned: one of them will do.
 _LIMBS = [number for number in range(18) if number not in FACE or number == NOSE]
+
+
+_MIRROR = [_LIMBS.index(MIRROR[number]) for number in _LIMBS]
+
+
+def mirrored_vectors(vectors: np.ndarray) -> np.ndarray:
+    """(N, 13, 2) of the left-right mirrored pictures."""
+    return vectors[:, _MIRROR] * np.array([-1, 1], np.float32)
 
 
 def pose_vectors(poses: list[Pose]) -> np.ndarray:

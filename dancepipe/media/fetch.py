@@ -5,11 +5,13 @@ import hashlib
 import logging
 import os
 import re
+import time
 from contextlib import nullcontext
 from pathlib import Path
 
 from dancepipe.address import public_address, without_user
 from dancepipe.errors import BadVideoError, FetchError
+from dancepipe.media.asked_to_wait import advice, seconds_to_wait
 from dancepipe.media.ffmpeg_program import find_ffmpeg
 from dancepipe.media.image import PICTURE_SUFFIXES
 from dancepipe.media.own_network import outside_alone
@@ -155,8 +157,9 @@ def fetch(
 
     A path comes back as it is when it opens as a video. An http(s) address is downloaded to
     folder/<source_key>.<suffix>: resumed where a run before stopped, tried again `retries` times,
-    at most max_height_px where the site tells heights, and opened afterwards to see that it is a
-    video. What is there already is not fetched again. Names from the web are never used.
+    where the server names a time (429, 503: Retry-After) after that, at most max_height_px where
+    the site tells heights, and opened afterwards to see that it is a video. What is there already
+    is not fetched again. Names from the web are never used.
     own_network: whether it may lead on into the user's own network (own_network.py). FetchError
     with the reason, also for lists of several videos, live broadcasts and files larger than
     max_bytes.
@@ -192,7 +195,7 @@ def fetch(
     options["progress_hooks"] = [guard.see_progress]
     try:
         with nullcontext() if own_network else outside_alone(source):
-            downloaded = _download(source, options, max_height_px, own_network)
+            downloaded = _download_patiently(source, options, max_height_px, own_network)
     except FetchError:
         if guard.tripped:
             _remove(folder, key, everything=True)
@@ -227,12 +230,18 @@ class _SizeGuard:
 
 
 class _Quiet:
-    """yt-dlp's logger: errors come back as exceptions, the rest is noise."""
+    """yt-dlp's logger: errors come back as exceptions, warnings may say why, the rest is noise."""
+
+    def __init__(self):
+        self.warnings: list[str] = []
+
+    def warning(self, text: str) -> None:
+        self.warnings.append(text)
 
     def debug(self, _):
         pass
 
-    info = warning = error = debug
+    info = error = debug
 
 
 def _download_options(
@@ -260,12 +269,25 @@ def _download_options(
         "playlistend": 2,  # enough to see that there is more than one
         "noprogress": True,
         "quiet": True,
-        "no_warnings": True,
         "logger": _Quiet(),
         "cachedir": False,
         "hls_prefer_native": True,  # ffmpeg would connect by itself
         "enable_file_urls": False,
     }
+
+
+def _download_patiently(source: str, options: dict, max_height_px: int, own_network: bool) -> Path:
+    """_download, again where the server asked to come back later."""
+    for attempt in range(options["retries"] + 1):
+        try:
+            return _download(source, options, max_height_px, own_network)
+        except FetchError as error:
+            wait = seconds_to_wait(error, attempt)
+            if wait is None or attempt == options["retries"]:
+                raise
+            log.info(f"{public_address(source)}: {error.reason}; again in {wait:.0f} s")
+            time.sleep(wait)
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _download(source: str, options: dict, max_height_px: int, own_network: bool) -> Path:
@@ -297,7 +319,7 @@ def _download(source: str, options: dict, max_height_px: int, own_network: bool)
             words = f"it offers no video of at most {max_height_px} pixels height"
             if not options["ffmpeg_location"]:
                 words += " with its sound inside; joining the two needs an ffmpeg program"
-        raise FetchError(source, words) from error
+        raise FetchError(source, words + advice(words, options["logger"].warnings)) from error
     except (OSError, ValueError) as error:  # ValueError: an address that is none
         raise FetchError(source, getattr(error, "strerror", None) or str(error)) from error
     made = [
