@@ -14,7 +14,7 @@ from test_train import QUICK
 
 from dancepipe.building.build import build_dataset
 from dancepipe.building.options import BuildDatasetOptions
-from dancepipe.building.public import _PAIR_COLUMNS
+from dancepipe.building.pairs import PAIR_COLUMNS
 from dancepipe.data import deepfashion, market1501
 from dancepipe.data.pairs import PairSource
 from dancepipe.data.store import clip_files, read_clip
@@ -129,7 +129,7 @@ def test_market_arrives_as_published(market, tmp_path, said):
     assert any(
         "2 test pairs for evaluate --pairs" in line and "left out" not in line for line in said
     )
-    assert _PAIR_COLUMNS == COLUMNS
+    assert PAIR_COLUMNS == COLUMNS
 
 
 def test_a_second_run_does_nothing_and_other_options_are_refused(market, tmp_path):

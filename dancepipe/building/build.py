@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from dancepipe.building.built_from import is_unchanged, state_of
+from dancepipe.building.finish import finish
 from dancepipe.building.ledger import Ledger, ledger_path, write_outcomes
 from dancepipe.building.options import BuildDatasetOptions
 from dancepipe.building.public import build_public, read_public
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 # What decides nothing about the pictures.
 _NO_PART_OF_THE_RECIPE = (
     "device", "num_shards", "shard_index", "own_network", "workers", "retry_failed", "cookies",
-    "rate_limit", "pause_seconds", "per_host", "retries",
+    "test_pairs", "rate_limit", "pause_seconds", "per_host", "retries",
 )  # fmt: skip
 
 
@@ -121,7 +122,7 @@ def _build(
             log.info(f"{len(failed)} sources failed before; --retry-failed tries them again")
         written, rows = _worked(tasks, known, ledger, lock, options)
         must_be_there(written, lock)
-    settled = _settled(out, options)
+    settled = _settled(out, options, started, len(todo))
     copies = sum(one.copy_of is not None for one in settled.clips) if settled else 0
     return BuildSummary(
         len(mine) + len(unusable),
@@ -163,7 +164,7 @@ def _say(outcome: Outcome) -> None:
         log.log(level, line)
 
 
-def _settled(out: Path, options: BuildDatasetOptions) -> Settled | None:
+def _settled(out: Path, options: BuildDatasetOptions, started: float, done: int) -> Settled | None:
     """What concerns all clips. Shards cannot know of each other's."""
     if options.num_shards > 1:
         log.info(
@@ -175,6 +176,7 @@ def _settled(out: Path, options: BuildDatasetOptions) -> Settled | None:
     for one, other, name in settled.joined:
         log.info(f"{one} and {other} show the same person, {name}")
     write_outcomes(out, settled)
+    finish(out, settled, options, seconds=time.monotonic() - started, sources_done=done)
     return settled
 
 

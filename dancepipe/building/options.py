@@ -92,6 +92,9 @@ class BuildDatasetOptions:
     test_share: float = option(
         0.1, "share of the identities that goes to the test split", minimum=0, maximum=1
     )
+    test_pairs: int = option(
+        20, "pairs of each person of the test split in pairs-test.csv (0: no file)", minimum=0
+    )
     lossless: bool = option(False, "PNG pictures instead of JPEG (five times larger)")
     max_height_px: int = option(720, "largest picture height that is downloaded", minimum=64)
     own_network: bool = option(

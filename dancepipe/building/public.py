@@ -12,6 +12,7 @@ import numpy as np
 
 from dancepipe.building.ledger import Ledger, ledger_path
 from dancepipe.building.options import BuildDatasetOptions
+from dancepipe.building.pairs import PAIR_COLUMNS, PAIRS_FILE
 from dancepipe.building.summary import BuildSummary, must_be_there
 from dancepipe.data.deepfashion import DEEPFASHION
 from dancepipe.data.market1501 import MARKET1501
@@ -35,14 +36,7 @@ from dancepipe.records import BodyPose
 log = logging.getLogger(__name__)
 
 LAYOUTS = {layout.name: layout for layout in (DEEPFASHION, MARKET1501)}
-PAIRS_FILE = "pairs-test.csv"
 _PICTURES_A_CLIP = 512
-_PAIR_COLUMNS = (
-    "reference_clip",
-    "reference_frame",
-    "target_clip",
-    "target_frame",
-)  # what evaluate --pairs reads
 
 
 def read_public(folder: Path, name: str) -> dict[str, list[AnnotatedPicture]]:
@@ -202,7 +196,7 @@ def _write_pairs(layout: PoseTransferLayout, folder: Path, out: Path) -> None:
     ]
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(_PAIR_COLUMNS)
+    lines.writerow(PAIR_COLUMNS)
     lines.writerows((*reference[:2], *target[:2]) for reference, target in kept)
     write_text(out / PAIRS_FILE, text.getvalue())
     left_out = (

@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 import torch
 
 from dancepipe.data.exact_flow import no_flow, read_flow, truth_file
+from dancepipe.data.index import identities_of
 from dancepipe.data.picture import LabelledPicture
-from dancepipe.data.store import clip_files, has_any, open_clip, read_group, read_row, text_of
+from dancepipe.data.store import clip_files, open_clip, read_row
 from dancepipe.errors import DatasetError
 
 _OPEN_FILES = 32
@@ -145,20 +146,13 @@ class PairSource(Pairs):
         places: dict[str, list[tuple[int, int]]] = {}
         rows_of: dict[str, int] = {}
         self._has = {"landmarks": False, "hands": False}
+        known = identities_of(Path(folder), self._files)
         for number, path in enumerate(self._files):
-            file = open_clip(path)
-            self._has = {
-                column: known or has_any(file, path, column) for column, known in self._has.items()
-            }
-            rows = (
-                values
-                for group in range(file.num_row_groups)
-                for values in read_group(file, path, group, ["identity"])
-            )
-            column = [text_of(values, "identity", path, row) for row, values in enumerate(rows)]
-            for row, identity in enumerate(column):
+            one = known[path]
+            self._has = {column: has or one.has[column] for column, has in self._has.items()}
+            for row, identity in enumerate(one.identities):
                 places.setdefault(identity, []).append((number, row))
-            rows_of[path.name] = len(column)
+            rows_of[path.name] = len(one.identities)
         self._places = [rows for _, rows in sorted(places.items()) if len(rows) >= 2]
         if not self._places:
             raise DatasetError(
