@@ -10,10 +10,12 @@ from dancepipe import __version__
 from dancepipe.cli import (
     animate,
     build_dataset,
+    compact,
     dancers,
     doctor,
     evaluate,
     export,
+    inspect,
     models,
     motion,
     study,
@@ -26,6 +28,8 @@ from dancepipe.errors import ConfigError, DancepipeError
 
 COMMANDS = (
     build_dataset,
+    inspect,
+    compact,
     train,
     animate,
     motion,

@@ -200,10 +200,13 @@ def rewrite_clip(path: Path, target: Path, split: str, identities: Mapping[str, 
     """The same clip at `target`, its rows in that split and with other identities (old -> new; who
     is not in it stays). What was said of it stays too. DatasetError, OutputError."""
     file = open_clip(path)
+    schema = file.schema_arrow
+    if schema.names == SCHEMA.names:  # names inside of lists are lost on the way: the same bytes
+        schema = SCHEMA.with_metadata(schema.metadata)
     make_folder(target.parent)
     with WholeFile(target, overwrite=True) as whole:
         try:
-            with pq.ParquetWriter(whole.part, file.schema_arrow, compression="zstd") as writer:
+            with pq.ParquetWriter(whole.part, schema, compression="zstd") as writer:
                 for group in range(file.num_row_groups):
                     rows = file.read_row_group(group)
                     names = [identities.get(one, one) for one in rows["identity"].to_pylist()]
@@ -211,7 +214,7 @@ def rewrite_clip(path: Path, target: Path, split: str, identities: Mapping[str, 
                         place = rows.schema.get_field_index(column)
                         kind = rows.schema.field(column)
                         rows = rows.set_column(place, kind, pa.array(values, kind.type))
-                    writer.write_table(rows)
+                    writer.write_table(rows.cast(schema))
                 facts = (file.metadata.metadata or {}).get(_FACTS)
                 if facts is not None:
                     writer.add_key_value_metadata({_FACTS: facts})
