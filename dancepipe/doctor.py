@@ -32,6 +32,7 @@ _EXTRAS = {
     "ffmpeg": "ffmpeg-python",
     "dancers": "scipy",
     "tensorboard": "tensorboard",
+    "cloud": "fsspec",
     "metrics": "torch-fidelity",
     "onnx": "onnxruntime",
     "openvino": "openvino",

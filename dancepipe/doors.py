@@ -102,6 +102,7 @@ def train(
     >>> import dancepipe
     >>> dancepipe.train("data", "run", preset="tiny", batch=2, dry_run=True)
 
+    data: a folder, or an address such as s3://bucket/place, which is copied into the cache.
     resume: go on from the last checkpoint, or begin where there is none yet. dry_run: say what
     would be done and stop. keywords: the fields of TrainOptions, laid on `options`. progress:
     called as progress(done, total) after each step, stage by stage. Raises ConfigError,
@@ -111,7 +112,7 @@ def train(
     from dancepipe.training.train import train as run
 
     with told(progress):
-        return run(Path(data), Path(out), options, resume=resume, dry_run=dry_run)
+        return run(_data(data), Path(out), options, resume=resume, dry_run=dry_run)
 
 
 def evaluate(
@@ -149,9 +150,17 @@ def evaluate(
         folders = _path(fake)
     with told(progress):
         return score(
-            weights=_path(weights), data=_path(data), real=_path(real), fake=folders,
+            weights=_path(weights), data=None if data is None else _data(data),
+            real=_path(real), fake=folders,
             driver=_path(driver), result=_path(result), out=_path(out), options=options,
         )  # fmt: skip
+
+
+def _data(place: File) -> Path:
+    """The folder of a data set; one in a bucket is copied."""
+    from dancepipe.data.remote import local_data
+
+    return local_data(place)
 
 
 def _path(value: File | None) -> Path | None:

@@ -11,8 +11,9 @@ from dancepipe.data.compact import compact
 from dancepipe.data.index import read_index, write_index
 from dancepipe.data.inspect import inspect_dataset
 from dancepipe.data.pairs import PairSource
+from dancepipe.data.remote import local_data
 from dancepipe.data.store import ClipWriter, DatasetRow, clip_files, read_clip, rewrite_clip
-from dancepipe.errors import ConfigError
+from dancepipe.errors import ConfigError, DatasetError
 from dancepipe.records import BodyPose, Pose
 
 SIDE = 32
@@ -140,3 +141,24 @@ def test_queries_touch_no_pictures(data, reader):
         counts = dict(library.sql(query).fetchall())
         rows = library.sql(f"select count(*) from '{data}/index.parquet'").fetchall()[0][0]
     assert counts == {"ann": 25, "bob": 9} and rows == 52
+
+
+def test_a_data_set_in_a_bucket_is_copied_once(data, tmp_path, monkeypatch):
+    fsspec = pytest.importorskip("fsspec")
+    monkeypatch.setenv("DANCEPIPE_CACHE", str(tmp_path / "cache"))
+    bucket = fsspec.filesystem("memory")
+    write_index(data)
+    for path in data.rglob("*.*"):
+        bucket.pipe(f"/bucket/d/{path.relative_to(data).as_posix()}", path.read_bytes())
+    folder = local_data("memory://bucket/d")
+    assert PairSource(folder, "train", (SIDE, SIDE), 3).identities == 2
+    times = {path: path.stat().st_mtime_ns for path in folder.rglob("*.parquet")}
+    bucket.rm("/bucket/d/train/clip-1.parquet")
+    assert local_data("memory://bucket/d/") == folder
+    left = {path: path.stat().st_mtime_ns for path in folder.rglob("*.parquet")}
+    assert times.items() > left.items() and len(left) == len(times) - 1
+    with pytest.raises(DatasetError, match="no data set at memory://bucket/none"):
+        local_data("memory://bucket/none")
+    with pytest.raises(DatasetError, match="cannot read what://x"):
+        local_data("what://x")
+    assert local_data(data) == data

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from dancepipe.cli.options import add_json, add_options, parsed_options
+from dancepipe.cli.options import add_json, add_options, data_place, parsed_options
 from dancepipe.cli.screen import show
 from dancepipe.doors import evaluate
 from dancepipe.evaluation.options import EvaluateOptions
@@ -21,7 +21,9 @@ def add_flags(parser) -> None:
         "weights` lists",
     )
     parser.add_argument(
-        "--data", type=Path, help="folder of a data set; alone: the baselines on its test pairs"
+        "--data",
+        type=data_place,
+        help="folder of a data set, or s3://..., gs://...; alone: the baselines on its test pairs",
     )
     parser.add_argument("--real", type=Path, help="folder of real pictures")
     parser.add_argument(

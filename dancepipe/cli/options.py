@@ -16,6 +16,11 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
 
 
+def data_place(text: str) -> Path | str:
+    """A folder, or an address, which a Path would spoil."""
+    return text if "://" in text else Path(text)
+
+
 def add_options(parser: argparse.ArgumentParser, cls) -> None:
     """One flag per option, --config for a YAML file of them; flags win over the file."""
     parser.add_argument(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dancepipe.cli.options import add_json, add_options, parsed_options
+from dancepipe.cli.options import add_json, add_options, data_place, parsed_options
 from dancepipe.cli.screen import show
 from dancepipe.doors import train
 from dancepipe.training.options import TrainOptions
@@ -12,7 +12,9 @@ HELP = "data set -> weights"
 
 
 def add_flags(parser) -> None:
-    parser.add_argument("--data", type=Path, required=True, help="folder of a data set")
+    parser.add_argument(
+        "--data", type=data_place, required=True, help="folder of a data set, or s3://..., gs://..."
+    )
     parser.add_argument(
         "-o",
         "--out",
