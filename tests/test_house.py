@@ -103,6 +103,8 @@ def test_help_is_quick_and_loads_no_torch():
 def test_every_command_explains_itself():
     for command in (
         "build-dataset",
+        "inspect",
+        "compact",
         "train",
         "animate",
         "motion",

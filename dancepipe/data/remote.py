@@ -1,4 +1,4 @@
-"""Data sets in buckets (s3://, gs:// and what else fsspec knows): copied once into the user's cache,
+"""Data sets in buckets (s3://, gs:// and what else fsspec knows): copied once into a cache,
 and read from there. Training comes back to every row many times."""
 
 import hashlib
