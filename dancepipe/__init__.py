@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from dancepipe.doors import build_dataset, evaluate, find_people, train
     from dancepipe.errors import DancepipeError
     from dancepipe.evaluation.options import EvaluateOptions
+    from dancepipe.many.animate_many import animate_many
+    from dancepipe.many.options import AnimateManyOptions
     from dancepipe.rendering.animate import animate
     from dancepipe.rendering.find_motion import motion
     from dancepipe.rendering.motion_options import MotionOptions
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnimateManyOptions",
     "AnimateOptions",
     "BuildDatasetOptions",
     "DancepipeError",
@@ -35,6 +38,7 @@ __all__ = [
     "TrainOptions",
     "__version__",
     "animate",
+    "animate_many",
     "build_dataset",
     "evaluate",
     "find_people",
@@ -44,6 +48,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AnimateManyOptions": "dancepipe.many.options",
     "AnimateOptions": "dancepipe.rendering.options",
     "BuildDatasetOptions": "dancepipe.building.options",
     "DancepipeError": "dancepipe.errors",
@@ -52,6 +57,7 @@ _HOMES = {
     "Session": "dancepipe.rendering.session",
     "TrainOptions": "dancepipe.training.options",
     "animate": "dancepipe.rendering.animate",
+    "animate_many": "dancepipe.many.animate_many",
     "build_dataset": "dancepipe.doors",
     "evaluate": "dancepipe.doors",
     "find_people": "dancepipe.doors",

@@ -273,7 +273,15 @@ def test_the_examples_do_what_they_show(here):
     write_dance(here / "dance.mp4", frames=10)
     finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     seen = set()
-    doors = ("find_people", "animate", "Session", "build_dataset", "train", "evaluate")
+    doors = (
+        "find_people",
+        "animate",
+        "animate_many",
+        "Session",
+        "build_dataset",
+        "train",
+        "evaluate",
+    )
     for name in doors:  # in this order: each may use what the ones before it have made
         for example in finder.find(getattr(dancepipe, name), name):
             if example.examples:

@@ -9,6 +9,7 @@ from pathlib import Path
 from dancepipe import __version__
 from dancepipe.cli import (
     animate,
+    animate_many,
     build_dataset,
     compact,
     dancers,
@@ -32,6 +33,7 @@ COMMANDS = (
     compact,
     train,
     animate,
+    animate_many,
     motion,
     dancers,
     evaluate,

@@ -1,0 +1,121 @@
+"""A process that makes one video after the other with one Session: jobs come in on stdin, a JSON
+object a line, and what happens goes out on stdout in the same way.
+
+It is a process of its own so that a video that brings down a library costs that video alone, and
+so that it can be killed: results are whole or absent. When whoever started it is gone, it goes too.
+"""
+
+import json
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+from dancepipe.errors import DancepipeError
+from dancepipe.files.whole_file import make_folder
+
+_BETWEEN_EVENTS_SECONDS = 0.3
+
+
+def main() -> None:
+    """Until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent decides
+    signal.signal(signal.SIGTERM, _leave)
+    events = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print is no event
+    waiting: queue.Queue = queue.Queue()
+    threading.Thread(target=_listen, args=(waiting,), daemon=True).start()
+
+    def tell(event: str, **words) -> None:
+        events.write(json.dumps({"event": event, **words}) + "\n")
+
+    work = _Work(tell)
+    logger = logging.getLogger("dancepipe")
+    logger.addHandler(_Said(work))
+    logger.setLevel(logging.INFO)
+    while True:
+        work.do(waiting.get())
+
+
+class _Work:
+    """What stays from one job to the next."""
+
+    def __init__(self, tell):
+        self.tell, self.job = tell, ""
+        self._session = self._weights = None
+
+    def do(self, order: dict) -> None:
+        """One job, from its first event to its last: done, or failed."""
+        self.job = order["job"]
+        try:
+            words = self._preview(order) if order.get("preview") else self._animate(order)
+        except DancepipeError as error:
+            self.tell("failed", job=self.job, reason=str(error))
+        except Exception as error:  # a bug of ours: it is told whole, and the next job goes on
+            reason = f"a bug: {type(error).__name__}: {error}"
+            self.tell("failed", job=self.job, reason=reason, traceback=traceback.format_exc())
+        else:
+            self.tell("done", job=self.job, **words)
+
+    def _animate(self, order: dict) -> dict:
+        from dancepipe.rendering.session import Session
+
+        make_folder(Path(order["out"]).parent)
+        if self._session is None or self._weights != order["weights"]:
+            if self._session is not None:
+                self._session.close()
+            self._session, self._weights = Session(order["weights"]), order["weights"]
+        summary = self._session.animate(
+            order["refs"], order["driver"], order["out"],
+            progress=self._progress(), **order["options"],
+        )  # fmt: skip
+        return {
+            "frames": summary.frames_out,
+            "held": summary.frames_held,
+            "seconds": round(summary.seconds, 2),
+            "text": summary.text(),
+        }
+
+    def _preview(self, order: dict) -> dict:
+        from dancepipe.rendering.preview import preview
+
+        shown = preview(order["refs"], order["driver"], order["out"], **order["options"])
+        return {"people": shown.people, "followed": shown.followed, "text": shown.text()}
+
+    def _progress(self):
+        last = 0.0
+
+        def progress(done: int, total: int | None) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last > _BETWEEN_EVENTS_SECONDS:
+                last = now
+                self.tell("progress", job=self.job, done=done, total=total)
+
+        return progress
+
+
+class _Said(logging.Handler):
+    def __init__(self, work: _Work):
+        super().__init__()
+        self._work = work
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._work.tell(
+            "said", job=self._work.job, level=record.levelname.lower(), text=record.getMessage()
+        )
+
+
+def _listen(waiting: queue.Queue) -> None:
+    for line in sys.stdin:
+        waiting.put(json.loads(line))
+    os._exit(0)  # nobody is there to make it for
+
+
+def _leave(*_) -> None:
+    raise SystemExit(143)
