@@ -27,7 +27,7 @@ ROOMS = [
     ("systems",),
     ("building", "training", "rendering", "evaluation", "study", "filming"),
     ("many",),
-    ("doctor", "doors"),
+    ("doctor", "doors", "web"),
     ("cli",),
     ("__main__",),
 ]
@@ -113,6 +113,7 @@ def test_every_command_explains_itself():
         "dancers",
         "evaluate",
         "study",
+        "web",
         "models",
         "doctor",
     ):

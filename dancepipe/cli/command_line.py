@@ -21,6 +21,7 @@ from dancepipe.cli import (
     motion,
     study,
     train,
+    web,
     weights,
 )
 from dancepipe.cli.arguments import Parser, check_known
@@ -35,6 +36,7 @@ COMMANDS = (
     animate,
     animate_many,
     motion,
+    web,
     dancers,
     evaluate,
     study,

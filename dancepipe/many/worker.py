@@ -53,7 +53,7 @@ class _Work:
         """One job, from its first event to its last: done, or failed."""
         self.job = order["job"]
         try:
-            words = self._preview(order) if order.get("preview") else self._animate(order)
+            words = self._look(order) if order.get("kind") == "look" else self._animate(order)
         except DancepipeError as error:
             self.tell("failed", job=self.job, reason=str(error))
         except Exception as error:  # a bug of ours: it is told whole, and the next job goes on
@@ -63,14 +63,8 @@ class _Work:
             self.tell("done", job=self.job, **words)
 
     def _animate(self, order: dict) -> dict:
-        from dancepipe.rendering.session import Session
-
         make_folder(Path(order["out"]).parent)
-        if self._session is None or self._weights != order["weights"]:
-            if self._session is not None:
-                self._session.close()
-            self._session, self._weights = Session(order["weights"]), order["weights"]
-        summary = self._session.animate(
+        summary = self._session_for(order["weights"]).animate(
             order["refs"], order["driver"], order["out"],
             progress=self._progress(), **order["options"],
         )  # fmt: skip
@@ -81,11 +75,25 @@ class _Work:
             "text": summary.text(),
         }
 
-    def _preview(self, order: dict) -> dict:
+    def _look(self, order: dict) -> dict:
+        """Who is seen, and the person in that frame."""
+        from dancepipe.many.one_frame import animate_one_frame
         from dancepipe.rendering.preview import preview
 
-        shown = preview(order["refs"], order["driver"], order["out"], **order["options"])
-        return {"people": shown.people, "followed": shown.followed, "text": shown.text()}
+        refs, driver, out = order["refs"], Path(order["driver"]), Path(order["out"])
+        shown = preview(refs, driver, out, **order["options"])
+        session = self._session_for(order["weights"])
+        made = animate_one_frame(session, refs, driver, shown, out.parent, order["options"])
+        return {"people": shown.people, "followed": shown.followed, "made": str(made)}
+
+    def _session_for(self, weights: str | None):
+        from dancepipe.rendering.session import Session
+
+        if self._session is None or self._weights != weights:
+            if self._session is not None:
+                self._session.close()
+            self._session, self._weights = Session(weights), weights
+        return self._session
 
     def _progress(self):
         last = 0.0

@@ -51,6 +51,10 @@ class WorkerProcess:
             self._process.kill()
             self._process.wait()
 
+    def kill(self) -> None:
+        """As stop(), at once; what it was writing is left for the next one to remove."""
+        self._process.kill()
+
     def how_it_ended(self) -> str:
         """In words."""
         code = self._process.wait()
