@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -131,9 +132,13 @@ def build_page(folder: Path, jobs: JobQueue, looks: Looks, device: str) -> gr.Bl
         wishes = [kept, photo, more, driver, background, place, size, person]
         looked = [look_part, person, people, made, note]
         shows = [state, cancel, results, beside, result, download, yours, listed, seen]
-        private = {"api_visibility": "private"}
-        at_once = {"queue": False, "show_progress": "hidden", **private}
-        looking = {"trigger_mode": "always_last", "concurrency_limit": None, **private}
+        private: dict[str, Any] = {"api_visibility": "private"}
+        at_once: dict[str, Any] = {"queue": False, "show_progress": "hidden", **private}
+        looking: dict[str, Any] = {
+            "trigger_mode": "always_last",
+            "concurrency_limit": None,
+            **private,
+        }
         page.load(doing.arrive, [kept], [kept, gate, work, shown, timer], **at_once)
         agree.click(doing.agree, [kept], [kept, gate, work, timer], **at_once)
         sample.click(doing.sample, None, [photo, driver], **at_once)
@@ -248,7 +253,7 @@ class _Doing:
         if now == seen:  # what plays goes on playing
             return (words, *[gr.skip()] * 8)
         is_over = job is None or job.state in ENDED
-        is_done = job is not None and job.state == "done"
+        done = job if job is not None and job.state == "done" else None
         marks = {"done": "✓", "failed": "✗", "cancelled": "–", "begun": "…", "waiting": "…"}
         choices = [
             (f"{marks[one.state]} {len(own) - number}: {one.name}", one.id)
@@ -257,10 +262,10 @@ class _Doing:
         return (
             words,
             gr.update(visible=not is_over),
-            gr.update(visible=is_done),
-            str(job.driver) if is_done else None,
-            str(job.out) if is_done else None,
-            gr.update(visible=is_done, value=str(job.out) if is_done else None),
+            gr.update(visible=done is not None),
+            done and str(done.driver),
+            done and str(done.out),
+            gr.update(visible=done is not None, value=done and str(done.out)),
             gr.update(visible=bool(own)),
             gr.update(choices=choices, value=job.id if job else None),
             now,

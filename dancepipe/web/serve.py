@@ -33,6 +33,7 @@ def serve(options: WebOptions) -> None:
         import fastapi
         import gradio as gr
         import uvicorn
+        from gradio.themes import Default
     except ImportError as error:
         raise MissingExtraError("gradio", "web", "the page") from error
     from dancepipe.web.page import build_page
@@ -52,7 +53,7 @@ def serve(options: WebOptions) -> None:
                 auth=(_USER, password) if password else None,
                 max_file_size=options.max_upload_mb * 10**6, show_error=False,
                 enable_monitoring=False, css=STYLE,
-                theme=gr.themes.Default(font=fonts, font_mono=["ui-monospace", "monospace"]),
+                theme=Default(font=fonts, font_mono=["ui-monospace", "monospace"]),
             )  # fmt: skip
             host, port = listener.getsockname()[:2]
             log.info(f"the page: http://{'localhost' if _is_local(host) else host}:{port}/")
