@@ -71,6 +71,27 @@ def doctor(weights: Path | None = None) -> str:
     return "\n".join(lines)
 
 
+def facts(weights: Path | None = None) -> dict:
+    """The same for programs: names and versions (None: not installed), and the report's lines."""
+    told = {
+        "devices": _devices(),
+        "backends": _backends(),
+        "weights": _weights(weights),
+        "weights of metrics": _metric_weights(),
+    }
+    return {
+        "dancepipe": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in _CORE},
+        "extras": {extra: _version(name) for extra, name in _EXTRAS.items()},
+        **{
+            name.replace(" ", "_"): [" ".join(line.split()) for line in lines]
+            for name, lines in told.items()
+        },
+    }
+
+
 def _version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)

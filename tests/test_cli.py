@@ -252,3 +252,10 @@ def test_doctor_reports_packages_devices_backends_and_weights(tmp_path):
     ):
         assert part in report
     assert "no weights at" in doctor(tmp_path / "none.safetensors")
+
+
+def test_doctor_tells_programs_the_same(capsys):
+    assert main(["doctor", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["packages"]["numpy"] and "web" in told["extras"]
+    assert any(line.startswith("cpu ") for line in told["devices"])

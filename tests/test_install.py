@@ -2,7 +2,9 @@
 looked for where its extra is named."""
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +75,36 @@ def test_what_the_core_imports_comes_with_it():
         if re.search(rf"^(import|from) {name}\b", path.read_text(encoding="utf-8"), re.M)
     }
     assert not at_once
+
+
+def test_a_wheel_works_outside_of_the_checkout(tmp_path):
+    kept = shutil.ignore_patterns(".git", ".venv", "build", "tests", "__pycache__", "*.egg-info")
+    shutil.copytree(ROOT, tmp_path / "source", ignore=kept)
+    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
+    build = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(tmp_path)]
+    subprocess.run([*pip, *build, str(tmp_path / "source")], check=True, timeout=120)
+    (wheel,) = tmp_path.glob("*.whl")
+    shutil.rmtree(tmp_path / "source")
+    place = ["install", "--no-deps", "--no-index", "--target", str(tmp_path / "there"), str(wheel)]
+    subprocess.run([*pip, *place], check=True, timeout=120)
+    code = (
+        "import dancepipe, sys; from dancepipe.cli import main; from dancepipe.config import "
+        "find_config; from dancepipe.web.folder import samples; from dancepipe.systems.shipped "
+        "import find_weights; files = [dancepipe.__file__, find_config('live'), *samples(), "
+        "find_weights('live-256')]; print(*files, sep='\\n'); sys.exit(main(['--version']))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "there")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert shown.returncode == 0, shown.stderr
+    *files, version = shown.stdout.splitlines()
+    assert version.startswith("dancepipe ") and len(files) == 5
+    assert all(Path(one).is_relative_to(tmp_path / "there") for one in files), files
 
 
 def test_doctor_knows_the_core_and_every_extra():
