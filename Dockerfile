@@ -6,14 +6,15 @@ FROM python:3.12-slim
 
 ARG TORCH_INDEX=""
 ENV PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
+# hadolint ignore=DL3013  (the oldest that runs it is named; the newest is wanted)
 RUN pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "torch>=2.6" "torchvision>=0.21"
 
 COPY . /src
 RUN pip install "/src[web]" && rm -rf /src
 
 # Not root. What is found, compiled and uploaded is kept in the volume.
-RUN useradd --create-home dance && mkdir /cache /work && chown dance /cache /work
-USER dance
+RUN useradd --create-home --uid 1000 dance && mkdir /cache /work && chown dance /cache /work
+USER 1000
 ENV DANCEPIPE_CACHE=/cache NUMBA_CACHE_DIR=/cache/numba
 RUN dancepipe models
 VOLUME /cache
