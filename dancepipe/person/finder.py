@@ -124,7 +124,9 @@ class PersonFinder:
         seen = self.find_closely(image)
         likeness = [one.clothes.likeness(clothes) if one.clothes else 0.0 for one in seen]
         best = max(range(len(seen)), key=likeness.__getitem__, default=None)
-        return None if best is None or likeness[best] < LIKE_THE_PERSON else seen[best].person
+        if best is None or likeness[best] < LIKE_THE_PERSON:
+            return None
+        return self._with_mask(image, seen[best].person)
 
     def _can_hold_a_person(self, image: np.ndarray) -> bool:
         """Whether the picture is large enough. ValueError for what is no picture."""

@@ -15,6 +15,7 @@ from dancepipe.media.image import load_photo
 from dancepipe.media.probe import DEFAULT_RATE, probe_video
 from dancepipe.media.read import VideoReader
 from dancepipe.rendering.motion import Target
+from dancepipe.rendering.plate import without_person
 from dancepipe.rendering.reference import Reference
 
 # a painted-out person is a guess: it is made small and enlarged, which also hides its seams
@@ -77,13 +78,15 @@ def open_background(
     reference: Reference,
     size_wh: tuple[int, int],
     begin_seconds: Fraction | None = None,
+    plate: np.ndarray | None = None,
 ) -> Iterator[Background | None]:
     """with-block: the background named by the user, as check_background() let it pass; None for
     a transparent one.
 
     A picture or video is scaled and cut so that it covers size_wh. A video runs in time with the
     driver, from the first frames of both, and starts again where it is shorter. begin_seconds:
-    of the driver; None: of the first frame that is asked for. BadImageError, BadVideoError.
+    of the driver; None: of the first frame that is asked for. plate: what is behind the driver's
+    person, of size_wh; None: it is painted in. BadImageError, BadVideoError.
     """
     width, height = size_wh
     path = file_of(name)
@@ -96,9 +99,9 @@ def open_background(
     elif name == "transparent":
         yield None
     elif name == "driver":
-        yield lambda target: resized(painted_out(target.frame.image, target.mask), size_wh)
+        yield lambda target: _without_dancer(target, size_wh, plate)
     elif name == "blur":
-        yield lambda target: blurred(resized(painted_out(target.frame.image, target.mask), size_wh))
+        yield lambda target: blurred(_without_dancer(target, size_wh, plate))
     elif name == "reference":
         # Shrunk first: a photo has many more pixels than a frame.
         plate = painted_out(
@@ -109,6 +112,15 @@ def open_background(
         colour = _colour(name)
         assert colour is not None  # check_background() saw it
         yield lambda target: np.full((height, width, 3), colour, np.uint8)
+
+
+def _without_dancer(
+    target: Target, size_wh: tuple[int, int], plate: np.ndarray | None
+) -> np.ndarray:
+    image, mask = target.frame.image, target.mask
+    if plate is None or mask is None:
+        return resized(painted_out(image, mask), size_wh)
+    return without_person(resized(image, size_wh), resized(mask, size_wh), plate)
 
 
 class _Moving:

@@ -51,10 +51,12 @@ class Clip:
 
 @dataclass(frozen=True)
 class Looks:
-    """How people are looked for in a driver. open_finder: in video mode, as new."""
+    """How people are looked for in a driver. open_finder: in video mode, as new. behind: what is
+    there without the dancer, (H, W, 3) of Clip.size_wh, where that can be told."""
 
     open_finder: Callable[[], PersonFinder]
     survey: Callable[[], Survey]
+    behind: Callable[[], np.ndarray | None]
 
 
 def make_parts(
@@ -78,8 +80,11 @@ def make_parts(
     rate = float(clip.info.frame_rate or 30)
     smooth_radius = smoothing_radius(rate) if options.smooth else 0
     begin_seconds = motion.frame(0)[0] if motion.count else None
+    plate = looks.behind() if needs_mask(options.background) else None
     with (
-        open_background(options.background, reference, clip.size_wh, begin_seconds) as behind,
+        open_background(
+            options.background, reference, clip.size_wh, begin_seconds, plate
+        ) as behind,
         VideoReader(clip.driver, max_side_px=decoded_side_px(options)) as video,
         # Closed from the last to the first, so that each thread is gone before what it reads from
         # is closed.

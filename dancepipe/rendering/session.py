@@ -9,6 +9,8 @@ from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from dancepipe.config import options_with
 from dancepipe.device import pick_device
 from dancepipe.errors import ConfigError, WeightsError
@@ -25,7 +27,7 @@ from dancepipe.rendering.background import (
 )
 from dancepipe.rendering.dancer import Dancer, decoded_side_px, find_dancer
 from dancepipe.rendering.kept import KeptRun
-from dancepipe.rendering.look_over import look_over
+from dancepipe.rendering.look_over import look_behind, look_over
 from dancepipe.rendering.make_parts import Clip, Looks, make_parts
 from dancepipe.rendering.motion import (
     Survey,
@@ -222,18 +224,23 @@ class Session:
                 named=named and named.named,
             )
 
-        def survey() -> Survey:
-            # In the time of one clip this is most of what a viewer waits for before its first
-            # frame. Other backends than mediapipe's have threads of their own.
-            finders = [
-                self._photo_finder(None, device, options, number=number)
-                for number in range(2 if options.pose == "mediapipe" else 1)
+        def finders(mask: str | None) -> list[PersonFinder]:
+            # In the time of one clip these looks are most of what a viewer waits for before its
+            # first frame. Other backends than mediapipe's have threads of their own.
+            count = 2 if options.pose == "mediapipe" else 1
+            return [
+                self._photo_finder(mask, device, options, number=number) for number in range(count)
             ]
+
+        def survey() -> Survey:
             return look_over(
-                clip.driver, finders, dancer(), reader=options.reader, max_side_px=side_px
+                clip.driver, finders(None), dancer(), reader=options.reader, max_side_px=side_px
             )
 
-        return Looks(open_finder, survey)
+        def behind() -> np.ndarray | None:
+            return look_behind(clip.driver, finders(options.mask), dancer(), clip.size_wh)
+
+        return Looks(open_finder, survey, behind)
 
     def _on_device(self, name: str) -> str:
         if name not in self._devices:  # said once
