@@ -4,7 +4,7 @@ import io
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ def as_onnx(module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[s
         torch.onnx.export(
             module,
             tuple(inputs.values()),
-            content,
+            cast(Any, content),  # a file that is open will do
             input_names=list(inputs),
             output_names=list(outputs),
             opset_version=OPSET,

@@ -1,5 +1,7 @@
 """The doorway to ONNX Runtime."""
 
+from typing import cast
+
 import numpy as np
 
 from dancepipe.errors import MissingExtraError
@@ -27,4 +29,4 @@ class OnnxGraph:
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
         values = self._session.run(None, {name: inputs[name] for name in self._inputs})
-        return dict(zip(self._outputs, values, strict=True))
+        return dict(zip(self._outputs, cast("list[np.ndarray]", values), strict=True))

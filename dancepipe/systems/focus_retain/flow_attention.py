@@ -196,13 +196,13 @@ class FlowAttentionNetwork(nn.Module):
         if self.has_prior != (prior is not None):
             raise ValueError(f"this network {'needs a' if self.has_prior else 'takes no'} prior")
         known = (prior.inputs(),) if prior else ()
+        module, attention = self.attention_module, reference.attention_entry
+        if isinstance(module, FlowAttentionModule) and attention is not None:
+            attention = attention + module.encoder.entry.part(J_t, JOINT_MAP)
+        of_flow = self.flow_network.entry.part(torch.cat((S_t, *known), 1), REFERENCE_CHANNELS)
         entries = Entries(
-            reference.flow_entry
-            + self.flow_network.entry.part(torch.cat((S_t, *known), 1), REFERENCE_CHANNELS),
-            None
-            if reference.attention_entry is None
-            else reference.attention_entry
-            + self.attention_module.encoder.entry.part(J_t, JOINT_MAP),
+            reference.flow_entry + of_flow,
+            attention,
             self.pose_encoder.entry.part(torch.cat((S_t, J_t, *known), 1), 0),
         )
         return self.after_entries(reference, entries, prior, fixed_mask)
@@ -217,7 +217,12 @@ class FlowAttentionNetwork(nn.Module):
         """`planned`, the maps having been read."""
         F_f, flows = self.flow_network.after_entry(entries.flow)
         f_8, f_4 = _corrected(flows, prior)
-        (M_8, M_4), attention = self.attention_module.after_entry(entries.attention, F_f)
+        module = self.attention_module
+        if isinstance(module, FlowAttentionModule):
+            assert entries.attention is not None
+            (M_8, M_4), attention = module.after_entry(entries.attention, F_f)
+        else:
+            (M_8, M_4), attention = module.after_entry(None, F_f)
         if fixed_mask is not None:
             M_8, M_4 = torch.full_like(M_8, fixed_mask), torch.full_like(M_4, fixed_mask)
 

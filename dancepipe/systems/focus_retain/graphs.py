@@ -101,7 +101,7 @@ class _Draw(nn.Module):
     def forward(self, joints_t: Tensor, J_t: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         prior, other = None, J_t
         if self.network.has_prior:
-            known, flow_4, *rest = rest
+            known, flow_4, rest = rest[0], rest[1], rest[2:]
             surface = known[:, 4:] if known.shape[1] > 4 else None
             prior = PriorAt(known[:, :3], known[:, 3:4], flow_4, _NotRead(), surface)
             other = torch.cat((J_t, known), 1)
@@ -133,3 +133,6 @@ class _Refine(nn.Module):
 
 class _NotRead(Layers):
     """The copy is laid outside of the graph."""
+
+    def read(self, move: Tensor) -> tuple[Tensor, Tensor]:
+        raise NotImplementedError

@@ -5,6 +5,8 @@ its convolution is two small matrix products; the other maps go through one conv
 three encoders, as kernels for few channels waste most of a processor's width.
 """
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,54 +15,64 @@ from dancepipe.nn.blocks import EntryDown, EntryPart
 from dancepipe.pose.draw import SIGMA_OF_HEIGHT
 from dancepipe.priors.names import CHANNELS
 from dancepipe.systems.focus_retain.flow_attention import FlowAttentionNetwork
-from dancepipe.systems.focus_retain.flow_attention_module import JOINT_MAP
+from dancepipe.systems.focus_retain.flow_attention_module import (
+    JOINT_MAP,
+    FlowAttentionModule,
+)
 from dancepipe.systems.focus_retain.flow_network import HEAT_MAPS, REFERENCE_CHANNELS
 
 _KERNEL = 4  # of the first convolution, of stride 2
 
 
+@dataclass(frozen=True)
+class _Reads:
+    """The first block of an encoder, and where its channels are; None: it does not read them."""
+
+    block: EntryDown
+    heat_maps: slice | None
+    joint_map: int | None  # the first of them
+    known: int | None
+
+
 class MergedEntries(nn.Module):
     """What the target adds to the encoders of flow, pose and attention, in this order."""
+
+    # Of flow and pose alone: (P, 18, k, k); k is 4, and 1 for the shortcut.
+    shrink_maps: Tensor
+    shortcut_maps: Tensor
+    # Of all three, (O, 3 + known, k, k): the joint map, and what the prior knows.
+    shrink_other: Tensor
+    shortcut_other: Tensor
+    shrink_bias: Tensor
+    shortcut_bias: Tensor
 
     def __init__(self, network: FlowAttentionNetwork):
         super().__init__()
         known = CHANNELS[network.prior]
         flow, pose = network.flow_network.entry, network.pose_encoder.entry
-        # Of each encoder: the block, where its heat maps are among its channels, and where the
-        # joint map and what the prior knows are.
-        parts: list[tuple[EntryDown, int | None, int | None, int]] = [
-            (flow, REFERENCE_CHANNELS, None, REFERENCE_CHANNELS + HEAT_MAPS),
-            (pose, 0, HEAT_MAPS, HEAT_MAPS + JOINT_MAP),
+        first = REFERENCE_CHANNELS
+        reads = [
+            _Reads(flow, slice(first, first + HEAT_MAPS), None, first + HEAT_MAPS),
+            _Reads(pose, slice(0, HEAT_MAPS), HEAT_MAPS, HEAT_MAPS + JOINT_MAP),
         ]
-        attention = getattr(network.attention_module, "encoder", None)
-        if attention is not None:
-            parts.append((attention.entry, None, JOINT_MAP, 0))
-        self.widths = [block.shrink.out_channels for block, *_ in parts]
-        both = [(block.shrink.weight, block.shortcut.weight) for block, *_ in parts]
-        for place, name in enumerate(("shrink", "shortcut")):
-            maps, other = [], []
-            for (_, first_map, joint_map, first_known), weights in zip(parts, both):
-                weight = weights[place].detach()
-                size = (len(weight), weight.shape[2], weight.shape[3])
-                if first_map is not None:
-                    maps.append(weight[:, first_map : first_map + HEAT_MAPS])
-                is_read = weight.shape[1] > first_known > 0
-                other.append(
-                    torch.cat(
-                        (
-                            _channels(weight, joint_map, JOINT_MAP, size),
-                            _channels(weight, first_known if is_read else None, known, size),
-                        ),
-                        1,
-                    )
-                )
-            self.register_buffer(f"{name}_maps", torch.cat(maps))  # (P, 18, k, k), flow and pose
-            self.register_buffer(f"{name}_other", torch.cat(other))  # (O, 3 + known, k, k)
-            # Those of flow and attention go with the reference.
-            bias = [torch.zeros(width) for width in self.widths]
-            own = (pose.shrink.bias, pose.shortcut.bias)[place]
-            assert own is not None
-            bias[1] = own.detach()
+        attention = network.attention_module
+        if isinstance(attention, FlowAttentionModule):
+            reads.append(_Reads(attention.encoder.entry, None, JOINT_MAP, None))
+        self.widths = [one.block.shrink.out_channels for one in reads]
+        for name in ("shrink", "shortcut"):
+            maps, other, bias = [], [], []
+            for one in reads:
+                layer = getattr(one.block, name)
+                weight = layer.weight.detach()
+                if one.heat_maps is not None:
+                    maps.append(weight[:, one.heat_maps])
+                joint_map = _channels(weight, one.joint_map, JOINT_MAP)
+                other.append(torch.cat((joint_map, _channels(weight, one.known, known)), 1))
+                # Those of flow and attention go with the reference.
+                own = layer.bias.detach()
+                bias.append(own if one.block is pose else torch.zeros_like(own))
+            self.register_buffer(f"{name}_maps", torch.cat(maps))
+            self.register_buffer(f"{name}_other", torch.cat(other))
             self.register_buffer(f"{name}_bias", torch.cat(bias))
 
     def forward(self, joints: Tensor, other: Tensor) -> list[EntryPart]:
@@ -108,10 +120,10 @@ def _outer(rows: Tensor, across: Tensor) -> Tensor:
     return (rows.reshape(-1, terms) @ across).view(1, count, height, -1)
 
 
-def _channels(weight: Tensor, first: int | None, count: int, size: tuple[int, ...]) -> Tensor:
-    """Those channels of a weight (O, C, k, k); 0 for what the block does not read."""
+def _channels(weight: Tensor, first: int | None, count: int) -> Tensor:
+    """Those channels of a weight (O, C, k, k); 0 where the block does not read them."""
     if first is None:
-        return torch.zeros(size[0], count, *size[1:])
+        return weight.new_zeros(len(weight), count, *weight.shape[2:])
     return weight[:, first : first + count]
 
 
