@@ -59,7 +59,7 @@ def motion_of(vectors: np.ndarray) -> float:
     """How much a dancer moves: mean distance of the joints from their mean places, in torsos."""
     if len(vectors) < 2:
         return 0.0
-    seen = np.isfinite(vectors).all(2)
-    counts = np.maximum(seen.sum(0), 1)[:, None]
-    mean = np.where(seen[..., None], vectors, 0).sum(0) / counts
+    seen = np.isfinite(vectors).all(axis=2, keepdims=True)
+    counts = np.maximum(seen.sum(0), 1)
+    mean = np.where(seen, vectors, 0).sum(0) / counts
     return float(distances_to(vectors, mean).mean())

@@ -12,7 +12,7 @@ from pathlib import Path
 from dancepipe.building.facts import ClipFacts, read_facts
 from dancepipe.building.likeness import Likenesses, likenesses
 from dancepipe.building.sources import split_of
-from dancepipe.data.store import SPLITS, read_columns, rewrite_clip
+from dancepipe.data.store import SPLITS, read_columns, rewrite_clip, text_of
 from dancepipe.errors import DatasetError
 
 log = logging.getLogger(__name__)
@@ -153,9 +153,13 @@ def _put(
     copy_of: str | None,
 ) -> None:  # fmt: skip
     name_of = {dancer.clip: name for dancer, name in zip(facts.dancers, identities, strict=True)}
-    rows = list(read_columns(path, ["identity", "clip", "split"]))
-    now = {row["identity"]: name_of.get(row["clip"], row["identity"]) for row in rows}
-    is_right = all(row["split"] == split for row in rows) and all(a == b for a, b in now.items())
+    columns = ("identity", "clip", "split")
+    now: dict[str, str] = {}
+    is_right = True
+    for number, row in enumerate(read_columns(path, list(columns))):
+        identity, clip, own_split = (text_of(row, one, path, number) for one in columns)
+        now[identity] = name_of.get(clip, identity)
+        is_right = is_right and own_split == split and now[identity] == identity
     if path == target and is_right:
         return
     rewrite_clip(path, target, split, now)

@@ -50,7 +50,7 @@ def inspect_dataset(
     """
     broken: list[str] = []
     places: list[tuple[Path, int]] = []
-    pictures = dict.fromkeys(SPLITS, 0)
+    pictures: dict[str, int] = {split: 0 for split in SPLITS}
     people: dict[str, set[str]] = {split: set() for split in SPLITS}
     files = clip_files(folder)
     for path in files:
