@@ -56,3 +56,17 @@ def test_the_naive_way_runs_the_definition_in_nchw(ways, monkeypatch):
     assert len(calls) == 2, "one local attention at each level"
     assert all(value.is_contiguous() for value in literal.stage.flow_attention.parameters())
     assert not all(value.is_contiguous() for value in fast.stage.flow_attention.parameters())
+
+
+def test_systems_stand_beside_each_other():
+    base = replace(QUICK, height_px=64, width_px=64)
+    found = tool.five(base, small=True, device="cpu")
+    assert list(found) == [
+        "Focus and Retain", "GFLA", "Guided-Pix2Pix", "CoCosNet", "Few-shot-vid2vid"
+    ]  # fmt: skip
+    two = {title: found[title] for title in ("GFLA", "Guided-Pix2Pix")}
+    tool.measure(two, tool.drawn_pair(1, 64, "cpu"), 1, tool.seconds, "cpu")
+    for one in two.values():
+        assert len(one.encode) == len(one.draw) == len(one.step) == 1
+        assert 2**20 < one.kept_bytes < 2**26
+    assert "Guided-Pix2Pix" in tool.text(two) and len(tool.text(two).splitlines()) == 4

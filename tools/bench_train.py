@@ -2,12 +2,14 @@
 the same arithmetic.
 
     python tools/bench_train.py [--preset base] [--side-px 256] [--batch 2] [--rounds 3] [--compile]
+    python tools/bench_train.py --systems [--small-networks] [--preset paper]    # the five systems of Table 1
 
 Naive is GFLA's: local attention with its window^2 copies, the reference encoded anew for every
 frame, tensors in NCHW, PyTorch's instance norm. Weights and numbers are the same, which is checked
 first. On the CPU, CPU time of one thread is measured, since wall time is at the mercy of other
 programs; rounds are interleaved, and the ratios are of times of one round: median of the rounds.
-"""
+With --systems there is no naive way: the five systems stand beside each other.
+"""  # noqa: E501
 
 import argparse
 import statistics
@@ -19,6 +21,7 @@ from unittest.mock import patch
 
 import torch
 import torch.nn.functional as F
+from bench_systems import five, measure, text
 
 from dancepipe.losses.perceptual import open_perceptual
 from dancepipe.nn import blocks
@@ -160,6 +163,24 @@ def table(title: str, times: dict[str, list[float]], pictures: int) -> None:
         print(f"{name:24} {min(own) / pictures * 1000:13.0f} {ratio:11.2f}x")
 
 
+def systems_table(given: argparse.Namespace) -> str:
+    base = TrainOptions(
+        preset=given.preset,
+        height_px=given.side_px,
+        width_px=given.side_px,
+        batch=given.batch,
+        perceptual=given.perceptual,
+    )
+    found = five(base, small=given.small_networks, device=given.device)
+    pair = drawn_pair(given.batch, given.side_px, given.device)
+    measure(found, pair, given.rounds, seconds, given.device)
+    clock = "one thread, CPU time" if given.device == "cpu" else given.device
+    return (
+        f"{given.side_px} x {given.side_px}, batch {given.batch}, preset {given.preset}, "
+        f"perceptual {given.perceptual}, {clock}, best of {given.rounds} rounds\n{text(found)}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", default="base", choices=tuple(PRESETS))
@@ -170,9 +191,16 @@ def main() -> None:
     parser.add_argument(
         "--compile", action="store_true", help="also compiled: minutes of compiling first"
     )
+    parser.add_argument("--systems", action="store_true", help="all five systems of Table 1")
+    parser.add_argument(
+        "--small-networks", action="store_true", help="the rivals in their narrow reading"
+    )
     parser.add_argument("--device", default="cpu")
     given = parser.parse_args()
     torch.set_num_threads(1)
+    if given.systems:
+        print(systems_table(given))
+        return
 
     options = TrainOptions(preset=given.preset, batch=given.batch, weights=LossWeights())
     dims = replace(PRESETS[given.preset], size_hw=(given.side_px, given.side_px))
