@@ -6,7 +6,8 @@ FROM python:3.12-slim
 
 ARG TORCH_INDEX=""
 ENV PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
-# hadolint ignore=DL3013  (the oldest that runs it is named; the newest is wanted)
+# The oldest that runs it is named, the newest is wanted.
+# hadolint ignore=DL3013
 RUN pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "torch>=2.6" "torchvision>=0.21"
 
 COPY . /src

@@ -60,7 +60,9 @@ def serve(options: WebOptions) -> None:
             log.info(f"uploads and results: {folder} (emptied by `dancepipe web --empty`)")
             if not _is_local(host):
                 _warn(password is not None)
-            config = uvicorn.Config(app, log_level="warning", access_log=False)
+            config = uvicorn.Config(
+                app, log_level="warning", access_log=False, timeout_graceful_shutdown=2
+            )  # open pages hold a stream, and would hold it for ever
             uvicorn.Server(config).run(sockets=[listener])
         finally:
             looks.close()
