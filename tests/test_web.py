@@ -90,7 +90,6 @@ def test_five_that_wait_when_it_is_killed_are_made_after_a_restart(material, tmp
         assert "it is not a video" in ended[1].words
         assert sorted(one.name for one in ended[0].out.parent.iterdir()) == [
             "driver.mp4",
-            "job.json",
             "photo1.png",
         ]
     finally:

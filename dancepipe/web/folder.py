@@ -1,4 +1,5 @@
-"""The one folder of the page: uploads, looks, jobs with their results, the ledger, a secret."""
+"""The one folder of the page: uploads, looks, jobs with their orders and results, the
+ledger, a secret."""
 
 import secrets
 import shutil
@@ -12,7 +13,7 @@ from dancepipe.files.whole_file import WholeFile, make_folder
 from dancepipe.media.image import load_photo
 from dancepipe.media.probe import probe_video
 
-_OWN = ("uploads", "looks", "jobs", "ledger.jsonl")
+_OWN = ("uploads", "looks", "jobs", "orders", "ledger.jsonl")
 _PACKAGE = Path(__file__).resolve().parents[1]
 # In an installed package beside its modules, in a checkout at the top.
 _SAMPLES = (_PACKAGE / "samples", _PACKAGE.parent / "samples")

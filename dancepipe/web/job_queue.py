@@ -1,8 +1,8 @@
 """The queue of the page: jobs in folders, their states in a ledger, one worker that makes one video
 after the other. What waits when the program is killed is made by the next one.
 
-jobs/ID/ holds job.json, the uploads and the result; ID is 128 random bits, and whoever knows it may
-fetch the result.
+jobs/ID/ holds the uploads and the result; ID is 128 random bits, and whoever knows it may fetch
+them. orders/ID.json says what is to be made, and for whom; nobody may fetch that.
 """
 
 import json
@@ -108,7 +108,7 @@ class JobQueue:
                 "weights": None,
                 "options": {**options, **given, "overwrite": True},
             }
-            write_text(place / "job.json", json.dumps(order))
+            write_text(self._order_file(name), json.dumps(order))
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
@@ -149,6 +149,7 @@ class JobQueue:
         with self._lock:
             self._jobs.pop(name, None)
             self._orders.pop(name, None)
+            self._order_file(name).unlink(missing_ok=True)
         shutil.rmtree(self._folder / "jobs" / name, ignore_errors=True)
 
     def close(self) -> None:
@@ -162,9 +163,8 @@ class JobQueue:
     def _take_up(self) -> None:
         """Jobs of an earlier process, in the order of their ledger lines."""
         for entry in sorted(self._ledger.entries.values(), key=lambda entry: entry.at_seconds):
-            place = self._folder / "jobs" / entry.job / "job.json"
             try:
-                order = json.loads(place.read_text(encoding="utf-8"))
+                order = json.loads(self._order_file(entry.job).read_text(encoding="utf-8"))
             except (OSError, ValueError):  # removed, or killed before it was queued
                 continue
             self._queue(order)
@@ -175,6 +175,9 @@ class JobQueue:
                 self._jobs[entry.job] = replace(self._jobs[entry.job], state=state, words=words)
         if self._waiting:
             log.info(f"{len(self._waiting)} videos of before are taken up again")
+
+    def _order_file(self, name: str) -> Path:
+        return self._folder / "orders" / f"{name}.json"
 
     def _queue(self, order: dict) -> None:
         name = order["job"]
