@@ -57,7 +57,7 @@ class KeptRun:
         pieces = len(list(self.folder.glob("motion-*.npz")))
         # A driver without anybody is no better the next time; a full disk is.
         is_hopeless = issubclass(kind, DancepipeError) and not issubclass(kind, OutputError)
-        if not self.parts and (is_hopeless or not pieces):
+        if not self.parts and (is_hopeless or pieces <= 1):  # one is found again in seconds
             shutil.rmtree(self.folder, ignore_errors=True)
             return
         log.warning(
