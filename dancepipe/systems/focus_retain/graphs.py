@@ -64,8 +64,7 @@ def draw_outputs(network: FlowAttentionNetwork) -> tuple[str, ...]:
     """A CopyPlan (gated_copy.py), or, without a prior to copy, the coarse picture."""
     if network.copy is None:
         return "coarse", "matte_logits"
-    tone = ("tone",) if network.prior == "body" else ()
-    return ("gate", "move", "made", "made_matte", *tone)
+    return ("gate", "move", "made", "made_matte")
 
 
 def _reference(size_hw: tuple[int, int]) -> dict[str, Tensor]:
@@ -117,8 +116,7 @@ class _Draw(nn.Module):
         if made.plan is None:
             return made.coarse, made.matte_logits
         plan = made.plan
-        tone = () if plan.tone is None else (plan.tone,)
-        return (plan.gate, plan.move, plan.made, plan.made_matte, *tone)
+        return plan.gate, plan.move, plan.made, plan.made_matte
 
 
 class _Refine(nn.Module):

@@ -193,4 +193,4 @@ def _prior_inputs(prior: PriorAt) -> dict[str, np.ndarray]:
 
 def _plan(made: Arrays) -> CopyPlan:
     values = {name: torch.from_numpy(value) for name, value in made.items()}
-    return CopyPlan(**{"tone": None, **values})
+    return CopyPlan(**values)
