@@ -56,6 +56,7 @@ def train(inputs: Path, out: Path, seed: int) -> list:
 def build(inputs: Path, out: Path, seed: int) -> list:
     return [
         "build-dataset", inputs / "driver.mp4", "--out", out / "data", "--size-px", 64, "--fps", 0,
+        "--clean-min-pose", 0,
         "--test-share", 0,
     ]  # fmt: skip
 

@@ -52,6 +52,7 @@ class Ledger:
         self.failures += 1
 
     def __enter__(self) -> "Ledger":
+        self._file = self._file or LineFile(self._path)  # an empty one says that nothing failed
         return self
 
     def __exit__(self, kind, *_) -> None:
