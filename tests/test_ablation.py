@@ -18,6 +18,7 @@ import ablation as tool
 
 from dancepipe.errors import ConfigError
 from dancepipe.evaluation.options import EvaluateOptions
+from dancepipe.training.options import TrainOptions
 from dancepipe.training.train import train
 
 BASE = replace(QUICK, stage1_steps=3, stage2_steps=2, sample_every=100, save_every=100)
@@ -180,6 +181,14 @@ def test_with_prior_the_papers_arms_have_it_and_gfla_does_not():
     assert options["gfla"].prior == "none" and options["gfla"] == tool.arm_options(
         tool.ARMS[4], BASE
     )
+
+
+def test_rivals_are_arms_of_one_stage_with_a_recipe_of_their_own():
+    for arm in tool.RIVALS:
+        own = tool.arm_options(arm, BASE)
+        assert (own.system, own.prior) == (arm.name, "none")
+        assert (own.stage1_steps, own.stage2_steps) == (5, 0)
+        assert getattr(own, arm.name) == getattr(TrainOptions(), arm.name)
 
 
 def test_bad_arms_are_named(data, tmp_path, capsys):

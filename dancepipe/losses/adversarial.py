@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,7 @@ from dancepipe.nn.optimise import adam, autocast, mean_figures, placed
 from dancepipe.processes import Processes
 
 Adversarial = Literal["lsgan", "hinge"]
+_Network = TypeVar("_Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,13 @@ def mean_where(values: Tensor, present: Tensor, count: Tensor | None = None) -> 
     return (values * present).sum() / (present.sum().clamp_min(1) if count is None else count)
 
 
-class Adversary:
+class Adversary(Generic[_Network]):
     """A discriminator with its optimiser."""
 
     def __init__(
         self,
         name: str,
-        network: nn.Module,
+        network: _Network,
         rate: float,
         beta1: float,
         precision: str,

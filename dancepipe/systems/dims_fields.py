@@ -31,7 +31,7 @@ def check_switch(name: str, got: bool) -> None:
         raise ConfigError(f"{name} is {shortened(got)}; it must be true or false")
 
 
-def checked_size_hw(size_hw: object, smallest: int, step: int) -> tuple[int, int]:
+def checked_size_hw(size_hw: Any, smallest: int, step: int) -> tuple[int, int]:
     """Height and width, both multiples of step."""
     is_pair = isinstance(size_hw, (tuple, list)) and len(size_hw) == 2
     if not is_pair or not all(

@@ -74,9 +74,9 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         key, value = F.max_pool2d(self.key(x), 2), F.max_pool2d(self.value(x), 2)
-        read = F.scaled_dot_product_attention(
-            *(one.flatten(2).transpose(1, 2)[:, None] for one in (self.query(x), key, value)),
-            scale=1.0,
-        )  # (B, 1, h w, C/2)
+        query, key, value = (
+            one.flatten(2).transpose(1, 2)[:, None] for one in (self.query(x), key, value)
+        )
+        read = F.scaled_dot_product_attention(query, key, value, scale=1.0)  # (B, 1, h w, C/2)
         read = read[:, 0].transpose(1, 2).unflatten(2, x.shape[2:])  # (B, C/2, h, w)
         return x + self.gamma * self.out(read)

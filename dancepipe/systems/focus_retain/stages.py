@@ -387,7 +387,7 @@ def counts_of(parts: Sequence[NetworkPair], processes: Processes) -> Counts | No
 
 def _adversary(
     name: str, network: Discriminator, weight: float, recipe: Recipe, processes: Processes
-) -> Adversary | None:
+) -> Adversary[Discriminator] | None:
     """None, and free of cost, where its term weighs nothing."""
     if not weight:
         return None
