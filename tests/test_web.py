@@ -1,6 +1,7 @@
 """The page in a real browser, and its queue, whatever is killed."""
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -12,9 +13,11 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from browser import open_browser
-from people import SAMPLES, write_dance
+from drawn import write_test_video
+from people import SAMPLES, SIZE_WH, dancer_frames, write_dance
 
 from dancepipe.cli import main
 from dancepipe.errors import BadImageError, BadVideoError, ConfigError
@@ -29,11 +32,17 @@ with_gradio = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def material(tmp_path_factory):
-    """me.png, dance.mp4 of 8 frames and long.mp4 of 60."""
+    """me.png, dance.mp4 of 8 frames and long.mp4 of 60, pair.mp4 of two people."""
     folder = tmp_path_factory.mktemp("web")
     shutil.copy(SAMPLES / "reference.png", folder / "me.png")
     write_dance(folder / "dance.mp4", frames=8)
     write_dance(folder / "long.mp4", frames=60)
+    frames = dancer_frames()
+
+    def two(index: int, _) -> np.ndarray:
+        return np.concatenate([frames[index], frames[60 + index]], axis=1)
+
+    write_test_video(folder / "pair.mp4", 8, size_wh=(2 * SIZE_WH[0], SIZE_WH[1]), draw=two)
     return folder
 
 
@@ -210,10 +219,15 @@ def test_two_people_at_once_from_upload_to_a_playing_result(material, tmp_path):
 
         # Bob, on a phone, waits behind her; she reloads in the middle, and cancels.
         bob.wait("document.querySelector('#sample')?.offsetParent")
-        drop_in(bob, material / "me.png", material / "dance.mp4")
+        drop_in(bob, material / "me.png", material / "pair.mp4")
+        bob.wait("document.querySelectorAll('#person input').length === 2", seconds=60)
+        bob.run("document.querySelector('#person label:not(.selected) input').click()")
+        whom = bob.wait("document.querySelector('#person label.selected')?.innerText.trim()")
         bob.wait(IS_MADE, seconds=60)
         bob.run("document.querySelector('#animate').click()")
-        bob.wait("document.querySelector('#state')?.innerText.includes('me · dance')")
+        bob.wait("document.querySelector('#state')?.innerText.includes('me · pair')")
+        asked = [json.loads(one.read_text()) for one in (tmp_path / "kept/orders").iterdir()]
+        assert sorted(one["options"]["person"] for one in asked) == sorted(["largest", whom])
         ann.reload()
         ann.wait("document.querySelector('#state')?.innerText.includes('me · long')", seconds=60)
         assert not ann.run("return document.querySelector('#consent')?.offsetParent"), "asked once"

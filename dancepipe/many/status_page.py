@@ -29,6 +29,7 @@ body { font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 2rem aut
 table { width: 100%; border-collapse: collapse; }
 td, th { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0;
   border-top: 1px solid var(--line); overflow-wrap: anywhere; }
+td:first-child { width: 30%; } td:last-child { width: 9rem; white-space: nowrap; }
 h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; } .reason { color: var(--failed); }
 small { opacity: .7; }
 """

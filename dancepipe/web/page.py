@@ -210,10 +210,12 @@ class _Doing:
         if isinstance(found, str):
             hidden = gr.update(visible=False) if person is None else gr.update()
             return hidden, gr.update(), None, None, found
-        numbers = [str(number) for number in range(1, found.people + 1)]
+        several = found.people > 1  # one alone is followed as without a number, which is quicker
+        numbers = [str(number) for number in range(1, found.people + 1)] if several else []
+        whom = str(found.followed) if several else None
         return (
             gr.update(visible=True),
-            gr.update(choices=numbers, value=str(found.followed), visible=found.people > 1),
+            gr.update(choices=numbers, value=whom, visible=several),
             str(found.people_picture),
             found.made_picture and str(found.made_picture),
             "",
