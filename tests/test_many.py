@@ -139,6 +139,16 @@ def test_runs_that_share_a_folder_have_ledgers_of_their_own_and_read_all(tmp_pat
     assert "http" not in page.replace("http-equiv", ""), "nothing is fetched from elsewhere"
 
 
+def test_a_result_that_came_before_the_kill_and_was_not_told_is_done(tmp_path):
+    rows = [{"ref": "a.jpg", "driver": "b.mp4"}]
+    (job,) = read_jobs(rows, tmp_path, EACH)
+    with Ledger(tmp_path) as ledger:
+        ledger.begin(job.digest(), job.out)
+    Path(job.out).write_bytes(b"whole")
+    assert dancepipe.animate_many(rows, tmp_path).already_there == 1
+    assert "1 done" in (tmp_path / "status.html").read_text()
+
+
 def test_one_folder_has_one_writer(tmp_path):
     with lock_shard(tmp_path, Shard(0, 1)), pytest.raises(BusyError, match="is being written by"):
         dancepipe.animate_many([{"ref": "a.jpg", "driver": "b.mp4"}], tmp_path)

@@ -91,6 +91,9 @@ def animate_many(
         own = _of_shard(whole, shard)
         named = {job.digest(): job for job in own}
         there = {name for name in named if _is_done(ledger, name)}
+        for name in there:
+            if ledger.entries[name].state == "begun":  # killed before it could tell
+                ledger.add(name, "done", named[name].out)
         failed_before = {
             name
             for name in named
