@@ -201,8 +201,9 @@ OVERFIT = {  # steps, and what is taken from the published recipe
     ),
     "fewshot": (
         60,
-        {"nf": 8, "learning_rate": 4e-3, "beta1": 0.5, "adversarial": 0.0}
-        | {"face_adversarial": 0.0, "discriminator_rate": 0.0},
+        {"nf": 8, "learning_rate": 2e-3, "beta1": 0.5, "feature_matching": 1000.0}
+        | {"adversarial": 0.0, "face_adversarial": 0.0, "face_feature_matching": 0.0}
+        | {"discriminator_rate": 0.0},
     ),
 }
 PUBLISHED = {  # name: options -> parameters without the matte, of the whole and of its parts
