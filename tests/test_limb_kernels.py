@@ -66,7 +66,7 @@ def test_map_warp_and_copy_are_those_of_torch(name):
     )
     gate, made = torch.rand(1, 1, HEIGHT, WIDTH), torch.rand(1, 3, HEIGHT, WIDTH) * 2 - 1
     made_matte = torch.rand(1, 1, HEIGHT, WIDTH)
-    shown, logits, _ = CopyPlan(gate, move, None, made, made_matte).over(prior.layers)
+    shown, logits, _ = CopyPlan(gate, move, made, made_matte).over(prior.layers)
     wanted = torch.cat((shown, torch.sigmoid(logits)), 1)[0].numpy()
     got = mixed_copy(
         warper.pixels,

@@ -75,7 +75,8 @@ def test_a_wheel_holds_them(tmp_path):
     # Asked for, not imported: whatever ran here before may have loaded distutils.
     if int(version("setuptools").split(".")[0]) < 77:
         pytest.skip("needs setuptools 77 for the licence in pyproject.toml")
-    for name in ("dancepipe", "configs", "pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    files = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
+    for name in ("dancepipe", "configs", "samples", *files):
         source = ROOT / name
         copytree(
             source, tmp_path / name, ignore=ignore_patterns("__pycache__")

@@ -246,7 +246,10 @@ class JobQueue:
     def _lost(self) -> None:
         name, reason = self._worker.job, self._worker.how_it_ended()
         if name is not None:
-            remove_leftovers(self._folder / "jobs" / name)
+            place = self._folder / "jobs" / name
+            remove_leftovers(place)
+            for parts in place.glob(".dancepipe-*.parts"):  # nobody goes on from them
+                shutil.rmtree(parts, ignore_errors=True)
         if name in self._jobs and self._jobs[name].state == "begun":
             self._end(name, "failed", reason, reason=reason)
         self._worker = WorkerProcess(self._events)
