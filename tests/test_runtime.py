@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +56,23 @@ def test_a_runtime_draws_what_torch_draws(case, runtime, weights):
     assert far.float().mean() < 2e-3, (far.float().mean(), (got - wanted).abs().max())
     again = values(beside.draw(beside.encode(*people), poses))
     assert torch.equal(again, got)
+
+
+def test_openvino_is_imported_without_what_would_send_telemetry():
+    """In a process of its own, which has imported nothing yet."""
+    installed("openvino")
+    script = (
+        "import sys\n"
+        "from dancepipe.runtime.openvino_graph import OpenVinoGraph\n"
+        "try: OpenVinoGraph(b'no network', 1)\n"
+        "except RuntimeError: pass\n"
+        "import openvino.tools.ovc as converter\n"
+        "print(type(converter.telemetry).__module__)\n"
+        "print([name for name, one in sys.modules.items() if one and 'openvino_telem' in name])\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    said = ran.stdout.splitlines()
+    assert said == ["openvino.tools.ovc.telemetry_stub", "[]"], ran
 
 
 def test_the_shipped_weights_draw_the_same_by_every_number_of_threads():

@@ -1,6 +1,10 @@
-"""The doorway to OpenVINO. Its converter, which would send telemetry, is not used: the runtime
-reads ONNX by itself."""
+"""The doorway to OpenVINO.
 
+Its import alone would send telemetry, by a child process that outlives whoever is killed meanwhile.
+It works without the package that sends; that is hidden from it.
+"""
+
+import sys
 from queue import SimpleQueue
 
 import numpy as np
@@ -13,6 +17,7 @@ class OpenVinoGraph:
     """A Graph (graph.py)."""
 
     def __init__(self, content: bytes, at_once: int):
+        sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType]
         try:
             import openvino
         except ImportError as error:
