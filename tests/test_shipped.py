@@ -17,6 +17,7 @@ from dancepipe.doctor import doctor
 from dancepipe.errors import WeightsError, WeightsMissingError
 from dancepipe.systems import shipped
 from dancepipe.systems.focus_retain.networks import load_networks
+from dancepipe.systems.open import open_named
 from dancepipe.systems.shipped import DEFAULT, SHIPPED, find_weights, shipped_path
 
 ROOT = Path(__file__).parent.parent
@@ -66,6 +67,14 @@ def test_they_are_listed_and_looked_at(capsys):
     printed = capsys.readouterr().out
     assert DEFAULT.sha256 in printed and "Apache-2.0" in printed
     assert f"{DEFAULT.name}: preset live, 256 x 256" in doctor()
+
+
+def test_a_folder_of_the_same_name_hides_no_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (DEFAULT.name, "body"):
+        (tmp_path / name).mkdir()
+    assert find_weights(DEFAULT.name) == DEFAULT.path
+    assert open_named("body", "cpu").info.name == "body"
 
 
 def test_a_wheel_holds_them(tmp_path):

@@ -47,7 +47,7 @@ def export_named(wanted: Path | str, out: Path, *, overwrite: bool) -> dict[str,
 
 
 def _is_unlearnt(wanted: Path | str) -> bool:
-    is_name = not os.path.exists(wanted) and str(wanted) in SYSTEMS
+    is_name = not os.path.isfile(wanted) and str(wanted) in SYSTEMS
     return is_name and not system_of(str(wanted)).learns
 
 

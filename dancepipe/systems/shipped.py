@@ -56,7 +56,7 @@ def find_weights(wanted: Path | str | None) -> Path:
     over a name."""
     if wanted is None:
         return shipped_path(DEFAULT)
-    if not os.path.exists(wanted):
+    if not os.path.isfile(wanted):
         for weights in SHIPPED:
             if str(wanted) == weights.name:
                 return shipped_path(weights)
