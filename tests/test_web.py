@@ -142,6 +142,18 @@ def test_what_was_not_uploaded_here_is_not_read(name, is_video, error, material,
             check_upload(folder, folder / name, is_video=is_video)
 
 
+def test_a_folder_with_other_files_is_neither_used_nor_emptied(tmp_path):
+    (tmp_path / "jobs").mkdir()
+    own = tmp_path / "jobs" / "letter.txt"
+    own.write_text("mine")
+    with pytest.raises(ConfigError, match="other files"):
+        web_folder(str(tmp_path))
+    assert main(["web", "--folder", str(tmp_path), "--empty"]) == 2
+    assert own.read_text() == "mine" and len(list(tmp_path.iterdir())) == 1
+    page = web_folder(str(tmp_path / "page"))
+    assert web_folder(str(page)) == page  # its own, a second time
+
+
 def test_samples_are_there_and_may_be_used(tmp_path):
     photo, driver = samples()
     folder = web_folder(str(tmp_path / "kept"))
@@ -167,7 +179,8 @@ def test_what_a_user_can_mend_is_one_line(tmp_path, capsys, monkeypatch):
     (tmp_path / "kept" / "mine.txt").write_text("keep")
     assert main(["web", "--empty", *folder]) == 0
     assert "emptied (1 jobs)" in capsys.readouterr().out
-    assert [one.name for one in (tmp_path / "kept").iterdir()] == ["mine.txt"]
+    left = sorted(one.name for one in (tmp_path / "kept").iterdir())
+    assert left == [".dancepipe-web", "mine.txt"]
 
 
 @contextmanager

@@ -132,6 +132,7 @@ def _nobody(labels: ClipLabels, cleaned: list[Cleaned], source: Source, options)
         f"{labels.frames_looked_at} frames ({labels.frames_without_person} without a person"
         + (f"; of {sum(reasons.values())} bodies: {told}" if told else "")
         + ")"
+        + ("; the --clean options set what is dropped" if told else "")
     )
 
 

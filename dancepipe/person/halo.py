@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from dancepipe.media.display import fit_size
+
 _WORKING_SIDE_PX = 256  # for what is smooth
 # Shares of a side of the picture, which the person fills.
 _SURELY_INSIDE, _SURELY_OUTSIDE, _AROUND = 1 / 85, 1 / 170, 1 / 40
@@ -57,8 +59,7 @@ def _means_around(image: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.
     """float32 (H, W, 3): the mean colour of the pixels of `where` nearby; (H, W): how many of the
     pixels nearby they are."""
     height, width = where.shape
-    shrink = min(1.0, _WORKING_SIDE_PX / max(height, width))
-    size_wh = max(1, round(width * shrink)), max(1, round(height * shrink))
+    size_wh = fit_size((width, height), _WORKING_SIDE_PX)
     both = np.dstack((image * where[..., None], where)).astype(np.float32)
     small = cv2.resize(both, size_wh, interpolation=cv2.INTER_AREA)
     sums = cv2.GaussianBlur(small, (0, 0), _AROUND * max(size_wh))

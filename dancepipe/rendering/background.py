@@ -11,15 +11,13 @@ import numpy as np
 from PIL import ImageColor
 
 from dancepipe.errors import BadImageError, BadVideoError, ConfigError
+from dancepipe.media.display import fit_size
 from dancepipe.media.image import load_photo
 from dancepipe.media.probe import DEFAULT_RATE, probe_video
 from dancepipe.media.read import VideoReader
 from dancepipe.rendering.motion import Target
-from dancepipe.rendering.plate import without_person
+from dancepipe.rendering.plate import PAINT_SIDE_PX, hole_of, painted, without_person
 from dancepipe.rendering.reference import Reference
-
-# a painted-out person is a guess: it is made small and enlarged, which also hides its seams
-_PAINT_SIDE_PX = 320
 
 _BLUR = 0.03  # of the longer side
 _OF_DRIVER = ("driver", "blur")
@@ -165,8 +163,7 @@ class _Moving:
 def blurred(image: np.ndarray) -> np.ndarray:
     """The picture far out of focus."""
     height, width = image.shape[:2]
-    scale = min(1.0, _PAINT_SIDE_PX / max(height, width))
-    small_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small_wh = fit_size((width, height), PAINT_SIDE_PX)
     small = cv2.resize(image, small_wh, interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), _BLUR * max(small_wh))
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -177,20 +174,7 @@ def painted_out(image: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     (blurred)."""
     if mask is None or not (mask > 16).any():
         return image.copy()
-    height, width = mask.shape
-    scale = min(1.0, _PAINT_SIDE_PX / max(height, width))
-    small_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(image, small_wh, interpolation=cv2.INTER_AREA)
-    hole = cv2.dilate(
-        (cv2.resize(mask, small_wh, interpolation=cv2.INTER_AREA) > 16).astype(np.uint8),
-        np.ones((9, 9), np.uint8),
-    )
-    filled = cv2.GaussianBlur(cv2.inpaint(small, hole, 3, cv2.INPAINT_TELEA), (0, 0), 3)
-    weight = cv2.resize(cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 1.5), (width, height))[
-        ..., None
-    ]
-    filled = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.rint(image * (1 - weight) + filled * weight).astype(np.uint8)
+    return painted(image, hole_of(mask))
 
 
 def resized(image: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:

@@ -5,8 +5,12 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from dancepipe.media.display import fit_size
+
 LOOKED_AT = 16  # frames, spread over the driver
 _SMALL_SIDE_PX = 160  # for whether the camera stands still
+# What is painted in is a guess: it is made small and enlarged, which also hides its seams.
+PAINT_SIDE_PX = 320
 _FLAT, _SAME_EDGES = 1.5, 0.6  # standard deviation of 255; correlation
 _STILL_SHARE = 0.75  # of the frames
 _MARGIN = 0.012  # of the longer side, around masks; networks cut hands and hair short
@@ -65,15 +69,15 @@ def painted(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """The picture with the hole, bool (H, W), filled from around it; what is made up is soft."""
     if not hole.any():
         return image
-    height, width = hole.shape
-    scale = min(1.0, 2 * _SMALL_SIDE_PX / max(height, width))
-    small_wh = max(1, round(width * scale)), max(1, round(height * scale))
+    size_wh = image.shape[1], image.shape[0]
+    small_wh = fit_size(size_wh, PAINT_SIDE_PX)
     small = cv2.resize(image, small_wh, interpolation=cv2.INTER_AREA)
     small_hole = cv2.resize(hole.astype(np.float32), small_wh, interpolation=cv2.INTER_AREA) > 0
     small_hole = cv2.dilate(small_hole.astype(np.uint8), np.ones((3, 3), np.uint8))
     filled = cv2.GaussianBlur(cv2.inpaint(small, small_hole, 3, cv2.INPAINT_TELEA), (0, 0), 3)
-    filled = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
-    share = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 1.5)[..., None]
+    filled = cv2.resize(filled, size_wh, interpolation=cv2.INTER_CUBIC)
+    share = cv2.GaussianBlur(small_hole.astype(np.float32), (0, 0), 1.5)
+    share = cv2.resize(share, size_wh)[..., None]
     known = np.where(hole[..., None], filled, image)  # what is in the hole must not shine through
     return np.rint(known * (1 - share) + filled * share).astype(np.uint8)
 
@@ -81,9 +85,7 @@ def painted(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
 def _stands_still(images: Sequence[np.ndarray], holes: Sequence[np.ndarray]) -> bool:
     """Whether most frames show one place from one place: their edges lie where the usual ones do.
     Frames without edges (a wall, the dark) tell nothing else."""
-    height, width = holes[0].shape
-    scale = min(1.0, _SMALL_SIDE_PX / max(height, width))
-    small_wh = max(1, round(width * scale)), max(1, round(height * scale))
+    small_wh = fit_size(holes[0].shape[::-1], _SMALL_SIDE_PX)
     edges = np.stack(
         [_edges(cv2.resize(one, small_wh, interpolation=cv2.INTER_AREA)) for one in images]
     )

@@ -9,10 +9,11 @@ from pathlib import Path
 from dancepipe.errors import ConfigError
 from dancepipe.files.caches import cache_folder
 from dancepipe.files.lock import lock_folder
-from dancepipe.files.whole_file import WholeFile, make_folder
+from dancepipe.files.whole_file import WholeFile, make_folder, write_text
 from dancepipe.media.image import load_photo
 from dancepipe.media.probe import probe_video
 
+_MARK = ".dancepipe-web"
 _OWN = ("uploads", "looks", "jobs", "orders", "ledger.jsonl")
 _PACKAGE = Path(__file__).resolve().parents[1]
 # In an installed package beside its modules, in a checkout at the top.
@@ -20,9 +21,17 @@ _SAMPLES = (_PACKAGE / "samples", _PACKAGE.parent / "samples")
 
 
 def web_folder(named: str | None) -> Path:
-    """Made, for the user alone, where it is not there yet. OutputError."""
+    """Made, for the user alone, where it is not there yet. ConfigError for a folder with other
+    files in it, which --empty might take for the page's; OutputError."""
     folder = Path(named).expanduser().resolve() if named else cache_folder("web")
     make_folder(folder, private=True)
+    if not (folder / _MARK).exists():
+        if any(folder.iterdir()):
+            raise ConfigError(
+                f"{folder} holds other files than the page's; name a folder that is empty or not "
+                "there yet with --folder"
+            )
+        write_text(folder / _MARK, "")
     for name in _OWN[:-1]:
         make_folder(folder / name, private=True)
     return folder
