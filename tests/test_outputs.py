@@ -51,7 +51,12 @@ def rgba_of(path) -> np.ndarray:
         if path.suffix == ".mov":
             decoder = stream.codec_context
         frames = [frame for packet in container.demux(stream) for frame in decoder.decode(packet)]
-        return np.stack([frame.to_ndarray(format="rgba") for frame in frames])
+        pictures = np.stack([frame.to_ndarray(format="rgba") for frame in frames])
+    for frame, picture in zip(frames, pictures):
+        if frame.format.name == "yuva420p":  # swscale leaves its last columns unwritten
+            plane = np.frombuffer(frame.planes[3], np.uint8).reshape(frame.height, -1)
+            picture[..., 3] = plane[:, : frame.width]
+    return pictures
 
 
 def pictures_of(folder) -> np.ndarray:
