@@ -35,7 +35,7 @@ def inputs(tmp_path_factory) -> Path:
 def animate(inputs: Path, out: Path, *more) -> list:
     return [
         "animate", SAMPLES / "reference.png", inputs / "driver.mp4", "-o", out, "--device", "cpu",
-        "-w", inputs / "w.safetensors", "--part-frames", EACH, *more,
+        "-w", inputs / "w.safetensors", "--part-frames", EACH, "--runtime", "torch", *more,
     ]  # fmt: skip
 
 
@@ -95,7 +95,8 @@ def test_a_killed_run_goes_on_and_makes_the_same_bytes(inputs, tmp_path, kind):
 
 @pytest.fixture(scope="module")
 def session(inputs):
-    with dancepipe.Session(inputs / "w.safetensors", device="cpu", part_frames=EACH) as session:
+    weights = inputs / "w.safetensors"
+    with dancepipe.Session(weights, device="cpu", part_frames=EACH, runtime="torch") as session:
         yield session
 
 
