@@ -347,6 +347,9 @@ def main(arguments: list[str] | None = None) -> int:
     except DancepipeError as error:
         print(f"ablation: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("ablation: stopped; the same command goes on from what is whole", file=sys.stderr)
+        return 130
     return 0
 
 

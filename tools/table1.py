@@ -257,6 +257,9 @@ def main(arguments: list[str] | None = None) -> int:
     except DancepipeError as error:
         print(f"table1: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("table1: stopped; the same command goes on from what is whole", file=sys.stderr)
+        return 130
     return 0
 
 
