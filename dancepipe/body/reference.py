@@ -349,8 +349,10 @@ class BodyDrawer:
 def _without_slits(alpha: np.ndarray, winner: np.ndarray, reach: int) -> np.ndarray:
     """The photo's outline carves rims, and where a limb has turned it lies inside the new outline:
     what is opaque on both sides of it within `reach` px is closed."""
-    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    closed = cv2.morphologyEx((alpha * 255).astype(np.uint8), cv2.MORPH_CLOSE, kernel)
+    # Round, and of what is opaque alone: a square one closed half-open rims to grey blocks.
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    opaque = (alpha > 0.5).astype(np.uint8) * 255
+    closed = cv2.GaussianBlur(cv2.morphologyEx(opaque, cv2.MORPH_CLOSE, kernel), (3, 3), 0)
     height, width = alpha.shape
     covered = (winner >= 0).reshape(height, SAMPLES, width, SAMPLES).mean((1, 3))
     return np.maximum(alpha, np.minimum(closed / np.float32(255), covered)).astype(np.float32)
