@@ -91,7 +91,10 @@ def check_train(out: Path, seed: int) -> None:
 
 def check_build(out: Path, seed: int) -> None:
     (clip,) = clip_files(out / "data")
-    assert len(list(read_clip(clip))) > FRAMES * 2 / 3 and not (out / "data" / "failures.jsonl").read_text()
+    assert (
+        len(list(read_clip(clip))) > FRAMES * 2 / 3
+        and not (out / "data" / "failures.jsonl").read_text()
+    )
 
 
 def check_evaluate(out: Path, seed: int) -> None:

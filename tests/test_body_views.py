@@ -82,3 +82,21 @@ def test_what_is_not_seen_of_a_leg_takes_the_colour_of_its_height():
     behind = thigh & (mesh.points_dm[:, 2] < np.quantile(mesh.points_dm[thigh, 2], 0.25))
     off = np.abs(spread[behind] - colours[behind]).max(1)
     assert np.median(off) < 40  # flowing every way alike it is half of 140
+
+
+def test_a_hem_goes_on_as_sharp_as_the_photo_where_something_hides_it():
+    """Each place of the trunk that is not seen is read where its ring is, while that is near."""
+    mesh, drawer = load_mesh(), shared_drawer()
+    torso = mesh.part == PARTS.index(Part.TORSO)
+    front = torso & (mesh.points_dm[:, 2] > np.median(mesh.points_dm[torso, 2]))
+    side = np.quantile(mesh.points_dm[front, 0], [0.7, 0.85, 0.99])
+    across, height = mesh.points_dm[:, 0], mesh.points_dm[:, 1]
+    seen = front & (across < side[0])
+    places = drawer._flow.places(mesh.points_dm[:, :2], seen)
+    np.testing.assert_allclose(places[seen, :2], mesh.points_dm[seen, :2], atol=0.1)
+    hidden = front & (across > side[1])
+    assert np.median(np.abs(places[hidden, 1] - height[hidden])) < 0.25  # dm
+    assert (places[hidden, 0] < side[1]).mean() > 0.95, "where the photo shows something"
+    near = places[front & (across > side[0]) & (across < side[1]), 2]
+    far = places[torso & (mesh.points_dm[:, 2] < np.quantile(mesh.points_dm[torso, 2], 0.1)), 2]
+    assert places[seen, 2].min() > 0.9 and np.median(near) > 0.6 > 0.35 > np.median(far)

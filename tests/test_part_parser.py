@@ -236,6 +236,23 @@ def test_what_the_labels_see_otherwise_is_not_believed():
     assert at_shoulder[30, 5] == 1 and at_shoulder[30, 18] == 0
 
 
+def test_a_hand_in_a_pocket_has_no_colour_of_its_own():
+    """The labels take the pocket for a hand; it has the colour of the trousers."""
+    y, x = np.mgrid[:60, :60]
+    part = np.where(x < 30, PARTS.index(Part.HAND_LEFT), PARTS.index(Part.THIGH_LEFT))
+    label = np.where(y < 20, CLASSES.index("face"), CLASSES.index("hand"))
+    label[x >= 30] = CLASSES.index("legs")
+    labels = PartLabels(label.astype(np.uint8), np.ones((60, 60), np.float32))
+    skin, trousers = np.array([200, 150, 130]), np.array([40, 40, 70])
+    colours = np.where(((y < 40) & (x < 30))[..., None], skin, trousers).astype(np.float32)
+    mask = np.full((60, 60), 255, np.uint8)
+    landmarks = at_rest()
+    landmarks[[11, 12], :2] = 1e4
+    trust = trusted(part, np.zeros((60, 60), np.float32), colours, mask, labels, landmarks, 50.0)
+    hand = (x < 24) & (y > 24)
+    assert (trust[hand & (y < 40)] == 1).all() and (trust[hand & (y >= 40)] == 0).all()
+
+
 @pytest.mark.parametrize("bent", [False, True])
 def test_a_shirt_is_believed_over_straight_thighs_alone(bent):
     part = np.full((60, 60), PARTS.index(Part.THIGH_LEFT))

@@ -51,6 +51,7 @@ class BodyReference:
     part: np.ndarray  # int64 (h, w), -1 for none
     depth: np.ndarray  # float32 (h, w)
     trust: np.ndarray  # float32 (h, w)
+    places_px: np.ndarray  # float32 (V, 3): ColourFlow.places
     vertex_colour: np.ndarray  # float32 (V, 3)
     known_colour: np.ndarray  # float64 (V, 3): what it flowed from
     known_weight: np.ndarray  # float64 (V,)
@@ -167,12 +168,13 @@ class BodyDrawer:
             points, normal, depth, part, trust, mask, colours, labels, pose
         )
         vertex_colour = self._flow.spread(known_colour, known_weight)
+        places = self._flow.places(points[:, :2], seen)
         shown = smoothed(seen * np.maximum(normal, 0), self._edges)
         photo = colours.sharp if shrink == 1 else sharpened(colours, full_image, full_mask)
         return BodyReference(
             pose, rest, triangles, triangle_part, points, normal, colours,
-            part.astype(np.int64), depth, trust, vertex_colour, known_colour, known_weight,
-            shown[:, None], photo,
+            part.astype(np.int64), depth, trust, places, vertex_colour, known_colour,
+            known_weight, shown[:, None], photo,
             np.ascontiguousarray(full_mask[..., None], np.float32), float(full_torso_px),
         )  # fmt: skip
 
@@ -217,7 +219,7 @@ class BodyDrawer:
         def shaded_by(photo: BodyReference, colour, alpha, source, read_share, kind) -> None:
             shade(
                 winner, weights, depth, SAMPLES, triangles, reference.triangle_part, mesh.mirror,
-                PART_MIRROR, photo.points_px, photo.normal,
+                PART_MIRROR, photo.points_px, photo.places_px, photo.normal,
                 np.ascontiguousarray(normals[:, 2]), reference.vertex_colour,
                 photo.photo, photo.colours.deep, photo.photo_mask, photo.part,
                 photo.depth, photo.trust,

@@ -10,6 +10,7 @@ from dancepipe.body.mesh import PARTS, Part
 
 SEEN, MIRRORED, DIFFUSED = 1, 2, 3  # kinds of pixels; 0 is none
 _HEAD = PARTS.index(Part.HEAD)
+_FIRST_ARM = PARTS.index(Part.UPPER_ARM_RIGHT)
 _FIRST_HAND, _LAST_HAND = PARTS.index(Part.HAND_RIGHT), PARTS.index(Part.HAND_LEFT)
 
 
@@ -56,6 +57,26 @@ def _visible(x, y, z, own, photo_part, photo_depth, trust, tolerance):
 
 
 @njit(cache=True, nogil=True)
+def _carry(colour, sharp, x, y, near, enlarge, part, photo_part, trust, read):
+    """Lay what goes on from the place (x, y) of the photo over `colour`, as far as it is near and
+    its part shows there."""
+    height, width = trust.shape
+    share = np.float32(0)
+    i, j = int(math.floor(x)), int(math.floor(y))
+    u, v = x - i, y - j
+    for dy in range(2):
+        for dx in range(2):
+            row, column = j + dy, i + dx
+            if 0 <= row < height and 0 <= column < width and photo_part[row, column] == part:
+                w = (u if dx else 1 - u) * (v if dy else 1 - v)
+                share += w * trust[row, column]
+    if share > 0 and near > 0:
+        _bilinear(sharp, _enlarged(x, enlarge), _enlarged(y, enlarge), read)
+        for c in range(3):
+            colour[c] += (read[c] - colour[c]) * share * near
+
+
+@njit(cache=True, nogil=True)
 def _enlarged(place, factor):
     return (place + np.float32(0.5)) * factor - np.float32(0.5)
 
@@ -80,7 +101,7 @@ def _over(colour, sharp, deep, x, y, enlarge, normal, facing, share, read, softe
 @njit(cache=True, nogil=True)
 def shade(
     winner, weights, depth, samples, triangles, triangle_part, mirror, part_mirror,
-    photo_points, photo_normal, facing, vertex_colour,
+    photo_points, photo_places, photo_normal, facing, vertex_colour,
     sharp, deep, mask, photo_part, photo_depth, trust, enlarge, tolerance, together, reach,
     colour, alpha, source, read_share, kind,
 ):  # fmt: skip
@@ -88,10 +109,11 @@ def shade(
     read_share (H, W): how much of the colour was read there, and kind (H, W).
 
     winner, weights, depth: of rasterise_mesh, `samples` a side of a pixel. photo_points (V, 3):
-    the mesh in the photo; photo_normal, facing (V,): z of the normals there and here. photo_part,
-    photo_depth, trust (h, w): what the photo shows where; sharp and mask are `enlarge` times as
-    large. tolerance, together: px of depth that make one surface, in the photo and here. reach: px
-    from the outline within which the photo's own outline carves.
+    the mesh in the photo, photo_places (V, 3): as ColourFlow.places has them; photo_normal,
+    facing (V,): z of the normals there and here. photo_part, photo_depth, trust (h, w): what the
+    photo shows where; sharp and mask are `enlarge` times as large. tolerance, together: px of
+    depth that make one surface, in the photo and here. reach: px from the outline within which
+    the photo's own outline carves.
     """
     height, width = alpha.shape
     read, softer = np.zeros(3, np.float32), np.zeros(3, np.float32)
@@ -114,6 +136,7 @@ def shade(
             mx, my, mz = np.float32(0), np.float32(0), np.float32(0)
             normal, mirrored, here = np.float32(0), np.float32(0), np.float32(0)
             made[:] = 0
+            fx, fy, near = np.float32(0), np.float32(0), np.float32(0)
             for a in range(y * samples, y * samples + samples):
                 for b in range(x * samples, x * samples + samples):
                     t = winner[a, b]
@@ -129,6 +152,9 @@ def shade(
                         sx += w * photo_points[i, 0]
                         sy += w * photo_points[i, 1]
                         sz += w * photo_points[i, 2]
+                        fx += w * photo_places[i, 0]
+                        fy += w * photo_places[i, 1]
+                        near += w * photo_places[i, 2]
                         normal += w * photo_normal[i]
                         here += w * facing[i]
                         for c in range(3):
@@ -142,6 +168,7 @@ def shade(
             sx, sy, sz, normal = sx * q, sy * q, sz * q, normal * q
             mx, my, mz, mirrored = mx * q, my * q, mz * q, mirrored * q
             here = max(here * q, np.float32(0.15))
+            fx, fy, near = fx * q, fy * q, near * q
             for c in range(3):
                 made[c] *= q
             share = _visible(sx, sy, sz, part, photo_part, photo_depth, trust, tolerance)
@@ -149,6 +176,10 @@ def shade(
             if part == _HEAD:  # a face is not read off its edge
                 share *= _ramp(np.float32(0.02), np.float32(0.3), normal)
             if share < 1:
+                # Arms are too thin: theirs would be torn. A face is no cloth.
+                if part != _HEAD and not _FIRST_ARM <= part <= _LAST_HAND:
+                    near = _ramp(np.float32(0.2), np.float32(0.6), near)
+                    _carry(made, sharp, fx, fy, near, enlarge, part, photo_part, trust, read)
                 other = _visible(
                     mx, my, mz, part_mirror[part], photo_part, photo_depth, trust, tolerance
                 )

@@ -9,6 +9,8 @@ from dancepipe.body.springs import Springs
 _FLOW = 0.15  # against the weight of what is seen
 _AROUND, _ALONG = 6.0, 0.02  # times as much, around a limb and along it
 _TO_MEAN = 1e-5
+_FIRM = 30.0  # places stay where they are seen
+_FADES = 0.05  # far from what is seen its colours would be streaks
 _UNKNOWN = 128.0
 _UPRIGHT = (Part.TORSO, Part.NECK, Part.SKIRT)
 # The landmarks at the ends of limbs.
@@ -39,6 +41,24 @@ class ColourFlow:
             first, second = (np.searchsorted(index, ends[inside]) for ends in edges)
             springs = Springs.between(first, second, stiffness[inside], len(index))
             self._regions.append((index, springs))
+
+    def places(self, places_xy: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """float32 (V, 3): of each vertex the place in the photo where what it shows goes on, and
+        how near that is, 1 ... 0. That is its own place where it is seen, bool (V,), else those of
+        its ring: hems stay as sharp as the photo."""
+        out = np.zeros((len(seen), 3))
+        for index, springs in self._regions:
+            own = _FIRM * seen[index]
+            if not own.any():
+                continue
+            given = places_xy[index] * own[:, None]
+            mean = given.sum(0) / own.sum()
+            for axis in range(2):
+                out[index, axis] = springs.at_rest(
+                    own + _TO_MEAN, given[:, axis] + _TO_MEAN * mean[axis]
+                )
+            out[index, 2] = springs.at_rest(own + _FADES, own)
+        return out.astype(np.float32)
 
     def spread(self, colours: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """float32 (V, 3) from colours (V, 3) and how much each vertex's own counts (V,)."""

@@ -15,6 +15,7 @@ _SURE = 0.6  # of a label, to be believed against the mesh
 _LIKELY = 0.4  # of a label, to be preferred to a surface that is seen edgewise
 _MARGIN_PX = 2.3  # beside what the labels see otherwise: colours of both are mixed there
 _FORESHORTENED = 0.75  # of a thigh's length is seen, or less
+_UNLIKE_SKIN = 60  # sums over RGB: of a pocket that passes for a hand
 _SHOULDER = 0.2  # torso lengths around it, where arm and chest wear the same
 
 # Parts and classes that may stand for each other. Hair lies on all of them.
@@ -71,6 +72,7 @@ def trusted(
     trust = np.where((nearest - depth > _STEP * torso_px) & is_mesh, 0, 1).astype(np.float32)
     trust[_contradicted(part, labels, landmarks[[11, 12], :2], torso_px)] = 0
     trust[_over_bent_legs(part, labels, landmarks)] = 0
+    trust[_pockets(part, sharp, labels)] = 0
     for limb, other in ((_RIGHT_LEG, _LEFT_LEG), (_LEFT_LEG, _RIGHT_LEG)):
         _beside_leg(trust, np.isin(part, limb), np.isin(part, other), sharp, mask, torso_px)
     return trust
@@ -115,6 +117,25 @@ def _over_bent_legs(part, labels, landmarks) -> np.ndarray:
     if not over.any():
         return over
     return (part >= 0) & (distance_transform_edt(~over) <= 2 * _MARGIN_PX)
+
+
+def _pockets(part, sharp, labels) -> np.ndarray:
+    """Hands that have the colour of the clothes, not of the face: they are in pockets. Gloves of
+    the trousers' colour are rarer."""
+    hands = np.isin(part, _numbers(Part.HAND_RIGHT, Part.HAND_LEFT))
+    skin = _colour_of(sharp, labels, "face")
+    if skin is None or not hands.any():
+        return np.zeros(part.shape, bool)
+    clothes = [_colour_of(sharp, labels, name) for name in ("legs", "torso", "skirt")]
+    from_skin = np.abs(sharp - skin).sum(-1)
+    from_cloth = [np.abs(sharp - one).sum(-1) for one in clothes if one is not None]
+    nearest = np.min([np.full(part.shape, np.inf), *from_cloth], 0)
+    return hands & (from_skin > 2 * nearest + _UNLIKE_SKIN)
+
+
+def _colour_of(sharp, labels, name: str) -> np.ndarray | None:
+    there = labels.is_one_of(name) & (labels.sure > _SURE)
+    return np.median(sharp[there], 0) if there.sum() > 8 else None
 
 
 def _beside_leg(trust, own, other, sharp, mask, torso_px) -> None:
