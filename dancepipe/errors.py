@@ -40,11 +40,13 @@ class BadImageError(DancepipeError):
 
 
 class FetchError(DancepipeError):
-    """A source (URL or path) that could not be turned into a local file. Told without secrets."""
+    """A source (URL or path) that could not be turned into a local file. Told without secrets.
+    may_pass: another time may help, as the server was busy or the connection failed."""
 
-    def __init__(self, source, reason: str):
+    def __init__(self, source, reason: str, *, may_pass: bool = False):
         self.source = public_address(str(source))
         self.reason = without_secrets(reason, of=str(source))
+        self.may_pass = may_pass
         super().__init__(f"cannot fetch {self.source}: {self.reason}")
 
 

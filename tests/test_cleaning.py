@@ -9,6 +9,7 @@ import pytest
 
 from dancepipe.building.camera import CameraMotion
 from dancepipe.building.cleaning import clean
+from dancepipe.building.drawn import FLAT, MANY_COLOURS, colours_of
 from dancepipe.building.facts import ClipFacts, DancerFacts, packed, packed_pose, unpacked_poses
 from dancepipe.building.hard_poses import hard_kinds
 from dancepipe.building.label import ClipLabels, Dancer, LabelledFrame
@@ -231,6 +232,10 @@ def test_captions_cameras_still_people_and_too_few():
     fast = replace(KEEP_ALL, max_camera=0.1)
     assert set(reasons(frames, labels(speed=0.2), fast).values()) == {"camera"}
     assert not reasons(frames, labels(speed=0.05), fast)
+    painted = [replace(one, colours=1.1, sharpness=0.18) for one in frames]
+    assert set(reasons(painted, labels(), KEEP_ALL).values()) == {"drawn"}
+    assert not reasons(painted, labels(), replace(KEEP_ALL, drawn=False))
+    assert not reasons([replace(one, colours=1.1) for one in frames], labels(), KEEP_ALL)
     quiet = [replace(one, body=body()) for one in frames]
     assert set(reasons(quiet, labels(), KEEP_ALL).values()) == {"still"}
     few = [replace(one, is_crossing=index > 0) for index, one in enumerate(frames)]
@@ -277,6 +282,22 @@ def test_measures_of_pictures():
         camera.see(np.ascontiguousarray(wide[:, 8 * step : 8 * step + 320]), [], step * 0.1)
     assert np.isnan(camera.speeds()[0])
     np.testing.assert_allclose(camera.speeds()[1:], 8 / 320 / 0.1, rtol=0.1)
+
+
+def test_a_map_of_body_parts_is_told_from_a_person_in_colours():
+    mask = np.zeros((240, 160), np.uint8)
+    cv2.ellipse(mask, (80, 120), (50, 105), 0, 0, 360, 255, -1)
+    hues = np.repeat(np.arange(6, dtype=np.uint8) * 30, 40)[:, None].repeat(160, 1)
+    strong = np.full_like(hues, 200)
+    parts = cv2.cvtColor(np.dstack([hues, strong, strong]), cv2.COLOR_HSV2RGB)
+    parts = cv2.GaussianBlur(parts, (0, 0), 6)
+    weave = np.random.default_rng(4).uniform(0.4, 1, (120, 80, 1)).repeat(2, 0).repeat(2, 1)
+    cloth = (parts * weave).astype(np.uint8)
+    plain = np.full_like(parts, (220, 170, 40))
+    assert colours_of(parts, mask) > MANY_COLOURS and sharpness_of(parts, mask) < FLAT
+    assert sharpness_of(cloth, mask) > FLAT
+    assert colours_of(plain, mask) < MANY_COLOURS / 2
+    assert colours_of(parts, np.zeros_like(mask)) == colours_of(parts * 0, mask) == 0
 
 
 def test_edges_that_stay_are_found_in_what_moves():

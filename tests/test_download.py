@@ -4,6 +4,7 @@ once, with what came of it."""
 import http.server
 import json
 import shutil
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -14,6 +15,7 @@ from people import write_dance
 from test_build_dataset import OWN_NETWORK, SMALL
 
 from dancepipe.building.build import build_dataset
+from dancepipe.cli.command_line import main
 from dancepipe.errors import FetchError
 from dancepipe.media.asked_to_wait import advice, seconds_to_wait
 
@@ -93,7 +95,7 @@ def test_every_source_is_in_the_ledger_once_with_its_outcome(server, tmp_path):
     sources = [f"{server}/{place}" for place in places] + [f"{server}/a.mp4", "file:///etc/passwd"]
     listed = tmp_path / "list.txt"
     listed.write_text("\n".join(sources))
-    options = replace(OWN_NETWORK, retries=1)
+    options = replace(OWN_NETWORK, retries=1, pause_seconds=0.05)
     summary = build_dataset([str(listed)], tmp_path / "data", options)
     assert (summary.clips_written, summary.failures) == (4, 5)
     found = outcomes(tmp_path / "data")
@@ -105,14 +107,31 @@ def test_every_source_is_in_the_ledger_once_with_its_outcome(server, tmp_path):
     assert asked[1] - asked[0] >= 0.95  # Retry-After
     assert len(Server.asked["/later/a.mp4"]) <= 2  # a HEAD of yt-dlp's may come first
 
-    before = len(Server.asked["/gone.mp4"])
+    assert summary.failures_for_now == 1  # the one that is busy for a day
+
+    before = {place: len(Server.asked[place]) for place in ("/gone.mp4", "/later/a.mp4")}
     again = build_dataset([str(listed)], tmp_path / "data", options)
-    assert (again.clips_already_there, again.failures) == (4, 5)
-    assert len(Server.asked["/gone.mp4"]) == before
+    assert (again.clips_already_there, again.failures, again.failures_for_now) == (4, 5, 1)
+    assert len(Server.asked["/gone.mp4"]) == before["/gone.mp4"]
+    assert len(Server.asked["/later/a.mp4"]) > before["/later/a.mp4"]
     shutil.copy(tmp_path / "served" / "a.mp4", tmp_path / "served" / "gone.mp4")
     mended = build_dataset([str(listed)], tmp_path / "data", replace(options, retry_failed=True))
     assert (mended.clips_written, mended.failures) == (1, 4)
     assert outcomes(tmp_path / "data")["gone.mp4"]["outcome"] == "kept"
+
+
+def test_the_last_lines_say_what_to_do(tmp_path, capsys):
+    (tmp_path / "text.mp4").write_text("no video\n" * 40)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        gone = f"http://127.0.0.1:{free.getsockname()[1]}/a.mp4"
+    sources = [gone, str(tmp_path / "text.mp4")]
+    command = ["build-dataset", *sources, "-o", str(tmp_path / "data"), "--own-network"]
+    for _ in range(2):
+        assert main([*command, "--retries", "0"]) == 2
+        *_, now, others = capsys.readouterr().out.splitlines()
+        assert now == "1 failed for now (server busy, or not reached): run this again"
+        assert others.startswith("1 failed, see ") and others.endswith("with --retry-failed")
 
 
 def test_what_is_named_in_the_own_network_is_refused_unless_allowed(server, tmp_path):

@@ -22,8 +22,11 @@ def test_the_same_options_are_taken_again_and_others_refused(tmp_path):
 
 
 def test_an_option_that_the_note_does_not_name_had_its_default(tmp_path):
-    (tmp_path / "dataset.json").write_text("{}")
+    (tmp_path / "dataset.json").write_text('{"clean": {"steady": true}}')
     hold_to_recipe(tmp_path, OPTIONS, apart_from=())
+    (tmp_path / "dataset.json").write_text('{"clean": {"steady": false}}')
+    with pytest.raises(ConfigError, match="clean was"):
+        hold_to_recipe(tmp_path, OPTIONS, apart_from=())
 
 
 @pytest.mark.parametrize(

@@ -40,10 +40,11 @@ def build_dataset(
     person's photos, and text files of those; or, with a layout, from a published one.
 
     A clip that is already there is skipped, and so is a source that failed before, unless
-    options.retry_failed; one that fails now goes to out/failures.jsonl with its stage and reason,
-    and the run goes on. At the end settle.py decides what concerns all clips together. Raises
-    ConfigError, OutputError, BusyError (another run builds there; shards of one division may run
-    together), MissingExtraError and WeightsError: nothing could work then.
+    options.retry_failed or the network alone was to blame; one that fails now goes to
+    out/failures.jsonl with its stage and reason, and the run goes on. At the end settle.py decides
+    what concerns all clips together. Raises ConfigError, OutputError, BusyError (another run builds
+    there; shards of one division may run together), MissingExtraError and WeightsError: nothing
+    could work then.
     """
     if options.shard_index >= options.num_shards:
         raise ConfigError(
@@ -118,9 +119,7 @@ def _build(
             Task(source, clip_path(out, source, options.test_share), out, options)
             for source in todo
         ]
-        if failed:
-            log.info(f"{len(failed)} sources failed before; --retry-failed tries them again")
-        written, rows = _worked(tasks, known, ledger, lock, options)
+        written, rows, for_now = _worked(tasks, known, ledger, lock, options)
         must_be_there(written, lock)
     settled = _settled(out, options, started, len(todo))
     copies = sum(one.copy_of is not None for one in settled.clips) if settled else 0
@@ -132,14 +131,16 @@ def _build(
         rows,
         time.monotonic() - started,
         copies,
+        for_now,
     )
 
 
 def _worked(
     tasks: list[Task], known: set[str], ledger: Ledger, lock: Lock, options: BuildDatasetOptions
-) -> tuple[list[Path], int]:
-    """The clips that were written, and the number of their pictures."""
-    written, rows = [], 0
+) -> tuple[list[Path], int, int]:
+    """The clips that were written, the number of their pictures, and that of failures which may
+    pass."""
+    written, rows, for_now = [], 0, 0
     total = len(tasks) + len(known)
     with counted(
         total=total, initial=len(known), desc="clips", unit="clip", disable=None
@@ -153,10 +154,14 @@ def _worked(
                 _remove_elsewhere(outcome.task)
             else:
                 source = outcome.task.source
-                ledger.add(source.location, outcome.stage, outcome.reason, state=state_of(source))
+                for_now += outcome.may_pass
+                ledger.add(
+                    source.location, outcome.stage, outcome.reason,
+                    state=state_of(source), for_now=outcome.may_pass,
+                )  # fmt: skip
                 log.warning(f"failed ({outcome.stage}): {outcome.reason}")
             progress.update()
-    return written, rows
+    return written, rows, for_now
 
 
 def _say(outcome: Outcome) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from dancepipe.building.drawn import FLAT, MANY_COLOURS
 from dancepipe.building.label import ClipLabels, Dancer, LabelledFrame
 from dancepipe.building.options import CleaningOptions
 from dancepipe.building.overlays import covered_share
@@ -26,8 +27,8 @@ from dancepipe.pose.skeleton import (
 
 # In the order in which they are taken; what one drops the next ones do not see.
 REASONS = (
-    "crossing", "unlike", "joints", "cut off", "small", "blurred", "mask", "unsteady", "caption",
-    "camera", "still", "alike", "enough", "few",
+    "crossing", "unlike", "drawn", "joints", "cut off", "small", "blurred", "mask", "unsteady",
+    "caption", "camera", "still", "alike", "enough", "few",
 )  # fmt: skip
 _WHOLE = (R_SHOULDER, L_SHOULDER, R_HIP, L_HIP, R_KNEE, L_KNEE, R_ANKLE, L_ANKLE)
 _INSIDE = (*_WHOLE, R_ELBOW, L_ELBOW)
@@ -70,6 +71,8 @@ def clean(
     each("crossing", options.crossing, lambda frame: frame.is_crossing)
     if options.min_likeness:
         drop("unlike", [frame.likeness < options.min_likeness for frame in frames])
+    if options.drawn:
+        drop("drawn", [_is_drawn(frames)] * len(frames))
     drop("joints", [int(frame.body.joints.present.sum()) < min_joints for frame in frames])
     each("cut off", options.whole_body, lambda frame: _is_cut_off(frame))
     least_px = options.min_scale * size_px
@@ -104,6 +107,13 @@ def clean(
     if len(frames) < min_frames:
         drop("few", [True] * len(frames))
     return Cleaned(frames, dropped, motion)
+
+
+def _is_drawn(frames: list[LabelledFrame]) -> bool:
+    """Whether this is a picture of a body, in most of its frames."""
+    colours = [frame.colours for frame in frames]
+    flat = [frame.sharpness for frame in frames]
+    return bool(frames and np.median(colours) > MANY_COLOURS and np.median(flat) < FLAT)
 
 
 def _side_px(frame: LabelledFrame) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dancepipe.building.camera import CameraMotion
+from dancepipe.building.drawn import colours_of
 from dancepipe.building.overlays import StillEdges
 from dancepipe.building.picture_hash import difference_hash
 from dancepipe.building.sharpness import sharpness_of
@@ -41,6 +42,7 @@ class LabelledFrame:
     sharpness: float
     scene_hash: int  # of the whole frame
     mask_share: float  # of the box
+    colours: float = 0.0  # as drawn.py has them
     likeness: float = 1.0  # of the clothes to those of all frames of this dancer; 1: not known
 
 
@@ -138,6 +140,7 @@ def _labelled(frame, shot: int, one: Tracked, scene_hash: int) -> LabelledFrame:
         frame.index, frame.time_seconds, shot, person.body, encode_png(person.mask), box,
         one.is_crossing, sharpness_of(frame.image, person.mask), scene_hash,
         float((person.mask > 127).sum() / (box[2] - box[0]) ** 2),
+        colours_of(frame.image, person.mask),
     )  # fmt: skip
 
 

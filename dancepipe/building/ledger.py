@@ -39,14 +39,19 @@ class Ledger:
         self.failures = 0
 
     def has_failed(self, source: str, state: list | None) -> bool:
-        """Whether it failed in an earlier run, when it was in that state."""
+        """Whether it failed in an earlier run, when it was in that state, for good."""
         record = self._older.get(public_address(source))
-        return record is not None and record.get("state") == state
+        return record is not None and record.get("state") == state and not record.get("for_now")
 
-    def add(self, source: str, stage: str, reason: str, *, state: list | None = None) -> None:
-        """One failure; what was added outlives this process. state: as has_failed has it."""
+    def add(
+        self, source: str, stage: str, reason: str, *, state: list | None = None,
+        for_now: bool = False,
+    ) -> None:  # fmt: skip
+        """One failure; what was added outlives this process. state: as has_failed has it. for_now:
+        another run may do better."""
         reason = without_secrets(reason, of=source)
         record = {"source": public_address(source), "stage": stage, "reason": reason}
+        record |= {"for_now": True} if for_now else {}
         self._file = self._file or LineFile(self._path)
         self._file.add(record if state is None else record | {"state": state})
         self.failures += 1

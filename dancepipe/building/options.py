@@ -14,6 +14,9 @@ class CleaningOptions:
         0.7, "frames in which somebody's clothes are less like in the others are left out "
         "(somebody else, another light)", minimum=0, maximum=1,
     )  # fmt: skip
+    drawn: bool = option(
+        True, "leave out bodies that are painted in many flat colours (maps of body parts)"
+    )
     whole_body: bool = option(True, "leave out people who are partly outside of the picture")
     min_scale: float = option(
         0.4, "smallest people: pixels of the video for one of the picture that is kept", minimum=0
@@ -100,7 +103,10 @@ class BuildDatasetOptions:
     own_network: bool = option(
         False, "let addresses lead on into your own network (redirects, media addresses of pages)"
     )
-    retry_failed: bool = option(False, "try sources again that failed in an earlier run")
+    retry_failed: bool = option(
+        False, "try all sources again that failed in an earlier run (those whose server was busy, "
+        "or not reached, are tried again without this)",
+    )  # fmt: skip
     cookies: str | None = option(
         None, "cookies file of a browser, for sites that want to know who downloads"
     )

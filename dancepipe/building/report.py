@@ -20,6 +20,7 @@ _MOST_SHEETS = 40
 _WORDS = {
     "crossing": "another person in the way",
     "unlike": "other clothes or light than in the rest",
+    "drawn": "painted, not filmed",
     "joints": "too few joints",
     "cut off": "not whole in the picture",
     "small": "too small",

@@ -18,6 +18,7 @@ class BuildSummary:
     frames_written: int
     seconds: float
     copies: int = 0  # clips in the data set whose pictures another one has, put aside
+    failures_for_now: int = 0  # of the failures, those that the next run tries again
 
 
 def must_be_there(written: list[Path], lock: Lock) -> None:

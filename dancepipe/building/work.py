@@ -4,7 +4,7 @@ import logging
 import multiprocessing
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dancepipe.building.clip import build_clip, build_photos
@@ -34,6 +34,7 @@ class Outcome:
     rows: int = 0
     stage: str | None = None  # in which it failed
     reason: str = ""
+    may_pass: bool = False  # as FetchError has it
     said: tuple[tuple[int, str], ...] = ()  # levels and lines, of another process
 
 
@@ -59,7 +60,7 @@ def _work(task: Task) -> Outcome:
         stage = "label"
         return Outcome(task, build_clip(video, task.source, task.path, task.options))
     except (FetchError, BadVideoError, NoPersonError) as error:
-        return Outcome(task, 0, stage, str(error))
+        return Outcome(task, 0, stage, str(error), getattr(error, "may_pass", False))
 
 
 def _begin(level: int) -> None:
@@ -85,4 +86,4 @@ def _work_aloud(task: Task) -> Outcome:
         outcome = _work(task)
     finally:
         _PACKAGE.removeHandler(kept)
-    return Outcome(task, outcome.rows, outcome.stage, outcome.reason, tuple(kept.lines))
+    return replace(outcome, said=tuple(kept.lines))

@@ -30,10 +30,24 @@ def run(parsed) -> int:
         f"{parsed.out}: {summary.clips_written} clips written ({summary.frames_written} "
         f"pictures), {summary.clips_already_there} already there, "
         + (f"{summary.copies} copies put aside, " if summary.copies else "")
-        + f"{summary.failures} of {summary.sources} sources failed"
-        + (f", see {parsed.out}/failures*.jsonl" if summary.failures else "")
-        + f"; {summary.seconds:.0f} s",
+        + f"{summary.failures} of {summary.sources} sources failed; {summary.seconds:.0f} s"
+        + _what_to_do(summary, parsed.out),
         summary,
         as_json=parsed.json,
     )
     return 2 if summary.failures and summary.failures == summary.sources else 0
+
+
+def _what_to_do(summary, out: Path) -> str:
+    """About the failures; empty where there are none."""
+    for_now = summary.failures_for_now
+    others = summary.failures - for_now
+    told = []
+    if for_now:
+        told.append(f"{for_now} failed for now (server busy, or not reached): run this again")
+    if others:
+        told.append(
+            f"{others} failed, see {out}/failures*.jsonl: run this again when their files are "
+            "mended, or with --retry-failed"
+        )
+    return "".join(f"\n{line}" for line in told)

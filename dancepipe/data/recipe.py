@@ -35,7 +35,7 @@ def hold_to_recipe(out: Path, options, *, apart_from: tuple[str, ...]) -> None:
         raise DatasetError(
             f"cannot read {path} ({error}); choose another --out, or delete the data set"
         ) from error
-    before = as_plain(type(options)()) | noted
+    before = _filled(as_plain(type(options)()), noted)
     changed = [
         f"{name} was {_shown(before[name])}, now {_shown(value)}"
         for name, value in recipe.items()
@@ -46,6 +46,16 @@ def hold_to_recipe(out: Path, options, *, apart_from: tuple[str, ...]) -> None:
             f"{path.parent} was built with other options: {', '.join(changed)}; use the same, or "
             "choose another --out"
         )
+
+
+def _filled(defaults: dict, noted: dict) -> dict:
+    """The noted options, block by block over the defaults."""
+    blocks = {
+        name: _filled(defaults[name], value)
+        for name, value in noted.items()
+        if isinstance(value, dict) and isinstance(defaults.get(name), dict)
+    }
+    return defaults | noted | blocks
 
 
 def _shown(value: object) -> str:

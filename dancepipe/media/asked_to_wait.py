@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 _LATER = (429, 503)  # too many requests; not available now
+_FOR_NOW = (408, 425, 500, 502, 504, *_LATER)  # another time may help
 _MOST_SECONDS = 120.0  # who asks for more is left alone in this run
 _FIRST_SECONDS = 2.0  # where no time is named; doubled each time
 _ROBOT = re.compile(
@@ -29,6 +30,23 @@ def seconds_to_wait(error: BaseException, attempt: int) -> float | None:
     wait = _parsed(headers.get("Retry-After"))
     wait = _FIRST_SECONDS * 2**attempt if wait is None else wait
     return wait if wait <= _MOST_SECONDS else None
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether another time may help: the server was busy or broken, or the connection failed.
+
+    error: with what caused it. A host whose name is not found counts, as the network may be away.
+    """
+    from yt_dlp.networking.exceptions import CertificateVerifyError, TransportError
+
+    causes = list(_causes(error))
+    if any(isinstance(one, CertificateVerifyError) for one in causes):
+        return False
+    return any(
+        isinstance(one, (TransportError, TimeoutError, ConnectionError))
+        or getattr(one, "status", None) in _FOR_NOW
+        for one in causes
+    )
 
 
 def advice(words: str, warnings: Iterable[str]) -> str:

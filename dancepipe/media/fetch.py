@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dancepipe.address import public_address, without_user
 from dancepipe.errors import BadVideoError, FetchError
-from dancepipe.media.asked_to_wait import advice, seconds_to_wait
+from dancepipe.media.asked_to_wait import advice, may_pass, seconds_to_wait
 from dancepipe.media.ffmpeg_program import find_ffmpeg
 from dancepipe.media.image import PICTURE_SUFFIXES
 from dancepipe.media.own_network import outside_alone
@@ -319,9 +319,11 @@ def _download(source: str, options: dict, max_height_px: int, own_network: bool)
             words = f"it offers no video of at most {max_height_px} pixels height"
             if not options["ffmpeg_location"]:
                 words += " with its sound inside; joining the two needs an ffmpeg program"
-        raise FetchError(source, words + advice(words, options["logger"].warnings)) from error
+        words += advice(words, options["logger"].warnings)
+        raise FetchError(source, words, may_pass=may_pass(error)) from error
     except (OSError, ValueError) as error:  # ValueError: an address that is none
-        raise FetchError(source, getattr(error, "strerror", None) or str(error)) from error
+        words = getattr(error, "strerror", None) or str(error)
+        raise FetchError(source, words, may_pass=may_pass(error)) from error
     made = [
         Path(item["filepath"])
         for item in (result or {}).get("requested_downloads") or []
