@@ -12,14 +12,15 @@ from dancepipe.building.cleaning import clean
 from dancepipe.building.drawn import FLAT, MANY_COLOURS, colours_of
 from dancepipe.building.facts import ClipFacts, DancerFacts, packed, packed_pose, unpacked_poses
 from dancepipe.building.hard_poses import hard_kinds
+from dancepipe.building.kept_mask import KeptMask
 from dancepipe.building.label import ClipLabels, Dancer, LabelledFrame
 from dancepipe.building.likeness import likenesses
+from dancepipe.building.mask_quality import edge_px, quality_of
 from dancepipe.building.options import CleaningOptions
 from dancepipe.building.overlays import StillEdges
 from dancepipe.building.picture_hash import difference_hash, mirrored_hash
 from dancepipe.building.poses import farthest_points, mirrored_vectors, pose_vectors
 from dancepipe.building.sharpness import sharpness_of
-from dancepipe.media.image import encode_png
 from dancepipe.person.clothes import Clothes
 from dancepipe.person.crowd import CrowdTracker
 from dancepipe.person.look import Sighting
@@ -175,7 +176,7 @@ def frame(index: int, **changed) -> LabelledFrame:
     swing = 12 * np.sin(index)
     pose = body(j4=(36 + swing, 54), j7=(64 + swing, 54), j3=(38 + swing / 2, 42))
     plain = LabelledFrame(
-        index, Fraction(index, 10), 0, pose, encode_png(mask), box, False, 0.4, 0, 0.3
+        index, Fraction(index, 10), 0, pose, KeptMask.keep(mask), box, False, 0.4, 0, 0.3, 1.0, 0
     )
     return replace(plain, **changed)
 
@@ -184,25 +185,13 @@ def labels(still: np.ndarray | None = None, speed: float = 0.0) -> ClipLabels:
     return ClipLabels([], (100, 100), 2.0, 20, 0, [], [np.full(20, speed)], [still], Fraction(0), 0)
 
 
-def edge_mask() -> bytes:
-    mask = np.zeros((100, 100), np.uint8)
-    mask[10:, 32:68] = 255
-    return encode_png(mask)
-
-
-def pieces() -> bytes:
-    mask = np.zeros((100, 100), np.uint8)
-    mask[10:50, 32:68] = mask[52:95, 32:68] = 255
-    return encode_png(mask)
-
-
 BAD = {
     "crossing": ({"is_crossing": True}, {"crossing": False}),
     "unlike": ({"likeness": 0.3}, {"min_likeness": 0.0}),
-    "cut off": ({"mask_png": edge_mask()}, {"whole_body": False}),
+    "cut off": ({"edge_px": 36}, {"whole_body": False}),
     "small": ({"box_xyxy_px": np.array([0, 0, 40, 40], np.float32)}, {"min_scale": 0.0}),
     "blurred": ({"sharpness": 0.05}, {"min_sharpness": 0.0}),
-    "mask": ({"mask_png": pieces()}, {"min_mask": 0.0}),
+    "mask": ({"mask_quality": 0.5}, {"min_mask": 0.0}),
     "unsteady": ({"body": body(j4=(99, 1), j7=(1, 1), j3=(66, 30), j6=(34, 30))},
                  {"steady": False}),
 }  # fmt: skip
@@ -278,10 +267,29 @@ def test_measures_of_pictures():
     assert bin(own ^ difference_hash(noise(1))).count("1") > 16
     camera = CameraMotion()
     wide = noise(2, (240, 400))
-    for step in range(4):
+    for step in range(8):
         camera.see(np.ascontiguousarray(wide[:, 8 * step : 8 * step + 320]), [], step * 0.1)
-    assert np.isnan(camera.speeds()[0])
-    np.testing.assert_allclose(camera.speeds()[1:], 8 / 320 / 0.1, rtol=0.1)
+    np.testing.assert_allclose(camera.speeds(), [8 / 320 / 0.1] * 2, rtol=0.1)
+    hidden = CameraMotion()
+    for step in range(2):
+        hidden.see(wide[:, :320], [np.full((480, 640), 255, np.uint8)], step * 0.1)
+    assert np.isnan(hidden.speeds()).all()
+
+
+def test_masks_are_kept_whole_and_measured():
+    mask = np.zeros((100, 100), np.uint8)
+    mask[10:95, 32:68] = np.arange(36) * 3 + 140
+    np.testing.assert_array_equal(KeptMask.keep(mask).whole(), mask)
+    np.testing.assert_array_equal(KeptMask.keep(mask * 0).whole(), mask * 0)
+    assert (edge_px(mask), edge_px(mask[10:]), edge_px(mask[:, 32:])) == (0, 36, 85)
+    joints = body().joints
+    assert quality_of(mask, joints, 100) == 1
+    assert quality_of(mask * 0, joints, 100) == 0
+    mask[50:52] = 0
+    assert 0.4 < quality_of(mask, joints, 100) < 0.6
+    away = body(j2=(5, 30), j5=(95, 30)).joints
+    mask[50:52, 32:68] = 255
+    assert quality_of(mask, away, 100) == pytest.approx(0.8)
 
 
 def test_a_map_of_body_parts_is_told_from_a_person_in_colours():

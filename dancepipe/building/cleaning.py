@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from dancepipe.building.drawn import FLAT, MANY_COLOURS
@@ -11,15 +10,12 @@ from dancepipe.building.label import ClipLabels, Dancer, LabelledFrame
 from dancepipe.building.options import CleaningOptions
 from dancepipe.building.overlays import covered_share
 from dancepipe.building.poses import distances_to, farthest_points, motion_of, pose_vectors
-from dancepipe.media.image import decode_picture
 from dancepipe.pose.skeleton import (
     L_ANKLE,
-    L_ELBOW,
     L_HIP,
     L_KNEE,
     L_SHOULDER,
     R_ANKLE,
-    R_ELBOW,
     R_HIP,
     R_KNEE,
     R_SHOULDER,
@@ -31,9 +27,7 @@ REASONS = (
     "caption", "camera", "still", "alike", "enough", "few",
 )  # fmt: skip
 _WHOLE = (R_SHOULDER, L_SHOULDER, R_HIP, L_HIP, R_KNEE, L_KNEE, R_ANKLE, L_ANKLE)
-_INSIDE = (*_WHOLE, R_ELBOW, L_ELBOW)
 _AT_THE_EDGE = 0.04  # of the box: more mask than that along the picture's edge is a cut-off limb
-_SURE = 0.5  # joints less sure than this say nothing about the mask
 _NEIGHBOUR_SECONDS = 0.35
 _MASK_SECONDS = 1.0
 _SPIKE, _BACK = 0.35, 0.5  # torsos there, and share of it that is left when back again
@@ -80,7 +74,7 @@ def clean(
     each("blurred", options.min_sharpness, lambda frame: frame.sharpness < options.min_sharpness)
     if options.min_mask:
         steady = _mask_steadiness(frames)
-        quality = [_mask_quality(frame) for frame in frames]
+        quality = [frame.mask_quality for frame in frames]
         drop("mask", [one * two < options.min_mask for one, two in zip(quality, steady)])
     if options.steady:
         drop("unsteady", _is_spike(frames))
@@ -124,28 +118,7 @@ def _is_cut_off(frame: LabelledFrame) -> bool:
     """Whether joints of trunk and legs are out of sight, or the mask runs along the edge."""
     if not frame.body.joints.present[list(_WHOLE)].all():
         return True
-    mask = decode_picture(frame.mask_png) > 127
-    edges = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
-    return max(int(edge.sum()) for edge in edges) > _AT_THE_EDGE * _side_px(frame)
-
-
-def _mask_quality(frame: LabelledFrame) -> float:
-    """Share of the sure joints that lie in the mask, times that of its largest piece in all of
-    it."""
-    mask = (decode_picture(frame.mask_png) > 127).astype(np.uint8)
-    if not mask.any():
-        return 0.0
-    pieces = cv2.connectedComponentsWithStats(mask)[2][1:, cv2.CC_STAT_AREA]
-    joints = frame.body.joints
-    sure = [number for number in _INSIDE if joints.confidence[number] >= _SURE]
-    if not sure:
-        return float(pieces.max() / pieces.sum())
-    near = cv2.dilate(
-        mask, np.ones((3, 3), np.uint8), iterations=max(1, round(_side_px(frame) / 80))
-    )
-    columns, rows = np.rint(joints.points_px[sure]).astype(int).T
-    inside = near[rows.clip(0, mask.shape[0] - 1), columns.clip(0, mask.shape[1] - 1)].mean()
-    return float(inside * pieces.max() / pieces.sum())
+    return frame.edge_px > _AT_THE_EDGE * _side_px(frame)
 
 
 def _mask_steadiness(frames: list[LabelledFrame]) -> np.ndarray:
@@ -195,7 +168,7 @@ def _caption(frame: LabelledFrame, labels: ClipLabels, moves: dict[int, np.ndarr
     if still is None or frame.shot not in moves:
         return 0.0
     points = (frame.body.joints.points_px + 0.5) / labels.size_wh
-    return covered_share(still, decode_picture(frame.mask_png), points, moves[frame.shot])
+    return covered_share(still, frame.mask.whole(), points, moves[frame.shot])
 
 
 def _speeds_of(frames: list[LabelledFrame], labels: ClipLabels) -> list[float]:

@@ -10,7 +10,6 @@ import numpy as np
 
 from dancepipe.building.label import LabelledFrame
 from dancepipe.geometry import resized_px
-from dancepipe.media.image import decode_picture
 from dancepipe.media.read import VideoReader
 from dancepipe.person.crop import Box, crop_square, pose_in_box
 from dancepipe.person.cutout import on_grey
@@ -53,16 +52,18 @@ def crop_clip(
     if not waiting:
         return
     with VideoReader(path) as video:
-        for frame in video:
+        for index, time_seconds, decoded in video.decode():
             tick()
-            for one in waiting.pop(frame.index, []):
-                yield one, _cropped(frame.image, one.frame, size_px)
+            if index in waiting:
+                image = video.to_frame(index, time_seconds, decoded).image
+                for one in waiting.pop(index):
+                    yield one, _cropped(image, one.frame, size_px)
             if not waiting:
                 return
 
 
 def _cropped(image: np.ndarray, label: LabelledFrame, size_px: int) -> CroppedPerson:
-    mask = decode_picture(label.mask_png)
+    mask = label.mask.whole()
     scale = max(image.shape[:2]) / max(mask.shape)  # analysed frame -> source frame
     box = _as_box(resized_px(label.box_xyxy_px, scale))
     small_box = _as_box(label.box_xyxy_px)

@@ -17,12 +17,16 @@ def colours_of(image: np.ndarray, mask: np.ndarray) -> float:
 
     image: uint8 RGB (H, W, 3). mask: uint8 (H, W), 255 = person.
     """
-    scale = min(1.0, _SIDE_PX / max(mask.shape))
-    size_wh = max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale))
-    inside = cv2.resize(mask, size_wh, interpolation=cv2.INTER_AREA) > 200
+    columns, rows = np.flatnonzero(mask.max(0) > 127), np.flatnonzero(mask.max(1) > 127)
+    if not len(columns):
+        return 0.0
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    # Flat colours are so in every few pixels, too.
+    step = max(1, max(len(rows), len(columns)) // _SIDE_PX)
+    inside = mask[part][::step, ::step] > 200
     if not inside.any():
         return 0.0
-    small = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)[inside]
+    small = image[part][::step, ::step][inside]
     lab = cv2.cvtColor(np.ascontiguousarray(small[None]), cv2.COLOR_RGB2LAB)[0].astype(np.float32)
     a, b = lab[:, 1] - 128, lab[:, 2] - 128
     is_coloured = np.hypot(a, b) > _GREY

@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from dancepipe.building.camera import CameraMotion
 from dancepipe.building.drawn import colours_of
+from dancepipe.building.kept_mask import KeptMask
+from dancepipe.building.mask_quality import edge_px, quality_of
 from dancepipe.building.overlays import StillEdges
 from dancepipe.building.picture_hash import difference_hash
 from dancepipe.building.sharpness import sharpness_of
-from dancepipe.media.image import encode_png
 from dancepipe.media.read import VideoReader
 from dancepipe.person.clothes import Clothes
 from dancepipe.person.crop import person_box
@@ -25,6 +27,8 @@ from dancepipe.person.tracklets import Tracklet, linked
 from dancepipe.records import BodyPose
 
 ANALYSIS_SIDE_PX = 640  # pose and mask cost no more on larger frames and gain nothing
+_CUTS_SIDE_PX = 160  # every frame is looked at so small, for cuts
+_SMALL_SIDE_PX = 320  # enough for cameras, captions and scenes
 _SIDE_WINDOW_SECONDS = 2.0
 
 
@@ -36,12 +40,14 @@ class LabelledFrame:
     time_seconds: Fraction
     shot: int  # from 0
     body: BodyPose  # in the analysed frame's pixels
-    mask_png: bytes  # of the analysed frame; compressed, since a whole clip is held
+    mask: KeptMask  # of the analysed frame
     box_xyxy_px: np.ndarray  # (4,) square
     is_crossing: bool  # another one stands before or behind
     sharpness: float
     scene_hash: int  # of the whole frame
     mask_share: float  # of the box
+    mask_quality: float  # as quality_of has it
+    edge_px: int  # of the mask along an edge of the picture
     colours: float = 0.0  # as drawn.py has them
     likeness: float = 1.0  # of the clothes to those of all frames of this dancer; 1: not known
 
@@ -98,26 +104,28 @@ def label_clip(
     cut_frames: list[int] = []
     last_tick, is_cut = None, False
     with VideoReader(path, max_side_px=ANALYSIS_SIDE_PX) as video:
-        for frame in video:
+        for index, time_seconds, decoded in video.decode():
             tick()
-            if cuts.is_cut(frame.image):
-                cut_frames.append(frame.index)
+            if cuts.is_cut(video.shrunk(decoded, _CUTS_SIDE_PX)):
+                cut_frames.append(index)
                 edges.append(StillEdges())
                 cameras.append(CameraMotion())
                 is_cut = True
-            now = tick_of(frame.time_seconds, fps) if fps else frame.index
+            now = tick_of(time_seconds, fps) if fps else index
             if now == last_tick:
                 continue
             last_tick = now
             looked += 1
+            frame = video.to_frame(index, time_seconds, decoded)
             found = finder.follow_all(frame.image, is_cut=is_cut)
             # The finder was opened with masks.
             masks = [one.person.mask for one in found if one.person.mask is not None]
-            cameras[-1].see(frame.image, masks, float(frame.time_seconds))
-            edges[-1].see(frame.image)
+            small = _small(frame.image)
+            cameras[-1].see(small, masks, float(frame.time_seconds))
+            edges[-1].see(small)
             is_cut = False
             empty += not found
-            scene_hash = difference_hash(frame.image)
+            scene_hash = difference_hash(small)
             for one in found:
                 labelled = _labelled(frame, len(cut_frames), one, scene_hash)
                 tracks.setdefault(one.track, []).append(labelled)
@@ -132,14 +140,23 @@ def label_clip(
         )  # fmt: skip
 
 
+def _small(image: np.ndarray) -> np.ndarray:
+    """By a whole number, which is several times faster than by others."""
+    factor = max(1, max(image.shape[:2]) // _SMALL_SIDE_PX)
+    size_wh = max(1, image.shape[1] // factor), max(1, image.shape[0] // factor)
+    return cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
+
+
 def _labelled(frame, shot: int, one: Tracked, scene_hash: int) -> LabelledFrame:
     person = one.person
     assert person.mask is not None
     box = np.asarray(person_box(person.pose, person.mask), np.float32)
+    side_px = float(box[2] - box[0])
     return LabelledFrame(
-        frame.index, frame.time_seconds, shot, person.body, encode_png(person.mask), box,
+        frame.index, frame.time_seconds, shot, person.body, KeptMask.keep(person.mask), box,
         one.is_crossing, sharpness_of(frame.image, person.mask), scene_hash,
-        float((person.mask > 127).sum() / (box[2] - box[0]) ** 2),
+        float((person.mask > 127).sum() / side_px**2),
+        quality_of(person.mask, person.body.joints, side_px), edge_px(person.mask),
         colours_of(frame.image, person.mask),
     )  # fmt: skip
 

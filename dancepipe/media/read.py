@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from av.error import FFmpegError
 
 from dancepipe.errors import BadVideoError
@@ -51,6 +52,7 @@ class VideoReader:
         self.info = self._layout.info
         self.image_size_wh = fit_size(self.info.size_wh, max_side_px)
         self._converter = DisplayConverter(self.image_size_wh, self._layout.orientation)
+        self._shrinker: DisplayConverter | None = None
         self._open: Generator[Frame, None, None] | None = None
         self._forget()
 
@@ -86,6 +88,14 @@ class VideoReader:
         return Frame(
             index, time_seconds, self._converter.convert(decoded), bool(decoded.is_corrupt)
         )
+
+    def shrunk(self, decoded, max_side_px: int) -> np.ndarray:
+        """One item of decode() as uint8 RGB (H, W, 3), its longer side at most so large: for
+        measures of every frame. One size a reader."""
+        if self._shrinker is None:
+            size_wh = fit_size(self.info.size_wh, max_side_px)
+            self._shrinker = DisplayConverter(size_wh, self._layout.orientation)
+        return self._shrinker.convert(decoded)
 
     def decode(self) -> Iterator[tuple[int, Fraction, av.VideoFrame]]:
         """index, time in seconds and undisplayed PyAV frame, in presentation order; counts as

@@ -26,6 +26,7 @@ class CutDetector:
 
     def __init__(self):
         self._last: np.ndarray | None = None
+        self._last_contrast = 0.0
         self._changes: deque[float] = deque(maxlen=_FRAMES_BEFORE)
 
     def is_cut(self, picture: np.ndarray) -> bool:
@@ -33,11 +34,12 @@ class CutDetector:
         height = max(1, round(_WIDTH_PX * picture.shape[0] / picture.shape[1]))
         small = cv2.resize(picture, (_WIDTH_PX, height), interpolation=cv2.INTER_AREA)
         now = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
+        own = float(np.abs(now - cv2.mean(now)[:3]).mean())
         last, self._last = self._last, now
+        contrast, self._last_contrast = (own + self._last_contrast) / 2, own
         if last is None:
             return False
-        contrast = np.mean([np.abs(one - one.mean((0, 1))).mean() for one in (last, now)])
-        changes = np.abs(now - last).mean(2)
+        changes = cv2.absdiff(now, last).mean(2)
         change = float(changes.mean() / (contrast + _NOISE))
         share = float((changes > _SEEN_LEVELS).mean())
         # The one before alone says when a pan begins, which is no row of cuts.
