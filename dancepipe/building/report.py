@@ -34,10 +34,18 @@ _WORDS = {
     "enough": "beyond the number of poses",
     "few": "too few pictures of that person",
 }
-_STYLE = """body{font:15px/1.45 sans-serif;max-width:76em;margin:2em auto;padding:0 1em;color:#222}
-td,th{padding:.15em .8em .15em 0;text-align:left;vertical-align:top}img{max-width:100%}
+_STYLE = """:root{--whole:30em}
+body{font:15px/1.45 sans-serif;max-width:76em;margin:2em auto;padding:0 1em;color:#222;
+overflow-wrap:anywhere}
+td,th{padding:.15em .8em .15em 0;text-align:left;vertical-align:top}
+.list td:first-child{min-width:8em}.list td:last-child{min-width:4.5em}
+th,.bars td,.list td:nth-child(2),.list td:nth-child(3){overflow-wrap:normal}
 .bar{display:inline-block;height:.8em;background:#3a7;vertical-align:middle}
-.lost{background:#c75}small{color:#666}details{margin:.4em 0}"""
+.bars td:nth-child(2){text-align:right}.bars td:nth-child(3){white-space:nowrap}
+.lost{background:#c75}small{color:#666}details{margin:.4em 0}
+.sheet{overflow-x:auto}.sheet img{min-width:60em;max-width:100%}
+@media(max-width:50em){:root{--whole:34vw}body{margin:1em auto}.bars small{display:none}
+td,th{padding-right:.5em}}"""
 
 
 def write_report(out: Path, settled: Settled, *, seconds: float, sources_done: int) -> None:
@@ -45,6 +53,7 @@ def write_report(out: Path, settled: Settled, *, seconds: float, sources_done: i
     kept = [clip for clip in settled.clips if clip.copy_of is None]
     parts = [
         "<!doctype html><meta charset=utf-8><title>data set</title>",
+        '<meta name=viewport content="width=device-width">',
         f"<style>{_STYLE}</style><h1>{html.escape(Path(out).name)}</h1>",
         _totals(settled, kept, seconds, sources_done),
         "<h2>What was kept of what was seen</h2>",
@@ -95,11 +104,12 @@ def _yields(kept: list) -> str:
                 f"<td>{_bar(left / max(bodies, 1))}{lost}<td><small>{reason}</small>"
             )
     rows.append(f"<tr><td>kept<td>{left}<td>{_bar(left / max(bodies, 1))}<td>")
-    return f"<p>{looked} frames, {empty} without a person.</p><table>{''.join(rows)}</table>"
+    table = f"<table class=bars>{''.join(rows)}</table>"
+    return f"<p>{looked} frames, {empty} without a person.</p>{table}"
 
 
 def _bar(share: float, kind: str = "bar") -> str:
-    return f'<span class="{kind}" style="width:{30 * share:.2f}em"></span>'
+    return f'<span class="{kind}" style="width:calc(var(--whole)*{share:.4f})"></span>'
 
 
 def _cameras(kept: list) -> str:
@@ -155,12 +165,18 @@ def _sources(out: Path) -> str:
     rows = []
     for line in (Path(out) / "ledger.jsonl").read_text(encoding="utf-8").splitlines():
         one = json.loads(line)
-        said = one.get("reason") or one.get("of") or f"{len(one['people'])} people"
+        said = one.get("reason") or one.get("of") or _people_of(one)
+        said = said.removeprefix(f"{one['source']}: ")
         rows.append(
             f"<tr><td>{html.escape(one['source'])}<td>{one['outcome']}"
             f"<td>{one.get('pictures', '')}<td>{html.escape(said)}"
         )
-    return f"<table><tr><th>source<th>outcome<th>pictures<th>{''.join(rows)}</table>"
+    return f"<table class=list><tr><th>source<th>outcome<th>pictures<th>{''.join(rows)}</table>"
+
+
+def _people_of(record: dict) -> str:
+    count = len(record["people"])
+    return f"{count} {'person' if count == 1 else 'people'}"
 
 
 def _sheets(out: Path) -> str:
@@ -172,7 +188,7 @@ def _sheets(out: Path) -> str:
         data = base64.b64encode(files[place].read_bytes()).decode()
         shown.append(
             f"<details open><summary>{html.escape(files[place].stem)}</summary>"
-            f'<img alt="" src="data:image/jpeg;base64,{data}"></details>'
+            f'<div class=sheet><img alt="" src="data:image/jpeg;base64,{data}"></div></details>'
         )
     more = f"<p>{len(files) - len(shown)} more in sheets/.</p>" if len(shown) < len(files) else ""
     return "".join(shown) + more
