@@ -218,5 +218,5 @@ def children() -> list[int]:
         int(one)
         for some in found
         for one in some
-        if b"dancepipe.many.worker" in Path(f"/proc/{one}/cmdline").read_bytes()
+        if b"dancepipe.rendering.worker" in Path(f"/proc/{one}/cmdline").read_bytes()
     ]

@@ -6,7 +6,7 @@ from dancepipe.cli.arguments import Once
 from dancepipe.cli.options import add_json, add_options, parsed_options
 from dancepipe.cli.screen import show
 from dancepipe.errors import ConfigError
-from dancepipe.rendering.options import AnimateOptions
+from dancepipe.rendering.share_options import ShareOptions
 
 NAME = "animate"
 HELP = "reference photo + driver video -> video"
@@ -51,7 +51,7 @@ def add_flags(parser) -> None:
         "weights` lists (default: body; with a pose backend without depth the first of those)",
     )
     add_json(parser)
-    add_options(parser, AnimateOptions)
+    add_options(parser, ShareOptions)
 
 
 def run(parsed) -> None:

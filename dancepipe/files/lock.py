@@ -23,6 +23,7 @@ from dancepipe.files.whole_file import check_result, make_folder, name_of_ours, 
 
 _OF_FOLDER = ".dancepipe.files.lock"
 _OF_SHARD = ".dancepipe-shard-{index}-of-{count}.lock"
+_OF_A_FILE = "wait until it is done, or choose another name for the result"
 # Somebody may look for a moment whether it is free; a holder's workers live on for one.
 _PATIENCE_SECONDS = 1.0
 
@@ -34,18 +35,28 @@ class Shard:
     index: int
     count: int
 
+    def takes(self, number: int) -> bool:
+        """Whether a piece is this run's, where numbered pieces are dealt out in turn."""
+        return number % self.count == self.index
+
 
 class Lock:
     """What this process alone writes to, from here to the end of the with-block."""
 
-    def __init__(self, place: Path, what: Path, advice: str):
-        """place: the lock's own file. what: for people. BusyError when another process holds it."""
+    def __init__(
+        self, place: Path, what: Path, advice: str, *, patience_seconds: float = _PATIENCE_SECONDS
+    ):
+        """place: the lock's own file. what: for people. BusyError when another process holds it
+        for longer than patience_seconds."""
         self._place, self._what = place, what
         self._lock = FileLock(place, thread_local=False)
         self._identity = self._made_folder = None
         self._process = os.getpid()
+        if patience_seconds > _PATIENCE_SECONDS:  # somebody who waits may be stopped
+            self._take(advice, patience_seconds)
+            return
         with stops_wait():
-            self._take(advice)
+            self._take(advice, patience_seconds)
 
     def __enter__(self) -> "Lock":
         return self
@@ -57,10 +68,10 @@ class Lock:
         if self._process == os.getpid():  # a stop came before the with-block had begun
             self.release()
 
-    def _take(self, advice: str) -> None:
+    def _take(self, advice: str, patience_seconds: float) -> None:
         place, what = self._place, self._what
         try:
-            self._lock.acquire(timeout=_PATIENCE_SECONDS, poll_interval=0.05)
+            self._lock.acquire(timeout=patience_seconds, poll_interval=0.05)
         except Timeout:
             raise BusyError(f"{what} is being written by {_holder(place)}; {advice}") from None
         except (OSError, NotImplementedError) as error:
@@ -123,13 +134,24 @@ class Lock:
             json.dump(words, file)
 
 
-def lock_file(path: Path | str) -> Lock:
+def lock_file(path: Path | str, *, patience_seconds: float = _PATIENCE_SECONDS) -> Lock:
     """The file `path`, there or not yet, in a folder that is there. BusyError, OutputError."""
+    place = _place_of_file(path)
+    remove_leftovers(place.parent)
+    return Lock(place, Path(path), _OF_A_FILE, patience_seconds=patience_seconds)
+
+
+def check_free(path: Path | str) -> None:
+    """BusyError when another process writes the file `path`."""
+    place = _place_of_file(path)
+    if place.exists():
+        Lock(place, Path(path), _OF_A_FILE).release()
+
+
+def _place_of_file(path: Path | str) -> Path:
     target = Path(os.path.realpath(path))
     digest = hashlib.sha1(os.fsencode(target.name)).hexdigest()[:12]
-    place = target.with_name(name_of_ours(digest, ".lock"))
-    remove_leftovers(target.parent)
-    return Lock(place, Path(path), "wait until it is done, or choose another name for the result")
+    return target.with_name(name_of_ours(digest, ".lock"))
 
 
 def lock_result(
@@ -167,8 +189,7 @@ def lock_folder(folder: Path | str) -> Lock:
     if is_new:
         lock.remove_if_empty(folder)
     try:
-        for place in folder.glob(_OF_SHARD.format(index="*", count="*")):
-            _must_be_free(place, folder)
+        check_no_shard(folder)
         for inside in (folder, *(entry for entry in folder.iterdir() if entry.is_dir())):
             remove_leftovers(inside)
     except BaseException:
@@ -196,6 +217,12 @@ def lock_shard(folder: Path | str, shard: Shard) -> Lock:
         lock.release()
         raise
     return lock
+
+
+def check_no_shard(folder: Path) -> None:
+    """BusyError when one of several runs that share the folder writes to it."""
+    for place in folder.glob(_OF_SHARD.format(index="*", count="*")):
+        _must_be_free(place, folder)
 
 
 def is_lock(path: Path) -> bool:

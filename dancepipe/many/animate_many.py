@@ -16,12 +16,13 @@ from dancepipe.many.jobs import Job, jobs_of_folders, read_jobs
 from dancepipe.many.ledger import Ledger
 from dancepipe.many.options import AnimateManyOptions
 from dancepipe.many.status_page import write_status_page
-from dancepipe.many.worker_process import WorkerProcess
 from dancepipe.progress import Progress, counted, told
+from dancepipe.rendering.worker_process import WorkerProcess
 
 log = logging.getLogger(__name__)
 
 _SHOWN_FAILURES = 20
+_NOT_IN_LEDGER = ("event", "job", "summary", "kind")
 _BETWEEN_PAGES_SECONDS = 5.0
 _PAGE_SHARE = 30  # of the time at most one in so many goes into pages of long ledgers
 
@@ -236,7 +237,7 @@ class _Run:
             return 0
         assert job is not None
         worker.job = None
-        words = {key: value for key, value in event.items() if key not in ("event", "job")}
+        words = {key: value for key, value in event.items() if key not in _NOT_IN_LEDGER}
         self._ledger.add(event["job"], event["event"], job.out, **words)
         if event["event"] == "done":
             self.made += 1

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dancepipe.config import options_with
-from dancepipe.progress import Progress
+from dancepipe.progress import Progress, told
+from dancepipe.rendering.on_devices import animate_on_devices
 from dancepipe.rendering.options import AnimateOptions
 from dancepipe.rendering.session import Session
+from dancepipe.rendering.share_options import ShareOptions
 from dancepipe.rendering.summary import AnimateSummary
 
 
@@ -34,13 +36,20 @@ def animate(
 
     Every frame of the driver gives one frame with the same timestamp; the audio is copied. weights:
     a file, the name of shipped weights or of a system, or None, as Session has them. keywords: the
-    fields of AnimateOptions, laid on `options`. progress: called as progress(done, total) after
-    each frame.
+    fields of ShareOptions, laid on `options`: those of AnimateOptions, and devices, num_shards and
+    shard_index, by which several runs share one video. progress: called as progress(done, total)
+    after each frame.
 
     `out` appears only when it is whole; one that is there is replaced with overwrite=True alone.
     Raises BadImageError, BadVideoError, NoPersonError, WeightsError, ConfigError, OutputError,
-    BusyError (another process makes `out`), MissingExtraError. For several clips, see Session.
+    BusyError (another process makes `out`), MissingExtraError, ProcessLostError. For several clips,
+    see Session.
     """
-    options = options_with(AnimateOptions, options, keywords, "animate")
-    with Session(weights, options) as session:
-        return session.animate(ref, driver, out, progress=progress)
+    options = options_with(ShareOptions, ShareOptions.of(options), keywords, "animate")
+    shard, devices = options.shard(), options.device_names()
+    one = AnimateOptions(**options.of_one_clip())
+    if devices:
+        with told(progress):
+            return animate_on_devices(ref, driver, out, weights, one, devices, shard)
+    with Session(weights, one) as session:
+        return session.animate(ref, driver, out, progress=progress, shard=shard)

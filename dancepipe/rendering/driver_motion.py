@@ -77,7 +77,7 @@ class DriverMotion:
             if self._shows_frames:
                 yield next(decoded), person
             else:
-                yield _black_frame(index, seconds, self._video.image_size_wh), person
+                yield black_frame(index, seconds, self._video.image_size_wh), person
         if finder is not None:
             yield from self._found(found_from // self._pieces.frames_each, decoded, finder)
 
@@ -114,6 +114,6 @@ def _frames_from(video: VideoReader, first: int) -> Iterator[Frame]:
             yield video.to_frame(index, seconds, decoded)
 
 
-def _black_frame(index: int, seconds, size_wh: tuple[int, int]) -> Frame:
+def black_frame(index: int, seconds, size_wh: tuple[int, int]) -> Frame:
     """Of one byte."""
     return Frame(index, seconds, np.broadcast_to(np.uint8(0), (size_wh[1], size_wh[0], 3)))

@@ -116,13 +116,31 @@ def make_parts(
             for target in targets(people, plan, survey, smooth_radius, size_wh, first)
             if target.frame.index // each not in kept.parts
         )
-        made = in_thread(_rendered(wanted, renderer, clip.batch, each), QUEUE_FRAMES, "render")
-        rendered = opened.enter_context(closing(made))
-        with counted(
-            total=clip.info.declared_frames, initial=kept.frames, desc="drawing", unit="frame"
-        ) as count:
-            write_parts(_pictures(rendered, behind, clip, count), parts, kept, each)
+        write_targets(wanted, renderer, behind, clip, parts, kept, each, opened)
     return survey
+
+
+def write_targets(
+    wanted: Iterable[Target],
+    renderer: Renderer,
+    behind: Background | None,
+    clip: Clip,
+    parts: Parts,
+    kept: KeptRun,
+    frames_each: int,
+    opened: ExitStack,
+) -> None:
+    """Draw those, of whole parts in order, and keep the parts. opened: holds the thread that
+    draws."""
+    made = in_thread(_rendered(wanted, renderer, clip.batch, frames_each), QUEUE_FRAMES, "render")
+    rendered = opened.enter_context(closing(made))
+    with counted(
+        total=kept.own_frames(clip.info.declared_frames, frames_each),
+        initial=kept.frames,
+        desc="drawing",
+        unit="frame",
+    ) as count:
+        write_parts(_pictures(rendered, behind, clip, count), parts, kept, frames_each)
 
 
 def _rendered(

@@ -107,11 +107,13 @@ class MotionPieces:
         self.frames_each = frames_each
         self._folder = folder
         self.count, self.end = 0, None
-        while (piece := self._whole(self.count)) is not None:
-            self.count, self.end = self.count + 1, piece.end
-            if piece.end is not None:
-                break
+        self.look_again()
         self._read = lru_cache(maxsize=2)(self._piece)
+
+    def look_again(self) -> None:
+        """Another process may have kept some."""
+        while self.end is None and (piece := self._whole(self.count)) is not None:
+            self.count, self.end = self.count + 1, piece.end
 
     @property
     def frames(self) -> int:

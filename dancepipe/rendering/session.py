@@ -4,9 +4,10 @@ finds ready."""
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -14,21 +15,23 @@ import numpy as np
 from dancepipe.config import options_with
 from dancepipe.device import pick_device
 from dancepipe.errors import ConfigError, WeightsError
-from dancepipe.files.lock import lock_result
+from dancepipe.files.lock import Shard, lock_result
 from dancepipe.media.probe import probe_video
 from dancepipe.person.choice import PersonChoice, parse_choice
 from dancepipe.person.finder import PersonFinder, open_person_finder
 from dancepipe.person.track import Named
-from dancepipe.progress import Progress, counted, told
+from dancepipe.progress import Progress, told
 from dancepipe.rendering.background import (
     check_background,
     file_of,
     needs_mask,
 )
 from dancepipe.rendering.dancer import Dancer, decoded_side_px, find_dancer
+from dancepipe.rendering.joining import join_parts, join_shares
 from dancepipe.rendering.kept import KeptRun
 from dancepipe.rendering.look_over import look_behind, look_over
 from dancepipe.rendering.make_parts import Clip, Looks, make_parts
+from dancepipe.rendering.make_share import make_share
 from dancepipe.rendering.motion import (
     Survey,
 )
@@ -107,23 +110,34 @@ class Session:
         out: Path | str,
         *,
         progress: Progress | None = None,
+        shard: Shard = Shard(0, 1),
         **keywords,
     ) -> AnimateSummary:
-        """One clip, as dancepipe.animate() makes it; raises what that raises. keywords: other
-        options for this clip alone."""
+        """One clip, as dancepipe.animate() makes it; raises what that raises. shard: which of its
+        parts this run makes, where several runs share them. keywords: other options for this clip
+        alone."""
         if self._is_closed:
             raise ValueError("this session is closed")
         options = options_with(AnimateOptions, self._options, keywords, "animate")
         photos = photos_of(ref)
         inputs = (*photos, driver, self._weights, file_of(options.background), options.motion)
-        with (
-            told(progress),
-            lock_result(out, overwrite=options.overwrite, inputs=inputs, check=check_place),
-        ):
-            return self._animate(photos, Path(driver), Path(out), options)
+        check = partial(check_place, out, overwrite=options.overwrite, inputs=inputs)
+        if shard.count == 1:
+            locked = lock_result(out, overwrite=options.overwrite, inputs=inputs, check=check_place)
+        else:
+            check()
+            locked = nullcontext()
+        with told(progress), locked:
+            return self._animate(photos, Path(driver), Path(out), options, shard, check)
 
     def _animate(
-        self, photos: Sequence[Path], driver: Path, out: Path, options: AnimateOptions
+        self,
+        photos: Sequence[Path],
+        driver: Path,
+        out: Path,
+        options: AnimateOptions,
+        shard: Shard,
+        check: Callable[[], None],
     ) -> AnimateSummary:
         started = time.monotonic()
 
@@ -168,10 +182,11 @@ class Session:
         parts = open_parts(options, out, size_wh, info)
         batch = options.batch or (8 if device.startswith("cuda") else system.info.draws_at_once)
         clip = Clip(driver, info, size_wh, size_px, batch, started, options)
-        with KeptRun(out, plan) as kept:
+        make = make_parts if shard.count == 1 else make_share
+        with KeptRun(out, plan, shard) as kept, kept.lock():
             motion = motion or kept.motion(options.part_frames)
             already = kept.frames
-            survey = make_parts(
+            survey = make(
                 clip,
                 references[0],
                 lambda: self._encoded(system, references),
@@ -180,17 +195,18 @@ class Session:
                 parts,
                 self._looks(clip, device, choice),
             )
-            whole = [kept.parts[number] for number in sorted(kept.parts)]
-            with counted(total=kept.frames, desc="joining", unit="frame", leave=False) as count:
-                frames_out = parts.join(whole, count.update)
-            kept.remove()
+            assert motion.end is not None  # its last frame was made
+            made_here = kept.frames - already
+            if shard.count == 1:
+                joined = join_parts(kept, parts)
+            else:
+                joined = join_shares(out, kept, parts, motion.count, check)
 
-        assert motion.end is not None  # its last frame was made
         return AnimateSummary(
             out=out,
             frames_in=motion.end.frames_read,
-            frames_out=frames_out,
-            frames_held=sum(part.facts["held"] for part in whole),
+            frames_out=joined.frames,
+            frames_held=joined.frames_held,
             shortfall_seconds=float(motion.end.shortfall_seconds),
             corrupt_frames=motion.end.corrupt_frames,
             audio_codec=info.audio_codec,
@@ -198,7 +214,10 @@ class Session:
             people_seen=survey.people_seen,
             seconds=time.monotonic() - started,
             absent=options.absent,
-            frames_kept=already,
+            frames_kept=joined.frames - made_here,
+            runs=shard.count,
+            parts_missing=joined.parts_missing,
+            is_joined=joined.is_here,
         )
 
     def _looks(self, clip: Clip, device: str, choice: PersonChoice) -> Looks:

@@ -22,7 +22,7 @@ from pathlib import Path
 from dancepipe.errors import ConfigError, OutputError
 from dancepipe.files.whole_file import make_folder, remove_leftovers, write_text
 from dancepipe.many.ledger import Ledger
-from dancepipe.many.worker_process import WorkerProcess
+from dancepipe.rendering.worker_process import WorkerProcess
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dancepipe.errors import DancepipeError
 from dancepipe.files.whole_file import make_folder
-from dancepipe.many.worker_process import WorkerProcess
+from dancepipe.rendering.worker_process import WorkerProcess
 
 _KEPT_SECONDS = 3600
 

@@ -10,7 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 
 _ROOT = str(Path(__file__).resolve().parents[2])  # the same dancepipe as this one
-_START = "import sys; sys.path[0] = sys.argv[1]; from dancepipe.many.worker import main; main()"
+_START = (
+    "import sys; sys.path[0] = sys.argv[1]; from dancepipe.rendering.worker import main; main()"
+)
 _PATIENCE_SECONDS = 5
 
 

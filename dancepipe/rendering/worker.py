@@ -14,9 +14,11 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 
 from dancepipe.errors import DancepipeError
+from dancepipe.files.lock import Shard
 from dancepipe.files.whole_file import make_folder
 
 _BETWEEN_EVENTS_SECONDS = 0.3
@@ -55,7 +57,8 @@ class _Work:
         try:
             words = self._look(order) if order.get("kind") == "look" else self._animate(order)
         except DancepipeError as error:
-            self.tell("failed", job=self.job, reason=str(error))
+            kind = type(error).__name__
+            self.tell("failed", job=self.job, reason=str(error), kind=kind)
         except Exception as error:  # a bug of ours: it is told whole, and the next job goes on
             reason = f"a bug: {type(error).__name__}: {error}"
             self.tell("failed", job=self.job, reason=reason, traceback=traceback.format_exc())
@@ -66,9 +69,11 @@ class _Work:
         make_folder(Path(order["out"]).parent)
         summary = self._session_for(order["weights"]).animate(
             order["refs"], order["driver"], order["out"],
-            progress=self._progress(), **order["options"],
+            progress=self._progress(), shard=Shard(*order.get("shard", (0, 1))),
+            **order["options"],
         )  # fmt: skip
         return {
+            "summary": {**asdict(summary), "out": str(summary.out)},
             "frames": summary.frames_out,
             "held": summary.frames_held,
             "seconds": round(summary.seconds, 2),
@@ -77,7 +82,7 @@ class _Work:
 
     def _look(self, order: dict) -> dict:
         """Who is seen, and the person in that frame."""
-        from dancepipe.many.one_frame import animate_one_frame
+        from dancepipe.rendering.one_frame import animate_one_frame
         from dancepipe.rendering.preview import preview
 
         refs, driver, out = order["refs"], Path(order["driver"]), Path(order["out"])
