@@ -36,6 +36,7 @@ _EXTRAS = {
     "metrics": "torch-fidelity",
     "onnx": "onnxruntime",
     "openvino": "openvino",
+    "ray": "ray",
     "web": "gradio",
 }
 

@@ -14,6 +14,7 @@ ROOMS = [
     ("records",),
     ("device", "files", "progress"),
     ("config", "processes"),  # losses and norms are counted over all processes of a run
+    ("cluster",),
     ("media",),
     ("pose",),
     ("person",),

@@ -175,6 +175,8 @@ def test_killed_with_minus_9_it_ends_with_the_same_files(material, tmp_path):
     assert summary["made"] + summary["already_there"] == 4
     assert {"begun", "done"} <= {event["event"] for event in events}
     assert not list(out.glob(".dancepipe-*")), "nothing is left lying about"
+    motions = [path.name.split("-")[0] for path in (out / "motions").iterdir()]
+    assert sorted(motions) == ["one", "two"], "each driver is looked at once"
     with dancepipe.Session(material / "weights.safetensors", device="cpu") as session:
         for video in ("ann--one", "bob--two"):
             person, dance = video.split("--")

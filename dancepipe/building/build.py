@@ -15,6 +15,7 @@ from dancepipe.building.settle import ASIDE, Settled, settle
 from dancepipe.building.sources import Source, read_sources, shard_of, split_of
 from dancepipe.building.summary import BuildSummary, must_be_there
 from dancepipe.building.work import Outcome, Task, worked_on
+from dancepipe.cluster.options import NAMES as RAY_OPTIONS
 from dancepipe.data.recipe import hold_to_recipe
 from dancepipe.data.store import SPLITS
 from dancepipe.errors import ConfigError, DatasetError
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 # What decides nothing about the pictures.
 _NO_PART_OF_THE_RECIPE = (
     "device", "num_shards", "shard_index", "own_network", "workers", "retry_failed", "cookies",
-    "test_pairs", "rate_limit", "pause_seconds", "per_host", "retries",
+    "test_pairs", "rate_limit", "pause_seconds", "per_host", "retries", *RAY_OPTIONS,
 )  # fmt: skip
 
 
@@ -145,7 +146,7 @@ def _worked(
     with counted(
         total=total, initial=len(known), desc="clips", unit="clip", disable=None
     ) as progress:
-        for outcome in worked_on(tasks, options.workers):
+        for outcome in worked_on(tasks, options):
             lock.check()
             _say(outcome)
             if outcome.stage is None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dancepipe.cluster.options import RayOptions
 from dancepipe.config import option
 
 
@@ -54,7 +55,7 @@ class CleaningOptions:
 
 
 @dataclass(frozen=True)
-class BuildDatasetOptions:
+class BuildDatasetOptions(RayOptions):
     layout: str = option(
         "videos",
         "or the folder of a published data set with its joints and pairs, in the layout of GFLA "

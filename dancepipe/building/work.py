@@ -3,7 +3,8 @@
 import logging
 import multiprocessing
 import signal
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from dancepipe.building.clip import build_clip, build_photos
 from dancepipe.building.download import download
 from dancepipe.building.options import BuildDatasetOptions
 from dancepipe.building.sources import Source
-from dancepipe.errors import BadVideoError, FetchError, NoPersonError
+from dancepipe.cluster.ray_workers import RayCluster, spread
+from dancepipe.errors import BadVideoError, DancepipeError, FetchError, NoPersonError
 
 _PACKAGE = logging.getLogger("dancepipe")
 
@@ -38,9 +40,16 @@ class Outcome:
     said: tuple[tuple[int, str], ...] = ()  # levels and lines, of another process
 
 
-def worked_on(tasks: list[Task], workers: int) -> Iterator[Outcome]:
-    """The outcomes in the order of the tasks; with several workers in processes of their own, of
-    which each has its networks. What they say comes with the outcome."""
+def worked_on(tasks: list[Task], options: BuildDatasetOptions) -> Iterator[Outcome]:
+    """The outcomes in the order of the tasks; with several workers in processes of their own, or on
+    a cluster, as they come. Each worker has its networks; what it says comes with the outcome."""
+    workers = options.workers
+    if options.ray and tasks:
+        orders = {task.source.key: task for task in tasks}
+        with RayCluster(options) as cluster:
+            for event in spread(cluster, open_work, orders):
+                yield event["outcome"]
+        return
     if workers <= 1 or len(tasks) <= 1:
         yield from map(_work, tasks)
         return
@@ -68,6 +77,23 @@ def _begin(level: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _PACKAGE.setLevel(level)
     _PACKAGE.propagate = False
+
+
+def open_work(tell: Callable[[dict], object]) -> Callable[[dict], None]:
+    """What does a task of worked_on() in a worker on a cluster."""
+    _PACKAGE.setLevel(logging.INFO)
+    _PACKAGE.propagate = False
+
+    def do(order: dict) -> None:
+        try:
+            tell({"event": "done", "job": order["job"], "outcome": _work_aloud(order["what"])})
+        except DancepipeError as error:  # nothing could work
+            tell({"event": "failed", "job": order["job"], "error": error})
+        except Exception:  # a bug of ours
+            error = RuntimeError(traceback.format_exc())
+            tell({"event": "failed", "job": order["job"], "error": error})
+
+    return do
 
 
 class _Kept(logging.Handler):

@@ -1,30 +1,25 @@
 """The stage: a list of jobs -> their videos, a ledger, a status page."""
 
 import logging
-import os
-import queue
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dancepipe.cluster.ray_workers import RayCluster
 from dancepipe.config import options_with
 from dancepipe.errors import ConfigError
 from dancepipe.files.lock import Shard, lock_shard
 from dancepipe.many.jobs import Job, jobs_of_folders, read_jobs
 from dancepipe.many.ledger import Ledger
 from dancepipe.many.options import AnimateManyOptions
-from dancepipe.many.status_page import write_status_page
+from dancepipe.many.run import Run
 from dancepipe.progress import Progress, counted, told
-from dancepipe.rendering.worker_process import WorkerProcess
 
 log = logging.getLogger(__name__)
 
 _SHOWN_FAILURES = 20
-_NOT_IN_LEDGER = ("event", "job", "summary", "kind")
-_BETWEEN_PAGES_SECONDS = 5.0
-_PAGE_SHARE = 30  # of the time at most one in so many goes into pages of long ledgers
 
 
 @dataclass(frozen=True)
@@ -81,7 +76,7 @@ def animate_many(
     "job" and "out".
 
     A job that fails is counted in the summary and told in the ledger. Raises ConfigError,
-    OutputError, BusyError.
+    OutputError, BusyError, and of a cluster MissingExtraError and ProcessLostError.
     """
     started = time.monotonic()
     options = options_with(AnimateManyOptions, options, keywords, "animate_many")
@@ -107,8 +102,12 @@ def animate_many(
             f"{len(failed_before)} failed before, {len(todo)} to do"
             + (f" (part {shard.index} of {shard.count})" if shard.count > 1 else "")
         )
-        run = _Run(out, ledger, todo, options, on_event or _to_nobody, total=len(whole))
-        with counted(total=len(todo) or None, desc="jobs", unit="job") as count:
+        with (
+            RayCluster(options) if options.ray and todo else nullcontext() as cluster,
+            counted(total=len(todo) or None, desc="jobs", unit="job") as count,
+        ):
+            on_event = on_event or _to_nobody
+            run = Run(out, ledger, todo, options, on_event, len(whole), cluster)
             run.work(count)
         failures = [
             {"out": job.out, "reason": ledger.entries[name].reason}
@@ -152,123 +151,3 @@ def _is_done(ledger: Ledger, name: str) -> bool:
 
 def _to_nobody(_: dict) -> None:
     pass
-
-
-class _Run:
-    """The jobs of one run, on their way."""
-
-    def __init__(self, out, ledger, todo, options, on_event, total):
-        self._out, self._ledger, self._todo = out, ledger, todo
-        self._options, self._on_event, self._total = options, on_event, total
-        self._events: queue.Queue = queue.Queue()
-        self._workers: list[WorkerProcess] = []
-        self._person_of: dict[WorkerProcess, tuple] = {}
-        self._waiting: dict[tuple, deque[str]] = {}
-        for name, job in todo.items():
-            self._waiting.setdefault(job.person, deque()).append(name)
-        self._page_due = 0.0
-        self.made = 0
-
-    def work(self, count: counted) -> None:
-        """Until nothing waits and nobody works."""
-        self._show(force=True)
-        try:
-            for _ in range(min(self._options.jobs, len(self._todo))):
-                self._start_worker()
-            while any(worker.job for worker in self._workers):
-                worker, event = self._events.get()
-                count.update(self._hear(worker, event))
-                self._show()
-        finally:
-            for worker in self._workers:
-                worker.stop()
-            self._show(force=True, is_over=True)
-
-    def _start_worker(self) -> None:
-        several = self._options.jobs > 1
-        threads = max(1, (os.cpu_count() or 1) // self._options.jobs) if several else None
-        worker = WorkerProcess(self._events, threads)
-        self._workers.append(worker)
-        self._give_next(worker)
-
-    def _give_next(self, worker: WorkerProcess) -> None:
-        name = self._next_for(worker)
-        if name is None:
-            return
-        job = self._todo[name]
-        self._ledger.begin(name, job.out, ref=list(job.refs), driver=job.driver)
-        self._tell({"event": "begun", "job": name})
-        worker.give(
-            {
-                "job": name,
-                "refs": list(job.refs),
-                "driver": job.driver,
-                "out": job.out,
-                "weights": job.weights,
-                "options": dict(job.options),
-            }
-        )
-
-    def _next_for(self, worker: WorkerProcess) -> str | None:
-        """Of the person whose photo it has fitted; else of one whom no other works on."""
-        own = self._person_of.get(worker)
-        if own not in self._waiting:
-            taken = {one for other, one in self._person_of.items() if other is not worker}
-            free = [one for one in self._waiting if one not in taken]
-            own = max(free or self._waiting, key=lambda one: len(self._waiting[one]), default=None)
-            if own is None:
-                return None
-        self._person_of[worker] = own
-        names = self._waiting[own]
-        name = names.popleft()
-        if not names:
-            del self._waiting[own]
-        return name
-
-    def _hear(self, worker: WorkerProcess, event: dict) -> int:
-        """How many jobs ended with it."""
-        if event["event"] == "gone":
-            return self._lost(worker)
-        self._tell(event)
-        job = self._todo.get(event["job"])
-        if event["event"] == "said" and event["level"] not in ("debug", "info"):
-            log.warning(f"{job.out if job else 'worker'}: {event['text']}")
-        if event["event"] not in ("done", "failed"):
-            return 0
-        assert job is not None
-        worker.job = None
-        words = {key: value for key, value in event.items() if key not in _NOT_IN_LEDGER}
-        self._ledger.add(event["job"], event["event"], job.out, **words)
-        if event["event"] == "done":
-            self.made += 1
-            log.info(event["text"])
-        else:
-            log.warning(f"{job.out}: {event['reason']}")
-        self._give_next(worker)
-        return 1
-
-    def _lost(self, worker: WorkerProcess) -> int:
-        """What it worked on has failed; another one takes its place."""
-        self._workers.remove(worker)
-        self._person_of.pop(worker, None)
-        name = worker.job
-        if name is not None:
-            failure = {"event": "failed", "job": name, "reason": worker.how_it_ended()}
-            self._tell(failure)
-            self._ledger.add(name, "failed", self._todo[name].out, reason=failure["reason"])
-            log.warning(f"{self._todo[name].out}: {failure['reason']}")
-        if self._waiting:
-            self._start_worker()
-        return 0 if name is None else 1
-
-    def _tell(self, event: dict) -> None:
-        job = self._todo.get(event["job"])
-        self._on_event(event if job is None else {**event, "out": job.out})
-
-    def _show(self, *, force: bool = False, is_over: bool = False) -> None:
-        """The page, now and then: thousands of short jobs would write it all the time."""
-        now = time.monotonic()
-        if force or now > self._page_due:
-            write_status_page(self._out, self._total, is_over=is_over)
-            took = time.monotonic() - now
-            self._page_due = now + max(_BETWEEN_PAGES_SECONDS, _PAGE_SHARE * took)

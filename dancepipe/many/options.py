@@ -4,6 +4,7 @@ import dataclasses
 import os
 from dataclasses import dataclass
 
+from dancepipe.cluster.options import RayOptions
 from dancepipe.config import option
 from dancepipe.errors import ConfigError
 from dancepipe.files.lock import Shard
@@ -11,8 +12,13 @@ from dancepipe.rendering.options import AnimateOptions
 
 
 @dataclass(frozen=True)
-class AnimateManyOptions(AnimateOptions):
+class AnimateManyOptions(RayOptions, AnimateOptions):
     jobs: int = option(1, "videos made at the same time, each in a process of its own", minimum=1)
+    runs_per_video: int = option(
+        1,
+        "share the parts of each video between so many of them; for few and long videos",
+        minimum=1,
+    )
     retry: bool = option(False, "try those again that failed before")
     num_shards: int = option(
         0,

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,15 +34,23 @@ def main() -> None:
     waiting: queue.Queue = queue.Queue()
     threading.Thread(target=_listen, args=(waiting,), daemon=True).start()
 
-    def tell(event: str, **words) -> None:
-        events.write(json.dumps({"event": event, **words}) + "\n")
+    do = open_work(lambda event: events.write(json.dumps(event) + "\n"))
+    while True:
+        do(waiting.get())
 
-    work = _Work(tell)
+
+def open_work(tell: Callable[[dict], object]) -> Callable[[dict], None]:
+    """What does an order in this process, and tells what happens, what is logged among it; any
+    number of orders, one after the other."""
+
+    def tell_words(event: str, **words) -> None:
+        tell({"event": event, **words})
+
+    work = _Work(tell_words)
     logger = logging.getLogger("dancepipe")
     logger.addHandler(_Said(work))
     logger.setLevel(logging.INFO)
-    while True:
-        work.do(waiting.get())
+    return work.do
 
 
 class _Work:
@@ -66,11 +75,16 @@ class _Work:
             self.tell("done", job=self.job, **words)
 
     def _animate(self, order: dict) -> dict:
+        from dancepipe.rendering.motion_of_many import with_motion
+
         make_folder(Path(order["out"]).parent)
+        options = order["options"]
+        if folder := order.get("motions"):
+            options = with_motion(Path(folder), order["driver"], options)
         summary = self._session_for(order["weights"]).animate(
             order["refs"], order["driver"], order["out"],
             progress=self._progress(), shard=Shard(*order.get("shard", (0, 1))),
-            **order["options"],
+            **options,
         )  # fmt: skip
         return {
             "summary": {**asdict(summary), "out": str(summary.out)},
