@@ -1,17 +1,18 @@
 # dancepipe for machines without a GPU:
 #   docker build -t dancepipe --build-arg TORCH_INDEX=ADDRESS .
-# ADDRESS: where torch's CPU builds lie, as pytorch.org names it for pip's --index-url; without it
+# ADDRESS: where torch's CPU builds lie, as pytorch.org names it for pip; without it
 # pip's own torch comes, which runs here too and takes 5 GB more.
 FROM python:3.12-slim
 
 ARG TORCH_INDEX=""
 ENV PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
-# The oldest that runs it is named, the newest is wanted.
+COPY requirements.lock /
+# requirements.lock names the versions.
 # hadolint ignore=DL3013
-RUN pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "torch>=2.6" "torchvision>=0.21"
+RUN pip install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} --constraint /requirements.lock torch torchvision
 
 COPY . /src
-RUN pip install "/src[web]" && rm -rf /src
+RUN pip install --constraint /requirements.lock "/src[web]" && rm -rf /src
 
 # Not root. What is found, compiled and uploaded is kept in the volume.
 RUN useradd --create-home --uid 1000 dance && mkdir /cache /work && chown dance /cache /work

@@ -26,8 +26,9 @@ def _again(cls: type[DancepipeError], args: tuple, attributes: dict) -> Dancepip
 def error_of(kind: str, message: str) -> DancepipeError | None:
     """The error that another process told of by its class's name; None for what is none of ours."""
     cls = globals().get(kind)
-    is_ours = isinstance(cls, type) and issubclass(cls, DancepipeError)
-    return _again(cls, (message,), {}) if is_ours else None
+    if isinstance(cls, type) and issubclass(cls, DancepipeError):
+        return _again(cls, (message,), {})
+    return None
 
 
 class BadVideoError(DancepipeError):

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from dancepipe import doctor
 from dancepipe.errors import MissingExtraError
@@ -112,6 +114,23 @@ def test_doctor_knows_the_core_and_every_extra():
     listed = extras()
     assert doctor._EXTRAS.keys() == listed.keys()
     assert all(package in listed[extra] for extra, package in doctor._EXTRAS.items())
+
+
+def test_the_lock_names_a_fitting_version_of_every_package_and_no_place():
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in text and "--" not in text
+    pins: dict[str, list[str]] = {}
+    for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", text, re.M):
+        pins.setdefault(canonicalize_name(name), []).append(version)
+    listed = PROJECT.split("\ndependencies")[1].split("[project.scripts]")[0]
+    asked = [Requirement(one) for one in re.findall(r'"(\w[^"]*[<>][^"]*)"', listed)]
+    assert len(asked) > 30
+    for one in asked:
+        fitting = [one.specifier.contains(pin) for pin in pins[canonicalize_name(one.name)]]
+        assert fitting and all(fitting), one
+    for name in ("Dockerfile", "Dockerfile.gpu"):
+        installs = re.findall(r"pip install .*", (ROOT / name).read_text(encoding="utf-8"))
+        assert all("--constraint /requirements.lock" in line for line in installs), name
 
 
 def test_the_body_is_drawn_without_scipy():

@@ -4,6 +4,7 @@ what happens as it happens.
 A worker that is lost, with its machine or alone, costs the order that it was at.
 """
 
+import importlib
 import logging
 import os
 import queue
@@ -41,7 +42,7 @@ class RayCluster:
         # Nothing is told to anybody of what we do, nor by a cluster that is started from here.
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         try:
-            import ray
+            ray: Any = importlib.import_module("ray")  # whose types are too loose to check
         except ImportError:
             raise MissingExtraError("ray", "ray", "work on a cluster") from None
         self._ray, self._options = ray, options
@@ -207,7 +208,7 @@ def spread(cluster: RayCluster, work: OpenWork, orders: Mapping[str, Any]) -> It
     event "failed" ends the run with its "error".
     """
     events: queue.Queue = queue.Queue()
-    waiting, left, tries = list(reversed(orders)), len(orders), Counter[str]()
+    waiting, left, tries = list(orders)[::-1], len(orders), Counter[str]()
     workers = {RayWorker(events, cluster, work) for _ in range(min(cluster.count, left))}
 
     def give_next(worker: RayWorker) -> None:
