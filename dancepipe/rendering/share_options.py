@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-from dancepipe.config import option
+from dancepipe.config import option, options_with
 from dancepipe.errors import ConfigError
 from dancepipe.files.lock import Shard
 from dancepipe.rendering.options import AnimateOptions
@@ -25,9 +25,10 @@ class ShareOptions(AnimateOptions):
 
     @classmethod
     def of(cls, options: AnimateOptions | None) -> "ShareOptions | None":
-        """Those of a clip that nobody shares."""
+        """Those of a clip that nobody shares. ConfigError for options of another kind."""
         if options is None or isinstance(options, cls):
             return options
+        options = options_with(AnimateOptions, options, {}, "animate")
         return cls(**{field.name: getattr(options, field.name) for field in fields(AnimateOptions)})
 
     def shard(self) -> Shard:
