@@ -11,7 +11,7 @@ import math
 import os
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dancepipe.errors import ConfigError
@@ -31,9 +31,13 @@ def option(
     choices: tuple | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
+    parse: Callable[[str], object] | None = None,
 ) -> typing.Any:
-    """A dataclass field with its default, its one comment, and what values fit."""
-    metadata = {"help": help, "choices": choices, "minimum": minimum, "maximum": maximum}
+    """A dataclass field with its default, its one comment, and what values fit. parse: what a text
+    means, where that is not plain; ValueError names what would fit."""
+    metadata = {
+        "help": help, "choices": choices, "minimum": minimum, "maximum": maximum, "parse": parse,
+    }  # fmt: skip
     if dataclasses.is_dataclass(default):
         return dataclasses.field(default_factory=lambda: default, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -99,6 +103,12 @@ def _checked(field: dataclasses.Field, hint, value: typing.Any, where: str):
         return options_from(kind, value, where)
     if value is None and may_be_none:
         return None
+    parse = field.metadata.get("parse")
+    if parse is not None and isinstance(value, str):
+        try:
+            value = parse(value)
+        except ValueError as error:
+            raise ConfigError(f"{where} needs {error}, got {shortened(value)}") from None
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind is float and (is_number or isinstance(value, str)):  # YAML 1.1 reads 1e-4 as text
         value = _as_float(value, where)

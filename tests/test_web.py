@@ -237,10 +237,12 @@ def test_two_people_at_once_from_upload_to_a_playing_result(material, tmp_path):
         bob.run("document.querySelector('#person label:not(.selected) input').click()")
         whom = bob.wait("document.querySelector('#person label.selected')?.innerText.trim()")
         bob.wait(IS_MADE, seconds=60)
+        bob.type("#duration input, #duration textarea", "0:00.2")
         bob.run("document.querySelector('#animate').click()")
         bob.wait("document.querySelector('#state')?.innerText.includes('me · pair')")
         asked = [json.loads(one.read_text()) for one in (tmp_path / "kept/orders").iterdir()]
         assert sorted(one["options"]["person"] for one in asked) == sorted(["largest", whom])
+        assert [one["options"].get("duration") for one in asked].count("0:00.2") == 1
         ann.reload()
         ann.wait("document.querySelector('#state')?.innerText.includes('me · long')", seconds=60)
         assert not ann.run("return document.querySelector('#consent')?.offsetParent"), "asked once"

@@ -16,6 +16,7 @@ from hearing import hearing
 from dancepipe.errors import BadVideoError, OutputError
 from dancepipe.media import encoders
 from dancepipe.media.read import VideoReader
+from dancepipe.media.stretch import Span
 from dancepipe.media.write import VideoWriter, check_frames
 from dancepipe.media.write_ffmpeg import FfmpegVideoWriter
 
@@ -113,7 +114,11 @@ def test_sound_can_be_cut_at_a_time(tmp_path, writer):
         driver, times=[1001 * k * NTSC for k in range(45)], time_base=NTSC, audio=True
     )
     write_drawn(
-        writer, tmp_path / "a.mp4", times[:20], audio_from=driver, audio_until_seconds=times[20]
+        writer,
+        tmp_path / "a.mp4",
+        times[:20],
+        audio_from=driver,
+        audio_spans=[Span(None, times[20])],
     )
     kept = audio_packets(tmp_path / "a.mp4")
     assert kept == audio_packets(driver)[: len(kept)]

@@ -59,7 +59,7 @@ def _add_flag(group, name: str, kind: type, field: dataclasses.Field) -> None:
         metavar = (
             "|".join(map(str, field.metadata["choices"]))
             if field.metadata["choices"]
-            else {int: "N", float: "X"}.get(kind, "TEXT")
+            else {int: "N", float: "TIME" if field.metadata["parse"] else "X"}.get(kind, "TEXT")
         )
         group.add_argument(*flags, type=str, metavar=metavar, **settings)
 
@@ -73,7 +73,10 @@ def parsed_options(parsed: argparse.Namespace):
         if key.startswith("option:"):
             *block, name = key.removeprefix("option:").split(".")
             holder = option_type(hints[block[0]])[0] if block else cls
-            value = _from_text(option_type(typing.get_type_hints(holder)[name])[0], value, name)
+            fields = {field.name: field for field in dataclasses.fields(holder)}
+            if fields[name].metadata["parse"] is None:  # else texts are as good there as anywhere
+                kind, _ = option_type(typing.get_type_hints(holder)[name])
+                value = _from_text(kind, value, name)
             flags = merged(flags, {block[0]: {name: value}} if block else {name: value})
     where, values = "command line", {}
     if parsed.config:

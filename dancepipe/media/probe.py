@@ -1,7 +1,7 @@
 """Open a file as a video, or say why it is none."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from dancepipe.media.color import color_remark, is_hd, lacks_matrix
 from dancepipe.media.deinterlace import INTERLACED, is_interlaced
 from dancepipe.media.display import Orientation, orientation_of, square_pixel_size
 from dancepipe.media.packets import BROKEN_CLOCK, NO_PICTURES, PacketFacts, read_packets
+from dancepipe.media.stretch import WHOLE, Stretch
 from dancepipe.records import VideoInfo
 
 # FFmpeg opens these as "videos" of one frame, as terminals, or as lists that pull in further files
@@ -42,6 +43,13 @@ class StreamLayout:
     is_interlaced: bool
     is_untagged_hd: bool  # the matrix of its colours is a guess that decord does not make
     packets: PacketFacts
+
+    @property
+    def times(self) -> list[Fraction]:
+        """Seconds of each frame, as the packets tell them."""
+        if self.has_times:
+            return self.packets.times
+        return [number * self.info.time_base for number in range(self.packets.count)]
 
 
 def open_media(path: Path) -> InputContainer:
@@ -120,14 +128,25 @@ def time_base_of(stream: Stream) -> Fraction:
     return stream.time_base
 
 
-def probe_video(path: Path) -> VideoInfo:
+def probe_video(path: Path, stretch: Stretch = WHOLE) -> VideoInfo:
     """What the container declares about its first video stream, after decoding its first frame.
-    BadVideoError.
+    Frames and duration are those of the stretch. BadVideoError.
 
     The first frame is decoded because the display matrix is attached to frames, and because a file
     of which nothing can be decoded should be refused before work starts.
     """
-    return probe_layout(path).info
+    layout = probe_layout(path)
+    if stretch.is_whole:
+        return layout.info
+    own = stretch.indices(layout.times)
+    if layout.times and not own:
+        raise stretch.without_frames(path, layout.times[-1])
+    times = layout.times[own.start : own.stop + 1]
+    return replace(
+        layout.info,
+        declared_frames=len(own) or None,
+        duration_seconds=times[-1] - times[0] if len(times) > len(own) else None,
+    )
 
 
 def probe_layout(path: Path) -> StreamLayout:

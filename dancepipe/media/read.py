@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,12 +20,16 @@ from dancepipe.media.probe import (
     time_base_of,
     video_stream_of,
 )
+from dancepipe.media.stretch import WHOLE, Stretch
 from dancepipe.media.timeline import DeclaredEnd, FrameClock
 from dancepipe.records import Frame
 
 # Below this many frames from one wanted frame to the next, decoding in order is cheaper than
 # seeking.
 SEEK_PAYS_FROM_FRAMES = 24
+# These have a list of their keyframes; the first frames of a stretch need some before them.
+_SEEK_FINDS_KEYFRAMES = {"mov", "mp4", "matroska", "webm"}
+_BEFORE_STRETCH_SECONDS = Fraction(1, 2)
 
 
 class VideoReader:
@@ -35,8 +40,9 @@ class VideoReader:
     frame again.
 
     path: a local file. max_side_px: frames are scaled down (never up) so that their longer side
-    fits it. info: VideoInfo of the file at full size. BadVideoError when the file is no video or
-    none of it can be decoded.
+    fits it. stretch: the frames that are delivered, counted from its first one and on its clock.
+    info: VideoInfo of the file at full size. BadVideoError when the file is no video or none of it
+    can be decoded.
 
     Times begin where media/packets.py says, at 0 for most files. Frames that the container hides
     (edit lists) are not delivered, nor those whose time does not come after the one before. Damaged
@@ -44,11 +50,12 @@ class VideoReader:
     delivered. corrupt_frames: frames that the decoder marked as damaged (delivered,
     Frame.is_corrupt), plus packets that could not be decoded and frames without a time.
     shortfall_seconds: how much earlier than declared the file ends; 0 when within about two frames,
-    or when nothing is declared.
+    or when nothing is declared. All of them tell of the stretch.
     """
 
-    def __init__(self, path: Path, max_side_px: int | None = None):
+    def __init__(self, path: Path, max_side_px: int | None = None, stretch: Stretch = WHOLE):
         self._layout = probe_layout(path)
+        self._stretch = stretch
         self.info = self._layout.info
         self.image_size_wh = fit_size(self.info.size_wh, max_side_px)
         self._converter = DisplayConverter(self.image_size_wh, self._layout.orientation)
@@ -101,20 +108,37 @@ class VideoReader:
         """index, time in seconds and undisplayed PyAV frame, in presentation order; counts as
         described above."""
         self._forget()
-        whole = Deinterlacer[Fraction]()
-        index = 0
-        for time_seconds, decoded in self._timed():
-            for shown, shown_seconds in whole.push(decoded, time_seconds):
-                yield index, shown_seconds, shown
-                index += 1
-        for shown, shown_seconds in whole.flush():
-            yield index, shown_seconds, shown
-            index += 1
+        stretch = self._stretch
+        origin_seconds = stretch.origin_seconds(self._layout.times)
+        with closing(self._whole_frames()) as frames:
+            seconds = Fraction(0)
+            for decoded, seconds in frames:
+                if stretch.begin_seconds and seconds < stretch.begin_seconds:
+                    self.corrupt_frames = 0
+                    continue
+                if stretch.end_seconds is not None and seconds >= stretch.end_seconds:
+                    break
+                self.frames_read += 1
+                yield self.frames_read - 1, seconds - origin_seconds, decoded
+            if not self.frames_read:
+                raise stretch.without_frames(self.info.path, seconds)
 
-    def _timed(self) -> Iterator[tuple[Fraction, av.VideoFrame]]:
-        """The frames as they are stored, each with its time."""
+    def _whole_frames(self) -> Generator[tuple[av.VideoFrame, Fraction], None, None]:
+        """Deinterlaced, each with its time."""
+        whole = Deinterlacer[Fraction]()
+        with closing(self._timed()) as frames:
+            for time_seconds, decoded in frames:
+                yield from whole.push(decoded, time_seconds)
+        yield from whole.flush()
+
+    def _timed(self) -> Generator[tuple[Fraction, av.VideoFrame], None, None]:
+        """The frames as they are stored, each with its time: all, or those of the stretch and
+        some before it."""
+        begin_ticks = self._keyframe_before_stretch()
         with open_media(self.info.path) as container:
             stream = video_stream_of(container, self.info.path)
+            if begin_ticks is not None:
+                container.seek(begin_ticks, stream=stream)
             clock = FrameClock(self._layout.has_times, container.format.name, self.info)
             tail = DeclaredEnd(container, stream, self._layout)
             shifts = {
@@ -137,11 +161,29 @@ class VideoReader:
                     last_seconds = time_seconds
                     tail.see_frame(time_seconds, decoded)
                     self.corrupt_frames += bool(decoded.is_corrupt)
-                    self.frames_read += 1
                     yield time_seconds, decoded
-            if self.frames_read == 0:
+            if last_seconds is None:
                 raise BadVideoError(self.info.path, "not one frame could be decoded")
-            self.shortfall_seconds = tail.shortfall_seconds()
+            self.shortfall_seconds = tail.shortfall_seconds(self._stretch.end_seconds)
+
+    def _keyframe_before_stretch(self) -> int | None:
+        """Ticks to seek to, where that leads to a keyframe before it; None: read from the start."""
+        packets, path = self._layout.packets, self.info.path
+        wanted = self._stretch.begin_seconds - _BEFORE_STRETCH_SECONDS
+        if wanted <= 0 or not self._layout.has_times or not packets.is_unbroken:
+            return None
+        with open_media(path) as container:
+            if not _SEEK_FINDS_KEYFRAMES & set(container.format.name.split(",")):
+                return None
+            stream = video_stream_of(container, path)
+            ticks = int((wanted + packets.start_seconds) / time_base_of(stream))
+            try:
+                container.seek(ticks, stream=stream)
+                first = next((one for one in container.demux(stream) if one.size), None)
+            except (FFmpegError, OSError):
+                return None
+        is_before = first is not None and first.pts is not None and first.pts <= ticks
+        return ticks if first is not None and is_before and first.is_keyframe else None
 
     def _packets(self, container, streams) -> Iterator[av.Packet]:
         try:
@@ -160,10 +202,13 @@ class VideoReader:
 
 
 def read_frames_at(
-    path: Path, indices: Sequence[int], max_side_px: int | None = None
+    path: Path,
+    indices: Sequence[int],
+    max_side_px: int | None = None,
+    stretch: Stretch = WHOLE,
 ) -> list[Frame]:
-    """The frames with these indices (presentation order, from 0), in the order asked for, repeats
-    allowed.
+    """The frames with these indices (presentation order, from 0, of the stretch), in the order
+    asked for, repeats allowed.
 
     Decodes once from the start up to the largest index and converts only what is wanted: exact for
     every file, and cheaper than seeking as soon as a few frames of a clip are wanted. BadVideoError
@@ -173,7 +218,7 @@ def read_frames_at(
         raise ValueError(f"frame indices count from 0, got {min(indices)}")
     if not len(indices):
         return []
-    with VideoReader(path, max_side_px) as video:
+    with VideoReader(path, max_side_px, stretch) as video:
         found = _take_in_order(video, set(indices))
         missing = sorted(set(indices) - found.keys())
         if missing:
@@ -194,8 +239,10 @@ def _take_in_order(video: VideoReader, wanted: set[int]) -> dict[int, Frame]:
     return found
 
 
-def read_spread_frames(path: Path, count: int, max_side_px: int | None = None) -> list[Frame]:
-    """About `count` frames spread evenly over the clip, in order; fewer when the clip is shorter or
+def read_spread_frames(
+    path: Path, count: int, max_side_px: int | None = None, stretch: Stretch = WHOLE
+) -> list[Frame]:
+    """About `count` frames spread evenly over the stretch, in order; fewer when that is shorter or
     cut off.
 
     Long gaps between wanted frames are jumped to the keyframe at or before the wanted time, so the
@@ -204,9 +251,11 @@ def read_spread_frames(path: Path, count: int, max_side_px: int | None = None) -
     """
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
-    with VideoReader(path, max_side_px) as video:
+    with VideoReader(path, max_side_px, stretch) as video:
         packets = video._layout.packets
-        total = max(1, packets.count)
+        total = max(
+            1, packets.count if stretch.is_whole else len(stretch.indices(video._layout.times))
+        )
         if (
             packets.length_seconds
             and packets.is_unbroken
@@ -226,13 +275,18 @@ def _spread_by_seeking(video: VideoReader, count: int, packets: PacketFacts) -> 
     better."""
     info, frames = video.info, []
     assert packets.length_seconds is not None
+    own = video._stretch.indices(packets.times)
+    begin = packets.times[own.start]
+    after = packets.times[own.stop] if own.stop < len(packets.times) else None
+    origin = video._stretch.origin_seconds(packets.times)
     with open_media(info.path) as container:
         if container.format.name == "avi":
             return None
         stream = video_stream_of(container, info.path)
         tick_seconds = time_base_of(stream)
-        start = packets.times[0] + packets.start_seconds  # on the file's own clock
-        gap = packets.length_seconds / count
+        start = begin + packets.start_seconds  # on the file's own clock
+        end = after if after is not None else packets.times[0] + packets.length_seconds
+        gap = (end - begin) / count
         last_seconds = None
         for k in range(count):
             earliest = start + k * gap
@@ -259,6 +313,8 @@ def _spread_by_seeking(video: VideoReader, count: int, packets: PacketFacts) -> 
                 continue  # nothing more from here on: cut off, or the end
             last_seconds = picked[0]
             shown_seconds = last_seconds - packets.start_seconds
-            index = bisect_left(packets.times, shown_seconds)
-            frames.append(video.to_frame(index, shown_seconds, picked[1]))
+            if after is not None and shown_seconds >= after:
+                break
+            index = bisect_left(packets.times, shown_seconds) - own.start
+            frames.append(video.to_frame(index, shown_seconds - origin, picked[1]))
     return frames or None

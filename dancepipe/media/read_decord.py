@@ -17,6 +17,7 @@ import numpy as np
 from dancepipe.errors import BadVideoError, MissingExtraError
 from dancepipe.media.display import fit_size
 from dancepipe.media.probe import StreamLayout, probe_layout
+from dancepipe.media.stretch import WHOLE, Stretch
 from dancepipe.records import Frame
 
 
@@ -29,22 +30,25 @@ def read_frames_at(
         raise ValueError(f"frame indices count from 0, got {min(indices)}")
     if not len(indices):
         return []
-    return _read(Path(path), lambda total: list(indices), max_side_px)
+    return _read(Path(path), lambda total: list(indices), max_side_px, WHOLE)
 
 
-def read_spread_frames(path: Path, count: int, max_side_px: int | None = None) -> list[Frame]:
-    """`count` frames (all, when there are fewer) spread evenly over the clip, in order, exact
-    indices. BadVideoError, MissingExtraError."""
+def read_spread_frames(
+    path: Path, count: int, max_side_px: int | None = None, stretch: Stretch = WHOLE
+) -> list[Frame]:
+    """`count` frames (all, when there are fewer) spread evenly over the stretch, in order, exact
+    indices in it. BadVideoError, MissingExtraError."""
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
     return _read(
         Path(path),
         lambda total: sorted({int((k + 0.5) * total / count) for k in range(count)}),
         max_side_px,
+        stretch,
     )
 
 
-def _read(path: Path, choose, max_side_px: int | None) -> list[Frame]:
+def _read(path: Path, choose, max_side_px: int | None, stretch: Stretch) -> list[Frame]:
     try:
         import decord  # pyright: ignore[reportMissingImports] it is built for x86_64 alone
     except ImportError as error:
@@ -62,7 +66,10 @@ def _read(path: Path, choose, max_side_px: int | None) -> list[Frame]:
             "video; use the default reader",
         )
     times = _times_in_order(path, layout)
-    chosen = choose(len(times))
+    own, origin_seconds = stretch.indices(times), stretch.origin_seconds(times)
+    if not own:
+        raise stretch.without_frames(path, times[-1])
+    chosen = [own.start + index for index in choose(len(own))]
     if max(chosen) >= len(times):
         raise BadVideoError(
             path, f"frame {max(chosen)} was asked for, but it has only {len(times)} frames"
@@ -86,7 +93,7 @@ def _read(path: Path, choose, max_side_px: int | None) -> list[Frame]:
         del reader  # its decoding threads stop with it
     size_wh = fit_size(layout.info.size_wh, max_side_px)
     frames = {
-        index: Frame(index, times[index], _resized(array, size_wh))
+        index: Frame(index - own.start, times[index] - origin_seconds, _resized(array, size_wh))
         for index, array in zip(order, arrays)
     }
     return [frames[index] for index in chosen]
@@ -105,9 +112,7 @@ def _times_in_order(path: Path, layout: StreamLayout) -> list[Fraction]:
         raise BadVideoError(
             path, "its clock begins anew midway, which decord miscounts; use the default reader"
         )
-    if not layout.has_times:
-        return [k * layout.info.time_base for k in range(packets.count)]
-    return packets.times
+    return layout.times
 
 
 def _without_padding(array: np.ndarray) -> np.ndarray:

@@ -76,9 +76,12 @@ class DeclaredEnd:
     def _see_end(self, end_seconds: Fraction) -> None:
         self._seen_end = end_seconds if self._seen_end is None else max(self._seen_end, end_seconds)
 
-    def shortfall_seconds(self) -> Fraction:
-        """How much is missing at the end; 0 within the tolerance, or when nothing is declared."""
+    def shortfall_seconds(self, until_seconds: Fraction | None = None) -> Fraction:
+        """How much is missing at the end, or until then; 0 within the tolerance, or when nothing
+        is declared."""
         if self._declared_end is None or self._seen_end is None:
             return Fraction(0)
-        short = Fraction(self._declared_end - self._seen_end)
+        end = self._declared_end
+        end = end if until_seconds is None else min(end, until_seconds)
+        short = Fraction(end - self._seen_end)
         return short if short > TOLERATED_SHORTFALL_FRAMES * self._frame_seconds else Fraction(0)

@@ -20,6 +20,7 @@ from dancepipe.errors import BadVideoError, OutputError
 from dancepipe.files.whole_file import WholeFile
 from dancepipe.media.audio_track import AudioTrack
 from dancepipe.media.encoders import MUXERS, encoder_for, require_usable
+from dancepipe.media.stretch import Span
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class VideoWriter:
     milliseconds, which is said where it changes times. codec, crf, preset: see media/encoders.py;
     preset in x264's words for every encoder. audio_from: file whose first audio stream is added
     with its own timestamps: packets copied where the container takes the codec, else re-encoded
-    (said). A file without sound adds none. audio_until_seconds cuts the sound there.
+    (said). A file without sound adds none. audio_spans: what of it is heard, see AudioTrack.
     transparent: pictures are RGBA (H, W, 4), straight alpha, for an encoder with alpha_pixels.
     metadata: container tags, readable again with any probe.
 
@@ -122,7 +123,7 @@ class VideoWriter:
         crf: int = 18,
         preset: str = "veryfast",
         audio_from: Path | None = None,
-        audio_until_seconds: Fraction | None = None,
+        audio_spans: Sequence[Span] = (Span(),),
         transparent: bool = False,
         metadata: dict[str, str] | None = None,
         overwrite: bool = True,
@@ -146,7 +147,7 @@ class VideoWriter:
         self._audio: AudioTrack | None = None
         with ExitStack() as undone:
             if audio_from is not None:
-                self._audio = AudioTrack(Path(audio_from), self._muxer, audio_until_seconds)
+                self._audio = AudioTrack(Path(audio_from), self._muxer, audio_spans)
                 undone.callback(_close, self._audio)
             self._file = WholeFile(self.path, overwrite=overwrite)
             undone.callback(self._file.discard)

@@ -9,6 +9,7 @@ frames.
 import logging
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from functools import cache
@@ -25,6 +26,7 @@ from dancepipe.files.whole_file import WholeFile
 from dancepipe.media.encoders import AUDIO_ENCODER, COPIED_AUDIO, ENCODERS, MUXERS, encoder_for
 from dancepipe.media.ffmpeg_program import find_ffmpeg
 from dancepipe.media.probe import open_media, packets_of, sound_stream_of
+from dancepipe.media.stretch import Span
 from dancepipe.media.write import (
     PLAIN_TAGS,
     check_frames,
@@ -58,7 +60,7 @@ class FfmpegVideoWriter:
         crf: int = 18,
         preset: str = "veryfast",
         audio_from: Path | None = None,
-        audio_until_seconds: Fraction | None = None,
+        audio_spans: Sequence[Span] = (Span(),),
         metadata: dict[str, str] | None = None,
         overwrite: bool = True,
     ):
@@ -107,7 +109,7 @@ class FfmpegVideoWriter:
         }
         input_streams.append(pictures.video.filter("setparams", **tags))
         if audio_from is not None:
-            sound = self._audio_input(ffmpeg, Path(audio_from), audio_until_seconds, outputs)
+            sound = self._audio_input(ffmpeg, Path(audio_from), audio_spans, outputs)
             if sound is not None:
                 input_streams.append(sound)
         self._file = WholeFile(self.path, overwrite=overwrite)
@@ -183,7 +185,7 @@ class FfmpegVideoWriter:
             options[f"metadata:g:{number}"] = f"{key}={value}"
         return options
 
-    def _audio_input(self, ffmpeg, path: Path, until_seconds: Fraction | None, outputs: dict):
+    def _audio_input(self, ffmpeg, path: Path, spans: Sequence[Span], outputs: dict):
         with open_media(path) as container:
             taken = sound_stream_of(container)
             if taken is None:
@@ -204,6 +206,12 @@ class FfmpegVideoWriter:
                 f"the clock of {path} begins anew midway, which the ffmpeg program does not follow "
                 "as the pictures do; use --writer pyav"
             )
+        if len(spans) > 1 or spans[0].begin_seconds is not None:
+            raise OutputError(
+                f"the sound of {path} has to be cut, which is not done with the ffmpeg program "
+                "here; use --writer pyav"
+            )
+        until_seconds = spans[0].end_seconds
         limit = {} if until_seconds is None else {"to": float(until_seconds)}
         if packets.start_seconds:
             limit["itsoffset"] = float(-packets.start_seconds)

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from dancepipe.errors import NoPersonError
+from dancepipe.media.probe import probe_layout
 from dancepipe.media.read import VideoReader
+from dancepipe.media.stretch import WHOLE, Stretch
 from dancepipe.person.choice import PersonChoice
 from dancepipe.person.finder import PersonFinder, SeenPerson
 from dancepipe.person.track import Named
@@ -56,15 +58,34 @@ def decoded_side_px(options: AnimateOptions) -> int | None:
 
 
 def find_dancer(
-    driver: Path, choice: PersonChoice, finder: PersonFinder, max_side_px: int | None
+    driver: Path,
+    choice: PersonChoice,
+    finder: PersonFinder,
+    max_side_px: int | None,
+    stretch: Stretch = WHOLE,
 ) -> Dancer:
-    """finder: in photo mode. max_side_px: of the frames, as they are followed afterwards.
+    """finder: in photo mode. max_side_px, stretch: of the frames, as they are followed afterwards.
 
-    The frame is the first one at or after the chosen time; without a time, the first one that shows
-    anybody. Raises NoPersonError, BadVideoError.
+    The frame is the first one at or after the chosen time of the whole driver; without a time, the
+    first one of the stretch that shows anybody. Raises NoPersonError, BadVideoError.
     """
-    with VideoReader(driver, max_side_px=max_side_px) as video:
-        found = _moment(video, choice.seconds, finder)
+    times = probe_layout(driver).times
+    before_seconds = stretch.origin_seconds(times) - times[0] if stretch.begin_seconds else None
+    wanted = choice.seconds
+    if wanted is not None and before_seconds is not None and wanted < before_seconds:
+        raise NoPersonError(
+            f"the person is named at {wanted:g} s of {driver}, and only {stretch.text()} are "
+            "animated; name a time in there"
+        )
+    with VideoReader(driver, max_side_px, stretch) as video:
+        found = _moment(video, wanted, finder, before_seconds)
+    if found is None and not stretch.is_whole:
+        raise NoPersonError(
+            f"nobody is seen in {stretch.text()} of {driver}; name another start or duration"
+            if wanted is None
+            else f"the person is named at {wanted:g} s of {driver}, and only {stretch.text()} are "
+            "animated; name a time in there"
+        )
     if found is None:
         raise NoPersonError(
             f"nobody is seen in {driver}; give a video that shows one person whole"
@@ -84,20 +105,25 @@ def find_dancer(
 
 
 def _moment(
-    video: VideoReader, wanted_seconds: float | None, finder: PersonFinder
+    video: VideoReader,
+    wanted_seconds: float | None,
+    finder: PersonFinder,
+    before_seconds: Fraction | None,
 ) -> tuple[float, Frame, list[SeenPerson]] | None:
     """The time, the frame and its people; None when there is no such frame."""
-    for seconds, frame in _from(video, wanted_seconds):
+    for seconds, frame in _from(video, wanted_seconds, before_seconds):
         people = finder.find_closely(frame.image)
         if people or wanted_seconds is not None:
             return seconds, frame, people
     return None
 
 
-def _from(video: VideoReader, seconds: float | None) -> Iterator[tuple[float, Frame]]:
-    """The frames from that time on, with their times after the first frame; only these are
-    converted."""
-    first: Fraction | None = None
+def _from(
+    video: VideoReader, seconds: float | None, before_seconds: Fraction | None
+) -> Iterator[tuple[float, Frame]]:
+    """The frames from that time on, with their times after the driver's first frame, which comes
+    that much before the stretch; only these are converted."""
+    first: Fraction | None = None if before_seconds is None else -before_seconds
     for index, time_seconds, decoded in video.decode():
         first = time_seconds if first is None else first
         since = float(time_seconds - first)

@@ -9,6 +9,7 @@ from dancepipe.config import options_with
 from dancepipe.device import pick_device
 from dancepipe.errors import OutputError
 from dancepipe.files.lock import lock_result
+from dancepipe.media.probe import probe_layout, probe_video
 from dancepipe.media.read import VideoReader
 from dancepipe.person.choice import parse_choice
 from dancepipe.person.finder import open_person_finder
@@ -77,6 +78,9 @@ def motion(
 def _motion(driver: Path, out: Path, options: MotionOptions) -> MotionSummary:
     started = time.monotonic()
     choice, device = parse_choice(options.person), pick_device(options.device)
+    stretch = options.stretch()
+    times = probe_layout(driver).times
+    info = probe_video(driver, stretch)
     settings = {"yolo_weights": options.yolo_weights, "device": device}
     plan = plan_of(
         asdict(options),
@@ -88,7 +92,7 @@ def _motion(driver: Path, out: Path, options: MotionOptions) -> MotionSummary:
         others={"yolo_weights": options.yolo_weights},
     )
     with (
-        VideoReader(driver, max_side_px=ANALYSIS_SIDE_PX) as video,
+        VideoReader(driver, ANALYSIS_SIDE_PX, stretch) as video,
         KeptRun(out, plan) as kept,
         ExitStack() as opened,
     ):
@@ -102,10 +106,15 @@ def _motion(driver: Path, out: Path, options: MotionOptions) -> MotionSummary:
                 for _ in range(2 if options.pose == "mediapipe" else 1)
             ]
             if not choice.is_default:
-                dancer = find_dancer(driver, choice, finders[0], ANALYSIS_SIDE_PX)
+                dancer = find_dancer(driver, choice, finders[0], ANALYSIS_SIDE_PX, stretch)
             if survey is None:
                 survey = look_over(
-                    driver, finders, dancer, reader=options.reader, max_side_px=ANALYSIS_SIDE_PX
+                    driver,
+                    finders,
+                    dancer,
+                    reader=options.reader,
+                    max_side_px=ANALYSIS_SIDE_PX,
+                    stretch=stretch,
                 )
                 pieces.keep_survey(survey)
         if pieces.end is None:
@@ -122,7 +131,7 @@ def _motion(driver: Path, out: Path, options: MotionOptions) -> MotionSummary:
             begin = pieces.frames
             with counted(
                 source.people(begin, begin, finder, opened),
-                total=video.info.declared_frames,
+                total=info.declared_frames,
                 initial=begin,
                 desc="motion",
                 unit="frame",
@@ -140,6 +149,9 @@ def _motion(driver: Path, out: Path, options: MotionOptions) -> MotionSummary:
             end.frames_read,
             end.corrupt_frames,
             str(end.shortfall_seconds),
+            options.start,
+            options.duration,
+            str(stretch.origin_seconds(times)),
         )
         write_motion(out, head, pieces, overwrite=options.overwrite)
         there = sum(pieces.frame(index)[1] is not None for index in range(pieces.frames))

@@ -1,4 +1,4 @@
-"""A sparse look over a whole driver, before its first frame is rendered: at its people, and at what
+"""A sparse look over a driver, before its first frame is rendered: at its people, and at what
 is behind them."""
 
 import logging
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dancepipe.media.read import read_spread_frames
+from dancepipe.media.stretch import Stretch
 from dancepipe.person.finder import PersonFinder
 from dancepipe.progress import counted
 from dancepipe.rendering.background import resized
@@ -26,6 +27,7 @@ def look_over(
     *,
     reader: str,
     max_side_px: int | None,
+    stretch: Stretch,
 ) -> Survey:
     """finders: in photo mode, which work side by side. dancer: who was named. reader: "pyav" or
     "decord". NoPersonError, BadVideoError, MissingExtraError."""
@@ -33,7 +35,7 @@ def look_over(
         from dancepipe.media.read_decord import read_spread_frames as read
     else:
         read = read_spread_frames
-    frames = read(driver, SURVEY_FRAMES, max_side_px=max_side_px)
+    frames = read(driver, SURVEY_FRAMES, max_side_px, stretch)
     clothes = None if dancer is None else dancer.chosen.clothes
     with counted(total=len(frames), desc="survey", unit="frame", leave=False) as count:
         images = [frame.image for frame in frames]
@@ -52,11 +54,15 @@ def look_over(
 
 
 def look_behind(
-    driver: Path, finders: Sequence[PersonFinder], dancer: Dancer | None, size_wh: tuple[int, int]
+    driver: Path,
+    finders: Sequence[PersonFinder],
+    dancer: Dancer | None,
+    size_wh: tuple[int, int],
+    stretch: Stretch,
 ) -> np.ndarray | None:
     """The driver's place without the dancer, uint8 RGB of size_wh; None where the camera moves,
     which is said. finders: as look_over has them, with masks. BadVideoError."""
-    frames = read_spread_frames(driver, LOOKED_AT, max_side_px=max(size_wh))
+    frames = read_spread_frames(driver, LOOKED_AT, max(size_wh), stretch)
     images = [resized(frame.image, size_wh) for frame in frames]
     clothes = None if dancer is None else dancer.chosen.clothes
     with counted(total=len(frames), desc="background", unit="frame", leave=False) as count:

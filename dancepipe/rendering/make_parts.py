@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from dancepipe.media.read import VideoReader
+from dancepipe.media.stretch import Stretch
 from dancepipe.person.finder import PersonFinder
 from dancepipe.pose.smooth import smoothing_radius
 from dancepipe.progress import counted
@@ -42,6 +43,7 @@ class Clip:
 
     driver: Path
     info: VideoInfo
+    stretch: Stretch  # what of the driver is animated
     size_wh: tuple[int, int]  # of the person's pictures
     size_px: int  # of the canvas
     batch: int  # frames rendered at once
@@ -85,7 +87,7 @@ def make_parts(
         open_background(
             options.background, reference, clip.size_wh, begin_seconds, plate
         ) as behind,
-        VideoReader(clip.driver, max_side_px=decoded_side_px(options)) as video,
+        VideoReader(clip.driver, decoded_side_px(options), clip.stretch) as video,
         # Closed from the last to the first, so that each thread is gone before what it reads from
         # is closed.
         ExitStack() as opened,

@@ -11,6 +11,7 @@ import numpy as np
 
 from dancepipe.errors import MotionError
 from dancepipe.files.npz_file import read_npz
+from dancepipe.media.stretch import Stretch
 from dancepipe.records import PersonFrame
 from dancepipe.rendering.motion import Survey
 from dancepipe.rendering.motion_pieces import (
@@ -43,6 +44,9 @@ class MotionHead:
     frames_read: int
     corrupt_frames: int
     shortfall_seconds: str
+    start: float = 0.0  # what of the driver it is the motion of, as MotionOptions
+    duration: float | None = None
+    origin_seconds: str = "0"  # of the driver, where its own times begin
 
 
 def write_motion(path: Path, head: MotionHead, pieces: MotionPieces, *, overwrite: bool) -> None:
@@ -95,6 +99,34 @@ class Motion:
                 f"dancepipe motion DRIVER -o {path.name}"
             ) from error
         self.end = DriverEnd(self.head.frames_read, self.head.corrupt_frames, shortfall)
+
+    @property
+    def stretch(self) -> Stretch:
+        """What of the driver it is the motion of."""
+        return Stretch.of(self.head.start, self.head.duration)
+
+    def take(self, stretch: Stretch, path: Path) -> None:
+        """Only that stretch of the driver from now on. MotionError where it holds less."""
+        if stretch == self.stretch:
+            return
+        origin = Fraction(self.head.origin_seconds)
+        times = [origin + seconds for seconds in self._times]
+        own, begin = stretch.indices(times), stretch.origin_seconds(times)
+        if not own or not self.stretch.covers(stretch):
+            raise MotionError(
+                f"{path} is the motion of {self.stretch.text()} of {self.head.driver_name}, and "
+                f"{stretch.text()} are asked for; make another motion, or name another stretch"
+            )
+        self._times = [times[index] - begin for index in own]
+        self._arrays = {name: all[own.start : own.stop] for name, all in self._arrays.items()}
+        self._read.cache_clear()
+        self.frames = len(own)
+        self.count = math.ceil(self.frames / self.frames_each)
+        is_to_the_end = own.stop == len(times)
+        # It does not say which of its frames were damaged.
+        corrupt = self.head.corrupt_frames if len(own) == len(times) else 0
+        short = self.end.shortfall_seconds if is_to_the_end else Fraction(0)
+        self.end = DriverEnd(self.frames, corrupt, short)
 
     def check_driver(self, driver: Path, path: Path) -> None:
         """MotionError where the motion is of another video."""
@@ -155,6 +187,10 @@ def _head(arrays: dict[str, np.ndarray]) -> MotionHead:
         raise ValueError(f"it is not of the format '{_FORMAT}'")
     head = MotionHead(**words)
     texts = head.driver_sha256, head.driver_name, head.person, head.pose, head.shortfall_seconds
+    numbers = head.start, head.duration or 0.0
+    if not all(type(one) in (int, float) and 0 <= one < 1e9 for one in numbers):
+        raise ValueError("its head is damaged")
+    Fraction(head.origin_seconds)
     wide, tall = head.size_wh
     if not all(isinstance(text, str) for text in texts) or not all(
         type(count) is int and count >= 0

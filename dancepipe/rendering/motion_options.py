@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from dancepipe.config import option
+from dancepipe.media.stretch import Stretch, seconds_of
 
 
 @dataclass(frozen=True)
@@ -11,6 +12,15 @@ class MotionOptions:
         "largest",
         "which dancer is followed: largest, left, right, a number from the left, or x,y in shares "
         "of width and height; as animate --preview shows them, or @seconds later: 2@3.5",
+    )
+    start: float = option(
+        0.0,
+        "look at the video from there on: seconds, or a time as 1:30",
+        minimum=0,
+        parse=seconds_of,
+    )
+    duration: float | None = option(
+        None, "for how long: seconds, or a time (default: to the video's end)", parse=seconds_of
     )
     pose: str = option("mediapipe", "pose backend", choices=("mediapipe", "yolo"))
     yolo_weights: str | None = option(
@@ -23,3 +33,7 @@ class MotionOptions:
         choices=("pyav", "decord"),
     )
     overwrite: bool = option(False, "replace a result that is there already")
+
+    def stretch(self) -> Stretch:
+        """What of the driver is looked at. ConfigError."""
+        return Stretch.of(self.start, self.duration)

@@ -29,7 +29,7 @@ def animate_one_frame(
     _write_clip(folder / "frame.mkv", frame)
     x, y = shown.places[shown.followed - 1]
     whom = f"{x:.3f},{y:.3f}" if shown.people > 1 else "largest"
-    options = {**options, "person": whom, "overwrite": True}
+    options = {**options, "person": whom, "overwrite": True, "start": 0, "duration": None}
     session.animate(refs, folder / "frame.mkv", folder / "made", **options)
     return next((folder / "made").glob("*.png"))
 

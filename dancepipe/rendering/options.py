@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from dancepipe.config import option
+from dancepipe.media.stretch import Stretch, seconds_of
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,15 @@ class AnimateOptions:
         "hold",
         "frames without the dancer: hold the last pose, or blank, the background alone",
         choices=("hold", "blank"),
+    )
+    start: float = option(
+        0.0,
+        "animate the video from there on: seconds, or a time as 1:30",
+        minimum=0,
+        parse=seconds_of,
+    )
+    duration: float | None = option(
+        None, "for how long: seconds, or a time (default: to the video's end)", parse=seconds_of
     )
     side_by_side: bool = option(False, "show the driver to the left of the result")
     retarget: bool = option(
@@ -77,3 +87,7 @@ class AnimateOptions:
         "who reads the sparse frames of the survey: pyav or decord (extra decord)",
         choices=("pyav", "decord"),
     )
+
+    def stretch(self) -> Stretch:
+        """What of the driver is animated. ConfigError."""
+        return Stretch.of(self.start, self.duration)

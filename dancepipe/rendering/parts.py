@@ -13,7 +13,6 @@ import numpy as np
 from dancepipe.errors import OutputError
 from dancepipe.media.image import encode_png
 from dancepipe.media.join import VideoJoin, VideoPartWriter
-from dancepipe.media.packets import PacketFacts
 from dancepipe.media.part_file import PartFile, PartFileWriter
 from dancepipe.media.write import VideoForm, check_picture, checked_pts, rate_from_step
 from dancepipe.media.write_pictures import PictureFolderWriter
@@ -49,11 +48,12 @@ class EncodedParts:
         self,
         form: VideoForm,
         driver: VideoInfo,
-        packets: PacketFacts,
+        times: Sequence[Fraction],
         open_join: Callable[[], VideoJoin],
     ):
+        """times: of the driver's first frames, seconds."""
         self._form, self._open_join = form, open_join
-        self._rate = _rate(driver, packets)
+        self._rate = _rate(driver, times)
 
     def open_part(self, path: Path) -> VideoPartWriter:
         return VideoPartWriter(path, self._form, self._rate)
@@ -145,9 +145,8 @@ def by_part(items: Iterable, index_of: Callable, frames_each: int, most: int) ->
         yield group
 
 
-def _rate(driver: VideoInfo, packets: PacketFacts) -> Fraction:
+def _rate(driver: VideoInfo, times: Sequence[Fraction]) -> Fraction:
     """Frames a second to tell the encoder: of the first step, as in any video."""
-    times = packets.times[:2]
     step = times[1] - times[0] if len(times) > 1 else 1 / (driver.frame_rate or Fraction(25))
     return rate_from_step(1, Fraction(step))
 

@@ -82,7 +82,7 @@ def preview(
     with lock_result(out, overwrite=options.overwrite, inputs=(*photos, driver)):
         device = pick_device(options.device)
         dancer, canvas = _looked_at(photos[0], Path(driver), choice, device, options)
-        (frame,) = read_frames_at(Path(driver), [dancer.frame.index], _SIDE_PX)
+        (frame,) = read_frames_at(Path(driver), [dancer.frame.index], _SIDE_PX, options.stretch())
         picture = _drawn(dancer, canvas, frame.image)
         with WholeFile(out, overwrite=options.overwrite) as file:
             file.fill(_ENCODERS[out.suffix.lower()](picture))
@@ -111,7 +111,7 @@ def _looked_at(
 
     with finder(None) as people:
         side_px = decoded_side_px(options)  # as animate does: the numbers are the same
-        dancer = find_dancer(driver, choice, people, side_px)
+        dancer = find_dancer(driver, choice, people, side_px, options.stretch())
     with finder(options.mask) as photo:
         reference = read_reference(ref, photo, _CANVAS_PX)
     survey = survey_driver([dancer.chosen.person], driver)

@@ -16,6 +16,7 @@ from dancepipe.media.encoders import (
 )
 from dancepipe.media.join import VideoJoin
 from dancepipe.media.probe import packets_of
+from dancepipe.media.stretch import Span
 from dancepipe.media.write import VideoForm, VideoWriter
 from dancepipe.media.write_pictures import PictureFolderWriter, check_picture_folder
 from dancepipe.records import VideoInfo
@@ -60,6 +61,8 @@ def check_kind(options: AnimateOptions, out: Path) -> None:
     if options.writer == "ffmpeg" and (transparent or suffix in _MUTE):
         what = "transparent videos" if transparent else _MUTE[suffix]
         raise OutputError(f"the writer ffmpeg does not make {what} here; use --writer pyav")
+    if options.writer == "ffmpeg" and options.start:
+        raise OutputError("the writer ffmpeg does not cut sound here; use --writer pyav")
     if suffix in _MUTE:
         if options.encoder != "auto":
             raise OutputError(
@@ -107,6 +110,8 @@ def open_parts(
 ) -> Parts:
     """The result in parts, with the driver's clock, and its sound where that can be. size_wh: of
     the person's pictures alone."""
+    times, stretch = packets_of(driver.path).times, options.stretch()
+    sound = stretch.sound(times)
     suffix, transparent = out.suffix.lower(), options.background == "transparent"
     wide_wh = (2 * size_wh[0], size_wh[1]) if options.side_by_side else size_wh
     # PyAV can make no packet that carries its alpha beside it, as VP9's do.
@@ -117,7 +122,7 @@ def open_parts(
             driver.time_base,
             4 if transparent else 3,
             SYNTHETIC_TAG if suffix == _FOLDER else None,
-            partial(_open_result, options, out, wide_wh, driver),
+            partial(_open_result, options, out, wide_wh, driver, sound),
         )
     form = VideoForm(
         _encoder(options, suffix),
@@ -136,15 +141,18 @@ def open_parts(
             codec=form.codec,
             crf=form.crf,
             audio_from=driver.path,
+            audio_spans=(sound,),
             transparent=transparent,
             metadata={"comment": SYNTHETIC_TAG},
             overwrite=options.overwrite,
         )
 
-    return EncodedParts(form, driver, packets_of(driver.path), open_join)
+    return EncodedParts(form, driver, times[stretch.indices(times).start :][:2], open_join)
 
 
-def _open_result(options: AnimateOptions, out: Path, size_wh: tuple[int, int], driver: VideoInfo):
+def _open_result(
+    options: AnimateOptions, out: Path, size_wh: tuple[int, int], driver: VideoInfo, sound: Span
+):
     """A writer of what is made in one go, with the driver's clock, and its sound where that can
     be. OutputError, MissingExtraError."""
     suffix, transparent = out.suffix.lower(), options.background == "transparent"
@@ -170,6 +178,7 @@ def _open_result(options: AnimateOptions, out: Path, size_wh: tuple[int, int], d
         codec=_encoder(options, suffix),
         crf=options.crf,
         audio_from=driver.path,
+        audio_spans=(sound,),
         metadata={"comment": tag},
         overwrite=options.overwrite,
     )

@@ -145,10 +145,9 @@ class Session:
         check_background(options.background)
         check_kind(options, out)
         choice = parse_choice(options.person)
-        motion = _read_motion(driver, options)
-        if motion is not None:
-            options = replace(options, pose=motion.head.pose)
-        info = probe_video(driver)
+        motion, options = _read_motion(driver, options)
+        stretch = options.stretch()
+        info = probe_video(driver, stretch)
         for remark in info.remarks:
             log.info(f"{driver}: {remark}")
 
@@ -181,7 +180,7 @@ class Session:
         )
         parts = open_parts(options, out, size_wh, info)
         batch = options.batch or (8 if device.startswith("cuda") else system.info.draws_at_once)
-        clip = Clip(driver, info, size_wh, size_px, batch, started, options)
+        clip = Clip(driver, info, stretch, size_wh, size_px, batch, started, options)
         make = make_parts if shard.count == 1 else make_share
         with KeptRun(out, plan, shard) as kept, kept.lock():
             motion = motion or kept.motion(options.part_frames)
@@ -230,7 +229,7 @@ class Session:
             if choice.is_default:
                 return None
             photo_finder = self._photo_finder(None, device, options)
-            return find_dancer(clip.driver, choice, photo_finder, side_px)
+            return find_dancer(clip.driver, choice, photo_finder, side_px, clip.stretch)
 
         def open_finder() -> PersonFinder:
             named = dancer()
@@ -253,11 +252,17 @@ class Session:
 
         def survey() -> Survey:
             return look_over(
-                clip.driver, finders(None), dancer(), reader=options.reader, max_side_px=side_px
+                clip.driver,
+                finders(None),
+                dancer(),
+                reader=options.reader,
+                max_side_px=side_px,
+                stretch=clip.stretch,
             )
 
         def behind() -> np.ndarray | None:
-            return look_behind(clip.driver, finders(options.mask), dancer(), clip.size_wh)
+            with_masks = finders(options.mask)
+            return look_behind(clip.driver, with_masks, dancer(), clip.size_wh, clip.stretch)
 
         return Looks(open_finder, survey, behind)
 
@@ -338,10 +343,11 @@ def _about(weights: Path | str) -> str:
     return f"a body in three dimensions (another choice: {DEFAULT.name}, a small network)"
 
 
-def _read_motion(driver: Path, options: AnimateOptions) -> Motion | None:
-    """What --motion names, where it does. MotionError, ConfigError."""
+def _read_motion(driver: Path, options: AnimateOptions) -> tuple[Motion | None, AnimateOptions]:
+    """What --motion names, where it does, and the options that it decides over. MotionError,
+    ConfigError."""
     if options.motion is None:
-        return None
+        return None, options
     if needs_mask(options.background):
         raise ConfigError(
             f"a motion does not know where the driver's person has to be left out of the "
@@ -351,9 +357,15 @@ def _read_motion(driver: Path, options: AnimateOptions) -> Motion | None:
         raise ConfigError(
             "a motion is of one person already; leave --person out, or make another motion with it"
         )
-    motion = Motion(Path(options.motion), options.part_frames)
-    motion.check_driver(driver, Path(options.motion))
-    return motion
+    path, stretch = Path(options.motion), options.stretch()
+    motion = Motion(path, options.part_frames)
+    motion.check_driver(driver, path)
+    head, own = motion.head, motion.stretch
+    if stretch.is_whole and not own.is_whole:
+        log.info(f"{path}: it is the motion of {own.text()} of {driver}, which is animated")
+        return motion, replace(options, pose=head.pose, start=head.start, duration=head.duration)
+    motion.take(stretch, path)
+    return motion, replace(options, pose=head.pose)
 
 
 def _canvas_side_px(system: System, result_wh: tuple[int, int]) -> int:

@@ -8,7 +8,9 @@ from typing import Any
 
 import gradio as gr
 
+from dancepipe.config import options_from
 from dancepipe.errors import DancepipeError
+from dancepipe.rendering.options import AnimateOptions
 from dancepipe.web.folder import check_upload, samples, secret_of
 from dancepipe.web.job_queue import ENDED, JobQueue, JobState
 from dancepipe.web.looks import Looks
@@ -88,6 +90,15 @@ def build_page(folder: Path, jobs: JobQueue, looks: Looks, device: str) -> gr.Bl
                     list(_BACKGROUNDS), value="white", label="Background", elem_id="background"
                 )
                 size = gr.Dropdown(list(_SIZES), value="as the video", label="Size (longer side)")
+            with gr.Row():
+                start = gr.Textbox(
+                    "", label="From (seconds, or 1:30)", placeholder="the video's beginning",
+                    elem_id="start", max_lines=1,
+                )  # fmt: skip
+                duration = gr.Textbox(
+                    "", label="For how long", placeholder="to its end",
+                    elem_id="duration", max_lines=1,
+                )  # fmt: skip
             place = gr.File(
                 label="Background: a picture or a video", file_types=["image", "video"],
                 visible=False, height=140,
@@ -129,7 +140,7 @@ def build_page(folder: Path, jobs: JobQueue, looks: Looks, device: str) -> gr.Bl
                 forget = gr.Button("Delete all of them", size="sm", elem_id="forget")
         timer = gr.Timer(_POLL_SECONDS, active=False)
 
-        wishes = [kept, photo, more, driver, background, place, size, person]
+        wishes = [kept, photo, more, driver, background, place, size, person, start, duration]
         looked = [look_part, person, people, made, note]
         shows = [state, cancel, results, beside, result, download, yours, listed, seen]
         private: dict[str, Any] = {"api_visibility": "private"}
@@ -151,6 +162,10 @@ def build_page(folder: Path, jobs: JobQueue, looks: Looks, device: str) -> gr.Bl
         )  # fmt: skip
         gr.on(
             [person.input, background.input, place.change],
+            doing.look, wishes, looked, **looking,
+        )  # fmt: skip
+        gr.on(
+            [start.submit, start.blur, duration.submit, duration.blur],
             doing.look, wishes, looked, **looking,
         )  # fmt: skip
         animate.click(doing.animate, wishes, [shown, note], concurrency_limit=None, **private).then(
@@ -194,17 +209,19 @@ class _Doing:
         found = samples()
         return [str(one) for one in found] if found else [None, None]
 
-    def look_anew(self, kept, photo, more, driver, background, place, size, person):
+    def look_anew(
+        self, kept, photo, more, driver, background, place, size, person, start, duration
+    ):
         """Other files: whoever was chosen before is somebody else."""
-        return self.look(kept, photo, more, driver, background, place, size, None)
+        return self.look(kept, photo, more, driver, background, place, size, None, start, duration)
 
-    def look(self, kept, photo, more, driver, background, place, size, person):
+    def look(self, kept, photo, more, driver, background, place, size, person, start, duration):
         if not photo or not driver:
             return gr.update(visible=False), gr.update(choices=[]), None, None, ""
         found = self._told(
             lambda: self._looks.look(
                 *self._files(photo, more, driver),
-                self._options(background, place, size, person),
+                self._options(background, place, size, person, start, duration),
             )
         )
         if isinstance(found, str):
@@ -221,7 +238,7 @@ class _Doing:
             "",
         )
 
-    def animate(self, kept, photo, more, driver, background, place, size, person):
+    def animate(self, kept, photo, more, driver, background, place, size, person, start, duration):
         if not kept.get("agreed"):
             return gr.skip(), "Say first that everyone shown agreed: load the page again."
         if not photo or not driver:
@@ -230,7 +247,7 @@ class _Doing:
 
         def submit() -> tuple[str]:
             photos, dance = self._files(photo, more, driver)
-            options = self._options(background, place, size, person)
+            options = self._options(background, place, size, person, start, duration)
             extra = {"background": Path(place)} if background == _OWN_BACKGROUND else {}
             return (self._jobs.submit(kept["token"], photos, dance, options, extra),)
 
@@ -282,8 +299,12 @@ class _Doing:
         photos += [check_upload(self._folder, Path(one), is_video=False) for one in more or ()]
         return photos, check_upload(self._folder, Path(driver), is_video=True)
 
-    def _options(self, background, place, size, person) -> dict:
+    def _options(self, background, place, size, person, start, duration) -> dict:
+        times = {"start": start, "duration": duration}
+        times = {name: text.strip() for name, text in times.items() if text and text.strip()}
+        options_from(AnimateOptions, times, "the page").stretch()  # says what is no time
         return {
+            **times,
             "background": self._background(background, place),
             "max_side_px": _SIZES.get(size, 0),
             "person": person or "largest",
