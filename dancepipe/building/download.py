@@ -1,9 +1,7 @@
 """Sources from the web, with the manners that keep a list of thousands welcome: few connections to
 a host at a time, pauses between them, the server's own Retry-After."""
 
-import ipaddress
 import os
-import socket
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +11,9 @@ import filelock
 
 from dancepipe.building.options import BuildDatasetOptions
 from dancepipe.building.sources import Source
-from dancepipe.errors import FetchError
 from dancepipe.files.whole_file import make_folder
 from dancepipe.media.fetch import fetch, is_address
-from dancepipe.media.own_network import is_public
+from dancepipe.media.own_network import refuse_own_network
 
 
 def download(source: Source, folder: Path, options: BuildDatasetOptions) -> Path:
@@ -25,7 +22,7 @@ def download(source: Source, folder: Path, options: BuildDatasetOptions) -> Path
     if not is_address(source.location):
         return fetch(source.location, folder)
     if not options.own_network:
-        _refuse_own_network(source)
+        refuse_own_network(source.location)
     with _turn(folder / "hosts", _host(source.location), options):
         return fetch(
             source.location,
@@ -43,30 +40,6 @@ def _host(address: str) -> str:
         return (urlsplit(address).hostname or "").lower()
     except ValueError:
         return ""
-
-
-def _refuse_own_network(source: Source) -> None:
-    """A list may come from anywhere: what it names is not taken for what the user wants."""
-    host = _host(source.location)
-    try:
-        found = {str(place[4][0]) for place in socket.getaddrinfo(host, None)} if host else set()
-    except (OSError, ValueError):
-        return  # fetch says that the host is not found
-    inside = sorted(one for one in found if not is_public(one))
-    if inside:
-        name = host if inside == [host] or _is_numeric(host) else f"{host} ({inside[0]})"
-        raise FetchError(
-            source.location,
-            f"{name} is in your own network; allow that with --own-network if the list is yours",
-        )
-
-
-def _is_numeric(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 @contextmanager

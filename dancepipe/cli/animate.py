@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from dancepipe.address import public_address
 from dancepipe.cli.arguments import Once
-from dancepipe.cli.options import add_json, add_options, parsed_options
+from dancepipe.cli.options import add_json, add_options, data_place, parsed_options
 from dancepipe.cli.screen import show
 from dancepipe.errors import ConfigError
 from dancepipe.rendering.share_options import ShareOptions
@@ -16,19 +17,21 @@ def add_flags(parser) -> None:
     parser.add_argument(
         "files",
         nargs="*",
-        type=Path,
+        type=data_place,
         metavar="REF DRIVER",
         help="photo and video, in this order, in place of --ref and --driver",
     )
     parser.add_argument(
         "--ref",
-        type=Path,
+        type=data_place,
         nargs="+",
         action="extend",
         help="photo of the person that shall dance; several, or a folder, of one person: each "
         "part takes its colour from the photo that shows it best, the first counts most",
     )
-    parser.add_argument("--driver", type=Path, action=Once, help="video of the dance")
+    parser.add_argument(
+        "--driver", type=data_place, action=Once, help="video of the dance, or its http(s) address"
+    )
     parser.add_argument(
         "-o",
         "--out",
@@ -76,7 +79,7 @@ def run(parsed) -> None:
     show(summary.text(), summary, as_json=parsed.json)
 
 
-def _named_once(parsed) -> tuple[list[Path], Path]:
+def _named_once(parsed) -> tuple[list[Path], Path | str]:
     """The photos and the video, each given by its flag or by its place."""
     by_place = list(parsed.files)
     ref = parsed.ref or ([by_place.pop(0)] if by_place else None)
@@ -85,12 +88,16 @@ def _named_once(parsed) -> tuple[list[Path], Path]:
         driver = ref.pop()
     if by_place:
         raise ConfigError(
-            f"animate takes one video, and photos of one person by --ref; {by_place[0]} is one "
-            "more; name each once"
+            "animate takes one video, and photos of one person by --ref; "
+            f"{public_address(str(by_place[0]))} is one more; name each once"
         )
     if ref is None or driver is None:
         lacks = "--ref, a photo" if ref is None else "--driver, a video"
         raise ConfigError(
             f"animate lacks {lacks}; for example: dancepipe animate me.jpg dance.mp4 -o out.mp4"
+        )
+    if address := next((one for one in ref if isinstance(one, str)), None):
+        raise ConfigError(
+            f"the photo {public_address(address)} is not fetched; download it and name the file"
         )
     return ref, driver

@@ -4,7 +4,6 @@ import argparse
 import os
 import signal
 import sys
-from pathlib import Path
 
 from dancepipe import __version__
 from dancepipe.cli import (
@@ -25,6 +24,7 @@ from dancepipe.cli import (
     weights,
 )
 from dancepipe.cli.arguments import Parser, check_known
+from dancepipe.cli.options import data_place
 from dancepipe.cli.screen import on_screen
 from dancepipe.errors import ConfigError, DancepipeError
 
@@ -118,7 +118,7 @@ def parsed_arguments(arguments: list[str]) -> argparse.Namespace:
     if rest and not hasattr(parsed, "files"):
         raise ConfigError(f"{rest[0]} is one argument too many; see dancepipe --help")
     if rest:  # argparse takes only those places that stand side by side
-        parsed.files += map(Path, rest)
+        parsed.files += map(data_place, rest)
     return parsed
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dancepipe.cli.arguments import Once
-from dancepipe.cli.options import add_json, add_options, parsed_options
+from dancepipe.cli.options import add_json, add_options, data_place, parsed_options
 from dancepipe.cli.screen import show
 from dancepipe.errors import ConfigError
 from dancepipe.rendering.motion_options import MotionOptions
@@ -13,7 +13,13 @@ HELP = "driver video -> its motion, for animate --motion with any number of phot
 
 
 def add_flags(parser) -> None:
-    parser.add_argument("files", nargs="*", type=Path, metavar="DRIVER", help="video of the dance")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=data_place,
+        metavar="DRIVER",
+        help="video of the dance, or its http(s) address",
+    )
     parser.add_argument("-o", "--out", type=Path, action=Once, help="result: a file named .motion")
     add_json(parser)
     add_options(parser, MotionOptions)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dancepipe.config import options_from
-from dancepipe.errors import ConfigError
+from dancepipe.errors import ConfigError, FetchError
 from dancepipe.files.plain_text import read_text, shortened
 from dancepipe.files.plain_yaml import read_plain_yaml
-from dancepipe.media.fetch import VIDEO_SUFFIXES
+from dancepipe.media.fetch import VIDEO_SUFFIXES, is_address, source_key
 from dancepipe.media.image import PICTURE_SUFFIXES
 from dancepipe.rendering.options import AnimateOptions
 
@@ -38,7 +38,8 @@ class Job:
         """What it is known by: another one when anything that is asked for, or a file that it is
         made from, is another now."""
         files = [_stamp(file) for file in (*self.refs, self.driver, self.weights) if file]
-        places = [os.path.abspath(one) for one in (*self.refs, self.driver, self.out)]
+        driver = self.driver if is_address(self.driver) else os.path.abspath(self.driver)
+        places = [*map(os.path.abspath, self.refs), driver, os.path.abspath(self.out)]
         asked = [places, self.weights, dict(self.options), files]
         return hashlib.sha1(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -163,8 +164,14 @@ def _job(row: Mapping, where: str, base: Path, out: Path, options: Mapping[str, 
     named = [*refs, *(row[key] for key in _OWN[1:] if row.get(key) is not None)]
     if wrong := [one for one in named if not isinstance(one, (str, Path))]:
         raise ConfigError(f"{where}: needs texts for {', '.join(_OWN)}, got {shortened(wrong[0])}")
-    driver = str(base / row["driver"])
-    name = row.get("out") or f"{Path(refs[0]).stem}--{Path(driver).stem}.mp4"
+    driver = os.fspath(row["driver"])
+    try:
+        is_fetched = is_address(driver)
+    except FetchError as error:
+        raise ConfigError(f"{where}: {error}") from None
+    driver = driver if is_fetched else str(base / driver)
+    dance = source_key(driver) if is_fetched else Path(driver).stem
+    name = row.get("out") or f"{Path(refs[0]).stem}--{dance}.mp4"
     own = {key: _typed(key, value) for key, value in row.items() if key not in _OWN}
     whole = options_from(AnimateOptions, {**options, **own}, where)
     weights = row.get("weights")

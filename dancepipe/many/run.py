@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from dancepipe.address import public_address
 from dancepipe.cluster.ray_workers import RayCluster, RayWorker, again
 from dancepipe.many.jobs import Job
 from dancepipe.many.ledger import Ledger
@@ -93,7 +94,8 @@ class Run:
         job = self._todo[name]
         if name not in self._begun:
             self._begun.add(name)
-            self._ledger.begin(name, job.out, ref=list(job.refs), driver=job.driver)
+            driver = public_address(job.driver)
+            self._ledger.begin(name, job.out, ref=list(job.refs), driver=driver)
             self._tell({"event": "begun", "job": order})
         self._tries[order] += 1
         worker.give(

@@ -82,6 +82,27 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
+def refuse_own_network(address: str) -> None:
+    """FetchError for an address of a list that lies in the user's own network: a list may come from
+    anywhere, and what it names is not taken for what the user wants."""
+    host, _ = _host_and_port(address)
+    inside = sorted(found for found, _ in _numeric(host, None) if not is_public(found))
+    if inside:
+        name = host if inside == [host] or _is_numeric(host) else f"{host} ({inside[0]})"
+        raise FetchError(
+            address,
+            f"{name} is in your own network; allow that with --own-network if the list is yours",
+        )
+
+
+def _is_numeric(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 class _Guard:
     """What one download may connect to, and what it was refused."""
 

@@ -34,6 +34,9 @@ def animate(
     colour from those that show it best, so that a photo from behind gives the back. The first one
     counts most.
 
+    driver may be an http(s) address: the video is fetched into the cache, see
+    media/fetched.py.
+
     Every frame of the driver gives one frame with the same timestamp; the audio is copied. weights:
     a file, the name of shipped weights or of a system, or None, as Session has them. keywords: the
     fields of ShareOptions, laid on `options`: those of AnimateOptions, and devices, num_shards and
@@ -41,9 +44,9 @@ def animate(
     after each frame.
 
     `out` appears only when it is whole; one that is there is replaced with overwrite=True alone.
-    Raises BadImageError, BadVideoError, NoPersonError, WeightsError, ConfigError, OutputError,
-    BusyError (another process makes `out`), MissingExtraError, ProcessLostError. For several clips,
-    see Session.
+    Raises BadImageError, BadVideoError, FetchError, NoPersonError, WeightsError, ConfigError,
+    OutputError, BusyError (another process makes `out`), MissingExtraError, ProcessLostError. For
+    several clips, see Session.
     """
     options = options_with(ShareOptions, ShareOptions.of(options), keywords, "animate")
     shard, devices = options.shard(), options.device_names()

@@ -9,6 +9,7 @@ from dancepipe.config import options_with
 from dancepipe.device import pick_device
 from dancepipe.errors import OutputError
 from dancepipe.files.lock import lock_result
+from dancepipe.media.fetched import local_video
 from dancepipe.media.probe import probe_layout, probe_video
 from dancepipe.media.read import VideoReader
 from dancepipe.person.choice import parse_choice
@@ -65,9 +66,10 @@ def motion(
     WeightsError.
     """
     options = options_with(MotionOptions, options, keywords, "motion")
-    driver, out = Path(driver), Path(out)
+    out = Path(out)
     if out.suffix != SUFFIX:
         raise OutputError(f"name the motion {out.stem}{SUFFIX}, got {out.name}")
+    driver = local_video(driver, own_network=options.own_network)
     with (
         told(progress),
         lock_result(out, overwrite=options.overwrite, inputs=(driver, options.yolo_weights)),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dancepipe.errors import BusyError, OutputError
 from dancepipe.files.whole_file import make_folder
+from dancepipe.media.fetched import local_video
 from dancepipe.rendering.find_motion import motion
 from dancepipe.rendering.motion_file import SUFFIX
 from dancepipe.rendering.motion_options import MotionOptions
@@ -17,7 +18,14 @@ from dancepipe.rendering.options import AnimateOptions
 from dancepipe.rendering.picture import shows_driver
 
 _BETWEEN_LOOKS_SECONDS = 0.5
-_ASKED = ("person", "pose", "yolo_weights", "reader")  # of MotionOptions, and of animate
+_ASKED = (
+    "person",
+    "pose",
+    "yolo_weights",
+    "reader",
+    "start",
+    "duration",
+)  # of MotionOptions, and of animate
 
 
 def with_motion(folder: Path, driver: str, options: Mapping[str, object]) -> Mapping[str, object]:
@@ -30,13 +38,14 @@ def with_motion(folder: Path, driver: str, options: Mapping[str, object]) -> Map
     if options["motion"] is not None or shows_driver(AnimateOptions(**options)):  # type: ignore
         return options
     asked = MotionOptions(**{name: options[name] for name in (*_ASKED, "device")})  # type: ignore
-    place = folder / _name(driver, asked)
+    video = local_video(driver, own_network=bool(options["own_network"]))
+    place = folder / _name(video, asked)
     make_folder(folder)
-    _find_once(Path(driver), place, asked)
+    _find_once(video, place, asked)
     return {**options, "motion": str(place), "person": AnimateOptions.person}
 
 
-def _name(driver: str, asked: MotionOptions) -> str:
+def _name(driver: Path, asked: MotionOptions) -> str:
     """After the file as it is now, and after the dancer."""
     try:
         found = os.stat(driver)
@@ -45,7 +54,7 @@ def _name(driver: str, asked: MotionOptions) -> str:
         stamp = []
     words = [os.path.abspath(driver), *stamp, *(getattr(asked, name) for name in _ASKED)]
     digest = hashlib.sha1(json.dumps(words).encode()).hexdigest()[:12]
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(driver).stem).strip("-")[:48]
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", driver.stem).strip("-")[:48]
     return f"{stem or 'driver'}-{digest}{SUFFIX}"
 
 

@@ -32,6 +32,9 @@ class MotionOptions:
         "who reads the sparse frames of the survey: pyav or decord (extra decord)",
         choices=("pyav", "decord"),
     )
+    own_network: bool = option(
+        False, "let the video's address lead on into your own network (redirects, pages' media)"
+    )
     overwrite: bool = option(False, "replace a result that is there already")
 
     def stretch(self) -> Stretch:

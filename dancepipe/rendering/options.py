@@ -81,6 +81,9 @@ class AnimateOptions:
         "frames of a part; a run that was stopped goes on from the last whole one",
         minimum=1,
     )
+    own_network: bool = option(
+        False, "let the video's address lead on into your own network (redirects, pages' media)"
+    )
     overwrite: bool = option(False, "replace a result that is there already")
     reader: str = option(
         "pyav",

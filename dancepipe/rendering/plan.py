@@ -17,7 +17,7 @@ _LIBRARIES = (
     "ai-edge-litert", "av", "numba", "numpy", "onnxruntime", "opencv-python-headless", "openvino",
     "torch",
 )  # fmt: skip
-_NO_PICTURES = ("overwrite", "device")  # options that change nothing in the result
+_NO_PICTURES = ("overwrite", "device", "own_network")  # options that change nothing in the result
 
 
 def plan_of(

@@ -14,6 +14,7 @@ from dancepipe.errors import OutputError
 from dancepipe.files.lock import lock_result
 from dancepipe.files.whole_file import WholeFile
 from dancepipe.geometry import resized_px
+from dancepipe.media.fetched import local_video
 from dancepipe.media.image import encode_jpeg, encode_png
 from dancepipe.media.read import read_frames_at
 from dancepipe.person.choice import PersonChoice, parse_choice
@@ -79,10 +80,11 @@ def preview(
     if out.suffix.lower() not in _ENCODERS:
         raise OutputError(f"cannot write a preview as {out.name!r}; name it .png or .jpg")
     photos = photos_of(ref)
+    driver = local_video(driver, own_network=options.own_network)
     with lock_result(out, overwrite=options.overwrite, inputs=(*photos, driver)):
         device = pick_device(options.device)
-        dancer, canvas = _looked_at(photos[0], Path(driver), choice, device, options)
-        (frame,) = read_frames_at(Path(driver), [dancer.frame.index], _SIDE_PX, options.stretch())
+        dancer, canvas = _looked_at(photos[0], driver, choice, device, options)
+        (frame,) = read_frames_at(driver, [dancer.frame.index], _SIDE_PX, options.stretch())
         picture = _drawn(dancer, canvas, frame.image)
         with WholeFile(out, overwrite=options.overwrite) as file:
             file.fill(_ENCODERS[out.suffix.lower()](picture))

@@ -16,6 +16,7 @@ from dancepipe.config import options_with
 from dancepipe.device import pick_device
 from dancepipe.errors import ConfigError, WeightsError
 from dancepipe.files.lock import Shard, lock_result
+from dancepipe.media.fetched import local_video
 from dancepipe.media.probe import probe_video
 from dancepipe.person.choice import PersonChoice, parse_choice
 from dancepipe.person.finder import PersonFinder, open_person_finder
@@ -120,6 +121,7 @@ class Session:
             raise ValueError("this session is closed")
         options = options_with(AnimateOptions, self._options, keywords, "animate")
         photos = photos_of(ref)
+        driver = local_video(driver, own_network=options.own_network)
         inputs = (*photos, driver, self._weights, file_of(options.background), options.motion)
         check = partial(check_place, out, overwrite=options.overwrite, inputs=inputs)
         if shard.count == 1:
@@ -128,7 +130,7 @@ class Session:
             check()
             locked = nullcontext()
         with told(progress), locked:
-            return self._animate(photos, Path(driver), Path(out), options, shard, check)
+            return self._animate(photos, driver, Path(out), options, shard, check)
 
     def _animate(
         self,

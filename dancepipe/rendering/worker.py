@@ -21,6 +21,8 @@ from pathlib import Path
 from dancepipe.errors import DancepipeError
 from dancepipe.files.lock import Shard
 from dancepipe.files.whole_file import make_folder
+from dancepipe.media.fetch import is_address
+from dancepipe.media.own_network import refuse_own_network
 
 _BETWEEN_EVENTS_SECONDS = 0.3
 
@@ -79,6 +81,8 @@ class _Work:
 
         make_folder(Path(order["out"]).parent)
         options = order["options"]
+        if is_address(order["driver"]) and not options.get("own_network"):
+            refuse_own_network(order["driver"])
         if folder := order.get("motions"):
             options = with_motion(Path(folder), order["driver"], options)
         summary = self._session_for(order["weights"]).animate(
