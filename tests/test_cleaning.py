@@ -20,10 +20,10 @@ from dancepipe.building.options import CleaningOptions
 from dancepipe.building.overlays import StillEdges
 from dancepipe.building.picture_hash import difference_hash, mirrored_hash
 from dancepipe.building.poses import farthest_points, mirrored_vectors, pose_vectors
-from dancepipe.building.sharpness import sharpness_of
 from dancepipe.person.clothes import Clothes
 from dancepipe.person.crowd import CrowdTracker
 from dancepipe.person.look import Sighting
+from dancepipe.person.sharpness import sharpness_of
 from dancepipe.person.tracklets import Tracklet, linked
 from dancepipe.pose.skeleton import (
     L_ANKLE,

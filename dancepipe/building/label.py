@@ -16,13 +16,13 @@ from dancepipe.building.kept_mask import KeptMask
 from dancepipe.building.mask_quality import edge_px, quality_of
 from dancepipe.building.overlays import StillEdges
 from dancepipe.building.picture_hash import difference_hash
-from dancepipe.building.sharpness import sharpness_of
 from dancepipe.media.read import VideoReader
 from dancepipe.person.clothes import Clothes
 from dancepipe.person.crop import person_box
 from dancepipe.person.crowd import Tracked
 from dancepipe.person.cuts import CutDetector
 from dancepipe.person.finder import PersonFinder
+from dancepipe.person.sharpness import sharpness_of
 from dancepipe.person.tracklets import Tracklet, linked
 from dancepipe.records import BodyPose
 

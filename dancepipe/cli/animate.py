@@ -26,8 +26,9 @@ def add_flags(parser) -> None:
         type=data_place,
         nargs="+",
         action="extend",
-        help="photo of the person that shall dance; several, or a folder, of one person: each "
-        "part takes its colour from the photo that shows it best, the first counts most",
+        help="photo of the person that shall dance; several, a folder, or a short video or GIF, of "
+        "one person: each part takes its colour from the photo that shows it best, the first "
+        "counts most",
     )
     parser.add_argument(
         "--driver", type=data_place, action=Once, help="video of the dance, or its http(s) address"

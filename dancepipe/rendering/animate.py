@@ -30,9 +30,10 @@ def animate(
     >>> summary.frames_out == summary.frames_in
     True
 
-    ref may be several photos of one person, or a folder of them: each point of the body takes its
-    colour from those that show it best, so that a photo from behind gives the back. The first one
-    counts most.
+    ref may be several photos of one person, a folder of them, or a short video or animated GIF of
+    the person, of which a few frames from different sides are taken: each point of the body takes
+    its colour from those that show it best, so that a photo from behind gives the back. The first
+    one counts most.
 
     driver may be an http(s) address: the video is fetched into the cache, see
     media/fetched.py.

@@ -25,7 +25,8 @@ from dancepipe.records import Pose
 from dancepipe.rendering.dancer import Dancer, decoded_side_px, find_dancer
 from dancepipe.rendering.motion import MotionPlan, survey_driver
 from dancepipe.rendering.options import AnimateOptions
-from dancepipe.rendering.reference import photos_of, read_reference
+from dancepipe.rendering.reference import photos_of
+from dancepipe.rendering.views import read_references
 
 _SIDE_PX = 1280  # of the picture's longer side, at most
 _CANVAS_PX = 256  # where a canvas lies does not depend on its own size
@@ -115,7 +116,7 @@ def _looked_at(
         side_px = decoded_side_px(options)  # as animate does: the numbers are the same
         dancer = find_dancer(driver, choice, people, side_px, options.stretch())
     with finder(options.mask) as photo:
-        reference = read_reference(ref, photo, _CANVAS_PX)
+        (reference,) = read_references(ref, photo, _CANVAS_PX, most=1)
     survey = survey_driver([dancer.chosen.person], driver)
     plan = MotionPlan(survey, reference, _CANVAS_PX, with_retargeting=options.retarget)
     return dancer, plan.place(dancer.chosen.person.body)[1]

@@ -22,7 +22,7 @@ from dancepipe.pose.skeleton import (
     R_WRIST,
     is_from_behind,
 )
-from dancepipe.records import BodyPose, Pose
+from dancepipe.records import BodyPose, PersonFrame, Pose
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +73,17 @@ def read_reference(path: Path, finder: PersonFinder, size_px: int) -> Reference:
     a user should know: several people, parts of the body that the photo does not show.
     """
     photo = load_photo(path)
+    _check_size(path, photo)
+    person = finder.find(photo)
+    if person is None:
+        raise NoPersonError(
+            f"no person found in {path}; give a photo that shows one person whole and upright, "
+            "well lit"
+        )
+    return reference_of(path, photo, person, size_px, tells=True)
+
+
+def _check_size(path: Path, photo: np.ndarray) -> None:
     height, width = photo.shape[:2]
     if min(height, width) < MIN_PHOTO_SIDE_PX:
         raise BadImageError(
@@ -80,12 +91,13 @@ def read_reference(path: Path, finder: PersonFinder, size_px: int) -> Reference:
             f"it has {width} x {height} pixels; a reference needs at least {MIN_PHOTO_SIDE_PX} "
             "on the shorter side",
         )
-    person = finder.find(photo)
-    if person is None:
-        raise NoPersonError(
-            f"no person found in {path}; give a photo that shows one person whole and upright, "
-            "well lit"
-        )
+
+
+def reference_of(
+    path: Path, photo: np.ndarray, person: PersonFrame, size_px: int, *, tells: bool
+) -> Reference:
+    """Of the person in a picture, uint8 RGB (H, W, 3), of that file. tells: what a user should
+    know. NoPersonError."""
     cut = cut_out(photo, person, size_px)
     side = cut.box_xyxy_px[2] - cut.box_xyxy_px[0]
     if side < MIN_PERSON_SIDE_PX:
@@ -93,6 +105,13 @@ def read_reference(path: Path, finder: PersonFinder, size_px: int) -> Reference:
             f"the person in {path} is only {side:.0f} pixels tall; give a photo with at least "
             f"{MIN_PERSON_SIDE_PX}, better {size_px}"
         )
+    assert person.mask is not None  # the finder was opened with masks
+    if tells:
+        _tell(path, person, side, size_px)
+    return Reference(cut.image, cut.mask, cut.body, photo, person.mask)
+
+
+def _tell(path: Path, person: PersonFrame, side: float, size_px: int) -> None:
     if person.people_seen > 1:
         log.info(f"{path}: {person.people_seen} people; the largest and most central one is taken")
     if side < size_px / 2:
@@ -113,5 +132,3 @@ def read_reference(path: Path, finder: PersonFinder, size_px: int) -> Reference:
             f"{path}: does not show the {', '.join(hidden)}; what the photo does not show has to "
             "be invented"
         )
-    assert person.mask is not None  # the finder was opened with masks
-    return Reference(cut.image, cut.mask, cut.body, photo, person.mask)

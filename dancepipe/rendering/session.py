@@ -1,6 +1,7 @@
 """Several clips, one after the other, by the same networks: what one clip loads, the next one
 finds ready."""
 
+import itertools
 import logging
 import os
 import time
@@ -39,7 +40,7 @@ from dancepipe.rendering.motion import (
 from dancepipe.rendering.motion_file import Motion
 from dancepipe.rendering.options import AnimateOptions
 from dancepipe.rendering.plan import plan_of
-from dancepipe.rendering.reference import Reference, photos_of, read_reference
+from dancepipe.rendering.reference import Reference, photos_of
 from dancepipe.rendering.render import Renderer
 from dancepipe.rendering.result import (
     carries_sound,
@@ -49,6 +50,7 @@ from dancepipe.rendering.result import (
     result_size,
 )
 from dancepipe.rendering.summary import AnimateSummary
+from dancepipe.rendering.views import read_references
 from dancepipe.systems.open import open_named
 from dancepipe.systems.shipped import DEFAULT, find_weights
 from dancepipe.systems.system import System
@@ -300,11 +302,12 @@ class Session:
     ) -> tuple[Reference, ...]:
         """The person of each photo; read again only when a file or the finder is another."""
         kind = _kind_of_finder(options.mask, device, options, self._reads_hands)
-        key = (tuple(map(_stamp, photos)), size_px, kind)
+        key = (tuple(map(_stamp, photos)), size_px, kind, self._joins_photos)
         if self._references is None or self._references[0] != key:
             finder = self._photo_finder(options.mask, device, options, hands=self._reads_hands)
-            read = tuple(read_reference(photo, finder, size_px) for photo in photos)
-            self._references = key, read
+            most = {} if self._joins_photos else {"most": 1}
+            each = (read_references(photo, finder, size_px, **most) for photo in photos)
+            self._references = key, tuple(itertools.chain.from_iterable(each))
         return self._references[1]
 
     def _encoded(self, system: System, references: tuple[Reference, ...]) -> Renderer:
@@ -312,6 +315,10 @@ class Session:
         if kept is None or kept[0] is not references or kept[1] is not system:
             self._renderer = kept = references, system, Renderer(system, references)
         return kept[2]
+
+    @property
+    def _joins_photos(self) -> bool:
+        return self._system is not None and self._system[1].info.joins_photos
 
     @property
     def _reads_hands(self) -> bool:
