@@ -17,6 +17,7 @@ from dancepipe.media.audio_track import AudioTrack
 from dancepipe.media.probe import probe_video
 from dancepipe.media.read import VideoReader, read_spread_frames
 from dancepipe.media.stretch import WHOLE, Span, Stretch, seconds_of
+from dancepipe.rendering.cut import Cut
 from dancepipe.rendering.options import AnimateOptions
 
 SIZE_WH = (96, 72)
@@ -305,3 +306,59 @@ def test_a_stretch_lies_in_another():
     assert WHOLE.covers(Stretch.of(1, 2)) and not Stretch.of(1, 2).covers(WHOLE)
     assert Stretch.of(1, 2).covers(Stretch.of(1.5, 1.5))
     assert not Stretch.of(1, 2).covers(Stretch.of(1.5, 1.6))
+
+
+# --- frames without the dancer are left out
+
+
+EMPTY = (0, 1, 2, 11, 12, 13, 14, 26, 27)
+
+
+@pytest.fixture(scope="module")
+def gaps(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("gaps")
+    write_dance(folder / "driver.mp4", frames=28, audio=True, empty=EMPTY)
+    write_untrained_weights(folder / "w.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize("name, part_frames", [("a.mp4", 4), ("a.webm", 120), ("a", 120)])
+def test_frames_without_the_dancer_are_left_out(gaps, tmp_path, name, part_frames):
+    """Also where a whole part goes, and where pictures are joined."""
+    settings = {"start": 0, "duration": None, "absent": "cut", "part_frames": part_frames}
+    summary = run(gaps, tmp_path / name, side_by_side=True, **settings)
+    gone = 28 - summary.frames_out
+    assert summary.frames_in == 28 and len(EMPTY) - 2 <= gone <= len(EMPTY)
+    assert summary.frames_held == gone
+    assert f"{gone} frames without the dancer were left out" in summary.text()
+    if name == "a":
+        assert len(list((tmp_path / name).glob("*.png"))) == summary.frames_out
+        return
+    with VideoReader(tmp_path / name) as video:
+        made = list(video)
+    near = Fraction(1, 1000 if name == "a.webm" else 10**6)
+    for number, frame in enumerate(made):
+        assert abs(frame.time_seconds - Fraction(number, 30)) <= near
+        wide = frame.image.shape[1] // 2
+        assert frame.image[:, :wide].std() > 10  # no empty frame of the driver
+    assert abs(len(heard(tmp_path / name)) / RATE_HZ - summary.frames_out / 30) < 0.07
+    if name == "a.mp4":
+        with av.open(str(tmp_path / name)) as container:
+            packets = [packet for packet in container.demux(video=0) if packet.size]
+        decoded = [packet.dts for packet in packets]
+        assert decoded == sorted(set(decoded)) and all(p.dts <= p.pts for p in packets)
+
+
+def test_a_cut_moves_what_is_left_together():
+    times = [Fraction(number, 10) + Fraction(1, 2) for number in range(10)]
+    whole = Cut(times, set(times))
+    assert whole.moved(times[3]) == times[3] and whole.sound(Span()) == (Span(),)
+    cut = Cut(times, {times[number] for number in (0, 1, 4, 5, 9)})
+    assert [cut.moved(times[n]) for n in (0, 1, 4, 5, 9)] == times[:5]
+    assert cut.sound(Span()) == (
+        Span(None, times[2]), Span(times[4], times[6]), Span(times[9], None),
+    )  # fmt: skip
+    late = Cut(times, {times[4], times[5]})
+    assert [late.moved(times[n]) for n in (4, 5)] == [0, Fraction(1, 10)]
+    own = Span(Fraction(3), Fraction(9))
+    assert late.sound(own) == (Span(3 + times[4], 3 + times[6]),)

@@ -84,34 +84,45 @@ class VideoJoin(VideoWriter):
         return self
 
     def join(
-        self, parts: Sequence[PartFile], rate: Fraction, tick: Callable[[int], None] | None = None
+        self,
+        parts: Sequence[PartFile],
+        rate: Fraction,
+        tick: Callable[[int], None] | None = None,
+        moved: Callable[[int], int] | None = None,
     ) -> None:
         """All parts in order. rate: as the parts' writers were told. tick: told how many frames
-        more went into the file. OutputError."""
+        more went into the file. moved: when a picture of that time is shown, in ticks, where that
+        is another one. OutputError."""
+        parts = [part for part in parts if part.pieces]
+        shown_at = moved or _as_it_is
         self._stream = self._start_streams(rate)
         with output_errors(self.path):
             self._container.start_encoding()
         own = base64.b64encode(self._stream.codec_context.extradata or b"").decode()
-        starts = [min(pts for _, pts, *_ in part.pieces) for part in parts]
-        delay = sum(dts < starts[0] for _, _, dts, _ in parts[0].pieces)
+        delay, step = max(map(_delay, parts)), max(map(_step_before, parts))
+        starts = [min(shown_at(pts) for _, pts, *_ in part.pieces) for part in parts]
         before: list[int] = []  # the last times before a part
+        if moved is not None:  # what the encoder said of its first pictures holds no longer
+            before = [starts[0] - back * step for back in range(delay, 0, -1)]
         for part, end in zip(parts, [*starts[1:], None], strict=True):
             if part.facts["extradata"] != own:
                 raise OutputError(
                     f"{part.path} was made by another encoder; remove {part.path.parent} and run "
                     "the same command again"
                 )
-            times = sorted(pts for _, pts, *_ in part.pieces)
+            times = sorted(shown_at(pts) for _, pts, *_ in part.pieces)
             last = end if end is not None else times[-1] + self._usual_step(before + times)
             lengths = {pts: after - pts for pts, after in zip(times, [*times[1:], last])}
-            decoded = None if part is parts[0] else (before + times)[len(before) - delay :]
+            decoded = (before + times)[len(before) - delay :]
+            is_told = moved is None and part is parts[0]
             with output_errors(self.path):
                 for number, data in enumerate(part.data()):
                     _, pts, dts, is_key = part.pieces[number]
+                    pts = shown_at(pts)
                     packet = av.Packet(data)
                     packet.time_base, packet.stream = self.frame_times_base, self._stream
                     packet.pts, packet.duration = pts, lengths[pts]
-                    packet.dts = dts if decoded is None else decoded[number]
+                    packet.dts = dts if is_told else decoded[number]
                     packet.is_keyframe = bool(is_key)
                     if self._audio is not None:
                         self._audio.feed(pts * self.frame_times_base)
@@ -129,3 +140,19 @@ class VideoJoin(VideoWriter):
 
     def _drain(self) -> None:
         """Nothing is on its way: the encoder was opened for its parameters alone."""
+
+
+def _delay(part: PartFile) -> int:
+    """How many pictures the decoder gets before the first one is shown."""
+    begin = min(pts for _, pts, *_ in part.pieces)
+    return sum(dts < begin for _, _, dts, _ in part.pieces)
+
+
+def _step_before(part: PartFile) -> int:
+    """Ticks between them."""
+    begin = min(pts for _, pts, *_ in part.pieces)
+    return begin - max((dts for _, _, dts, _ in part.pieces if dts < begin), default=begin)
+
+
+def _as_it_is(ticks: int) -> int:
+    return ticks

@@ -134,7 +134,9 @@ def write_targets(
 ) -> None:
     """Draw those, of whole parts in order, and keep the parts. opened: holds the thread that
     draws."""
-    made = in_thread(_rendered(wanted, renderer, clip.batch, frames_each), QUEUE_FRAMES, "render")
+    holds = clip.options.absent == "hold"
+    drawn = _rendered(wanted, renderer, clip.batch, frames_each, holds=holds)
+    made = in_thread(drawn, QUEUE_FRAMES, "render")
     rendered = opened.enter_context(closing(made))
     with counted(
         total=kept.own_frames(clip.info.declared_frames, frames_each),
@@ -146,31 +148,36 @@ def write_targets(
 
 
 def _rendered(
-    stream: Iterable[Target], renderer: Renderer, batch: int, frames_each: int
-) -> Iterator[tuple[Target, np.ndarray]]:
+    stream: Iterable[Target], renderer: Renderer, batch: int, frames_each: int, *, holds: bool
+) -> Iterator[tuple[Target, np.ndarray | None]]:
     """Each target with its premultiplied person (S, S, 4), rendered at most `batch` at a time, all
-    of one part, in order."""
+    of one part, in order. holds: whether a held pose is shown; else it has nobody."""
     for group in by_part(stream, lambda target: target.frame.index, frames_each, batch):
-        pictures, mattes = renderer.render([target.body for target in group])
-        for target, picture, matte in zip(group, pictures, mattes, strict=True):
-            yield target, premultiplied(picture, matte)
+        shown = [target for target in group if holds or not target.is_held]
+        people = iter(())
+        if shown:
+            people = zip(*renderer.render([target.body for target in shown]), strict=True)
+        for target in group:
+            is_shown = holds or not target.is_held
+            yield target, premultiplied(*next(people)) if is_shown else None
 
 
 def _pictures(
-    rendered: Iterable[tuple[Target, np.ndarray]],
+    rendered: Iterable[tuple[Target, np.ndarray | None]],
     background: Background | None,
     clip: Clip,
     count: counted,
-) -> Iterator[tuple[int, np.ndarray, Fraction, bool]]:
+) -> Iterator[tuple[int, np.ndarray | None, Fraction, bool]]:
     """As write_parts() takes them."""
     is_first = True
     for target, person in rendered:
         if is_first:
             log.info(f"first frame after {time.monotonic() - clip.started:.1f} s")
             is_first = False
-        shown = not target.is_held or clip.options.absent == "hold"
-        picture = made_picture(target, person if shown else None, background, clip.size_wh)
-        if clip.options.side_by_side:
+        picture = None
+        if person is not None or clip.options.absent != "cut":
+            picture = made_picture(target, person, background, clip.size_wh)
+        if picture is not None and clip.options.side_by_side:
             picture = beside_driver(target, picture)
         yield target.frame.index, picture, target.frame.time_seconds, target.is_held
         count.update()

@@ -20,8 +20,9 @@ class AnimateOptions:
     )
     absent: str = option(
         "hold",
-        "frames without the dancer: hold the last pose, or blank, the background alone",
-        choices=("hold", "blank"),
+        "frames without the dancer: hold the last pose, blank, the background alone, or cut, left "
+        "out with their sound",
+        choices=("hold", "blank", "cut"),
     )
     start: float = option(
         0.0,

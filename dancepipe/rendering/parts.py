@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from fractions import Fraction
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,7 @@ from dancepipe.media.part_file import PartFile, PartFileWriter
 from dancepipe.media.write import VideoForm, check_picture, checked_pts, rate_from_step
 from dancepipe.media.write_pictures import PictureFolderWriter
 from dancepipe.records import VideoInfo
+from dancepipe.rendering.cut import Cut
 from dancepipe.rendering.kept import KeptRun
 
 
@@ -35,9 +37,11 @@ class Parts(Protocol):
         """with-block: a part to fill, whole or absent. OutputError."""
         ...
 
-    def join(self, parts: Sequence[PartFile], tick: Callable[[int], None]) -> int:
-        """The result, whole or absent -> its frames. tick: told how many more went into it.
-        OutputError."""
+    def join(
+        self, parts: Sequence[PartFile], tick: Callable[[int], None], cut: Cut | None = None
+    ) -> int:
+        """The result, whole or absent -> its frames. tick: told how many more went into it. cut:
+        what was left out. OutputError."""
         ...
 
 
@@ -49,7 +53,7 @@ class EncodedParts:
         form: VideoForm,
         driver: VideoInfo,
         times: Sequence[Fraction],
-        open_join: Callable[[], VideoJoin],
+        open_join: Callable[[Cut | None], VideoJoin],
     ):
         """times: of the driver's first frames, seconds."""
         self._form, self._open_join = form, open_join
@@ -58,9 +62,11 @@ class EncodedParts:
     def open_part(self, path: Path) -> VideoPartWriter:
         return VideoPartWriter(path, self._form, self._rate)
 
-    def join(self, parts: Sequence[PartFile], tick: Callable[[int], None]) -> int:
-        with self._open_join() as result:
-            result.join(parts, self._rate, tick)
+    def join(
+        self, parts: Sequence[PartFile], tick: Callable[[int], None], cut: Cut | None = None
+    ) -> int:
+        with self._open_join(cut) as result:
+            result.join(parts, self._rate, tick, cut and partial(_moved, cut, self._form.time_base))
         return result.frames_written
 
 
@@ -74,7 +80,7 @@ class PictureParts:
         base: Fraction,
         channels: int,
         comment: str | None,
-        open_result: Callable[[], AbstractContextManager],
+        open_result: Callable[[Cut | None], AbstractContextManager],
     ):
         self._size_wh, self._base, self._channels = size_wh, base, channels
         self._comment, self._open_result = comment, open_result
@@ -82,14 +88,18 @@ class PictureParts:
     def open_part(self, path: Path) -> "_PicturePartWriter":
         return _PicturePartWriter(path, self._size_wh, self._base, self._channels, self._comment)
 
-    def join(self, parts: Sequence[PartFile], tick: Callable[[int], None]) -> int:
-        with self._open_result() as result:
+    def join(
+        self, parts: Sequence[PartFile], tick: Callable[[int], None], cut: Cut | None = None
+    ) -> int:
+        with self._open_result(cut) as result:
             for part in parts:
                 for (_, pts), data in zip(part.pieces, part.data(), strict=True):
+                    seconds = pts * self._base
+                    seconds = seconds if cut is None else cut.moved(seconds)
                     if isinstance(result, PictureFolderWriter):
-                        result.write_png(data, pts * self._base)
+                        result.write_png(data, seconds)
                     else:
-                        result.write(_decoded(data, part), pts * self._base)
+                        result.write(_decoded(data, part), seconds)
                     tick(1)
         return result.frames_written
 
@@ -115,20 +125,32 @@ class _PicturePartWriter:
 
 
 def write_parts(
-    pictures: Iterable[tuple[int, np.ndarray, Fraction, bool]],
+    pictures: Iterable[tuple[int, np.ndarray | None, Fraction, bool]],
     parts: Parts,
     kept: KeptRun,
     frames_each: int,
 ) -> None:
-    """pictures: index, picture, seconds and whether a pose is held, of whole parts in order."""
+    """pictures: index, picture, or None where the frame is left out, seconds and whether a pose is
+    held, of whole parts in order."""
     for number, group in groupby(pictures, lambda one: one[0] // frames_each):
         frames = held = 0
         with parts.open_part(kept.path(number)) as part:
             for _, picture, seconds, is_held in group:
-                part.write(picture, seconds)
+                if picture is not None:
+                    part.write(picture, seconds)
                 frames, held = frames + 1, held + is_held
             part.facts.update(frames=frames, held=held)
         kept.add(number)
+
+
+def cut_of(parts: Sequence[PartFile], base: Fraction, times: Sequence[Fraction]) -> Cut | None:
+    """What was left out of the parts. times: seconds of all frames. None: nothing is left."""
+    kept = {pts * base for part in parts for _, pts, *_ in part.pieces}
+    return Cut(times, kept) if kept else None
+
+
+def _moved(cut: Cut, base: Fraction, ticks: int) -> int:
+    return int(cut.moved(ticks * base) / base)
 
 
 def by_part(items: Iterable, index_of: Callable, frames_each: int, most: int) -> Iterator[list]:

@@ -20,6 +20,7 @@ from dancepipe.media.stretch import Span
 from dancepipe.media.write import VideoForm, VideoWriter
 from dancepipe.media.write_pictures import PictureFolderWriter, check_picture_folder
 from dancepipe.records import VideoInfo
+from dancepipe.rendering.cut import Cut
 from dancepipe.rendering.options import AnimateOptions
 from dancepipe.rendering.parts import EncodedParts, Parts, PictureParts
 
@@ -61,7 +62,7 @@ def check_kind(options: AnimateOptions, out: Path) -> None:
     if options.writer == "ffmpeg" and (transparent or suffix in _MUTE):
         what = "transparent videos" if transparent else _MUTE[suffix]
         raise OutputError(f"the writer ffmpeg does not make {what} here; use --writer pyav")
-    if options.writer == "ffmpeg" and options.start:
+    if options.writer == "ffmpeg" and (options.start or options.absent == "cut"):
         raise OutputError("the writer ffmpeg does not cut sound here; use --writer pyav")
     if suffix in _MUTE:
         if options.encoder != "auto":
@@ -133,7 +134,7 @@ def open_parts(
         transparent=transparent,
     )
 
-    def open_join() -> VideoJoin:
+    def open_join(cut: Cut | None) -> VideoJoin:
         return VideoJoin(
             out,
             wide_wh,
@@ -141,7 +142,7 @@ def open_parts(
             codec=form.codec,
             crf=form.crf,
             audio_from=driver.path,
-            audio_spans=(sound,),
+            audio_spans=cut.sound(sound) if cut else (sound,),
             transparent=transparent,
             metadata={"comment": SYNTHETIC_TAG},
             overwrite=options.overwrite,
@@ -151,7 +152,12 @@ def open_parts(
 
 
 def _open_result(
-    options: AnimateOptions, out: Path, size_wh: tuple[int, int], driver: VideoInfo, sound: Span
+    options: AnimateOptions,
+    out: Path,
+    size_wh: tuple[int, int],
+    driver: VideoInfo,
+    sound: Span,
+    cut: Cut | None,
 ):
     """A writer of what is made in one go, with the driver's clock, and its sound where that can
     be. OutputError, MissingExtraError."""
@@ -178,7 +184,7 @@ def _open_result(
         codec=_encoder(options, suffix),
         crf=options.crf,
         audio_from=driver.path,
-        audio_spans=(sound,),
+        audio_spans=cut.sound(sound) if cut else (sound,),
         metadata={"comment": tag},
         overwrite=options.overwrite,
     )

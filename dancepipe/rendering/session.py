@@ -29,7 +29,7 @@ from dancepipe.rendering.background import (
     needs_mask,
 )
 from dancepipe.rendering.dancer import Dancer, decoded_side_px, find_dancer
-from dancepipe.rendering.joining import join_parts, join_shares
+from dancepipe.rendering.joining import join_parts, join_shares, left_out, nothing
 from dancepipe.rendering.kept import KeptRun
 from dancepipe.rendering.look_over import look_behind, look_over
 from dancepipe.rendering.make_parts import Clip, Looks, make_parts
@@ -200,10 +200,11 @@ class Session:
             )
             assert motion.end is not None  # its last frame was made
             made_here = kept.frames - already
+            cut = partial(left_out, motion, info, driver) if options.absent == "cut" else nothing
             if shard.count == 1:
-                joined = join_parts(kept, parts)
+                joined = join_parts(kept, parts, cut)
             else:
-                joined = join_shares(out, kept, parts, motion.count, check)
+                joined = join_shares(out, kept, parts, motion.count, check, cut)
 
         return AnimateSummary(
             out=out,

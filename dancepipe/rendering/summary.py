@@ -3,6 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+_SHOWN = {
+    "hold": "held the last pose",
+    "blank": "show the background alone",
+    "cut": "were left out",
+}
+
 
 @dataclass(frozen=True)
 class AnimateSummary:
@@ -44,7 +50,7 @@ class AnimateSummary:
             return f"{self.out}: {self._about_share()}; {self.seconds:.1f} s"
         parts = [f"{self.out}: {self.frames_out} frames of {self.frames_in}, {self._about_audio()}"]
         if self.frames_held:
-            shown = "held the last pose" if self.absent == "hold" else "show the background alone"
+            shown = _SHOWN[self.absent]
             parts.append(f"{self.frames_held} frames without the dancer {shown}")
         if self.shortfall_seconds:
             parts.append(
