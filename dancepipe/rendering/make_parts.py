@@ -176,7 +176,8 @@ def _pictures(
             is_first = False
         picture = None
         if person is not None or clip.options.absent != "cut":
-            picture = made_picture(target, person, background, clip.size_wh)
+            shadow = clip.options.shadow
+            picture = made_picture(target, person, background, clip.size_wh, with_shadow=shadow)
         if picture is not None and clip.options.side_by_side:
             picture = beside_driver(target, picture)
         yield target.frame.index, picture, target.frame.time_seconds, target.is_held

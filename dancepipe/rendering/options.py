@@ -33,6 +33,7 @@ class AnimateOptions:
     duration: float | None = option(
         None, "for how long: seconds, or a time (default: to the video's end)", parse=seconds_of
     )
+    shadow: bool = option(False, "a soft shadow under the feet")
     side_by_side: bool = option(False, "show the driver to the left of the result")
     retarget: bool = option(
         True, "give the driver's motion the proportions of the person in the photo"
