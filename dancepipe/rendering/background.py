@@ -1,6 +1,7 @@
 """What the dancer stands in front of: a colour, the photo's place or the driver's place, each
 without its own person, or a picture or video of the user's."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from fractions import Fraction
@@ -16,8 +17,11 @@ from dancepipe.media.image import load_photo
 from dancepipe.media.probe import DEFAULT_RATE, probe_video
 from dancepipe.media.read import VideoReader
 from dancepipe.rendering.motion import Target
+from dancepipe.rendering.patch_fill import patch_filled
 from dancepipe.rendering.plate import PAINT_SIDE_PX, hole_of, painted, without_person
 from dancepipe.rendering.reference import Reference
+
+log = logging.getLogger(__name__)
 
 _BLUR = 0.03  # of the longer side
 _OF_DRIVER = ("driver", "blur")
@@ -102,9 +106,7 @@ def open_background(
         yield lambda target: blurred(_without_dancer(target, size_wh, plate))
     elif name == "reference":
         # Shrunk first: a photo has many more pixels than a frame.
-        plate = painted_out(
-            covering(reference.photo, size_wh), covering(reference.photo_mask, size_wh)
-        )
+        plate = rebuilt(covering(reference.photo, size_wh), covering(reference.photo_mask, size_wh))
         yield lambda target: plate.copy()
     else:
         colour = _colour(name)
@@ -175,6 +177,19 @@ def painted_out(image: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     if mask is None or not (mask > 16).any():
         return image.copy()
     return painted(image, hole_of(mask))
+
+
+def rebuilt(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The picture (H, W, 3) with pieces of the surroundings in place of the masked person, and of
+    the rim that a person's shadow and hair leave beside the mask."""
+    if not (mask > 16).any():
+        return image.copy()
+    hole = hole_of(np.where(hole_of(mask), np.uint8(255), np.uint8(0)))
+    filled = patch_filled(np.ascontiguousarray(image), hole)
+    if filled is None:
+        log.info("the photo shows little beside the person; what is behind is painted in, softly")
+        return painted(image, hole)
+    return filled
 
 
 def resized(image: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
