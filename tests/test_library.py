@@ -182,7 +182,7 @@ def test_what_a_callback_raises_ends_the_run_and_leaves_nothing(here):
 
 def test_a_session_makes_what_single_calls_make_and_loads_once(here, monkeypatch, said):
     loaded = []
-    for name in ("open_named", "read_reference", "Renderer"):
+    for name in ("open_named", "read_references", "Renderer"):
         real = getattr(session_file, name)
 
         def counting(*arguments, real=real, name=name, **more):
@@ -194,7 +194,7 @@ def test_a_session_makes_what_single_calls_make_and_loads_once(here, monkeypatch
     with dancepipe.Session("weights.safetensors", device="cpu", crf=0) as session:
         session.animate("me.png", "dance.mp4", "first.mp4")
         session.animate("me.png", "other.mp4", "second.mp4", background="black")
-    assert sorted(loaded) == ["Renderer", "open_named", "read_reference"]
+    assert sorted(loaded) == ["Renderer", "open_named", "read_references"]
     assert sum(line.startswith("device: ") for line in said) == 1
     dancepipe.animate(
         "me.png", "other.mp4", "alone.mp4", "weights.safetensors",

@@ -125,6 +125,7 @@ class AudioTrack:
                 continue
             ticks = round(begin / packet.time_base)
             for one_starts_at, one in filter(None, (before, (starts_at, packet))):
+                assert one.pts is not None and one.dts is not None  # _read() leaves none without
                 one.pts, one.dts = one.pts - ticks, one.dts - ticks
                 yield one_starts_at - begin, one
             before = None

@@ -169,7 +169,7 @@ def _take_over(before: np.ndarray, sources: np.ndarray, places: np.ndarray) -> N
     x = np.minimum(np.arange(width) * wide // width, wide - 1)[None]
     offset = before[y, x] - np.stack(np.broadcast_arrays(y, x), -1)
     scale = np.array((height / tall, width / wide))
-    own = np.stack(np.mgrid[:height, :width], -1) + np.rint(offset * scale).astype(np.int64)
+    own = np.moveaxis(np.mgrid[:height, :width], 0, -1) + np.rint(offset * scale).astype(np.int64)
     own = np.clip(own, 0, (height - 1, width - 1))
     fits = sources[own[..., 0], own[..., 1]]
     places[fits] = own[fits]
