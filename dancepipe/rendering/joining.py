@@ -8,8 +8,8 @@ from pathlib import Path
 from dancepipe.errors import NoPersonError
 from dancepipe.files.lock import lock_file
 from dancepipe.media.part_file import PartFile
-from dancepipe.media.probe import VideoInfo
 from dancepipe.progress import counted
+from dancepipe.records import VideoInfo
 from dancepipe.rendering.cut import Cut
 from dancepipe.rendering.kept import KeptRun
 from dancepipe.rendering.motion_file import Motion
