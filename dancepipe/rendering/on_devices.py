@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dancepipe.errors import ProcessLostError, error_of
 from dancepipe.files.lock import Shard
+from dancepipe.media.fetched import local_video
 from dancepipe.media.probe import probe_video
 from dancepipe.progress import counted
 from dancepipe.rendering.background import file_of
@@ -38,7 +39,8 @@ def animate_on_devices(
 
     Raises what animate() raises, and ProcessLostError when a process was lost again and again.
     """
-    photos, driver, out = photos_of(ref), Path(driver), Path(out)
+    photos, out = photos_of(ref), Path(out)
+    driver = local_video(driver, own_network=options.own_network)
     check_kind(options, out)
     inputs = (*photos, driver, weights, file_of(options.background), options.motion)
     check_place(out, overwrite=options.overwrite, inputs=inputs)
@@ -56,7 +58,7 @@ def animate_on_devices(
         for number, device in enumerate(devices)
     }
     with counted(
-        total=probe_video(driver).declared_frames, desc="drawing", unit="frame"
+        total=probe_video(driver, options.stretch()).declared_frames, desc="drawing", unit="frame"
     ) as progress:
         return _Shared(orders, progress).work()
 
