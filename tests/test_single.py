@@ -20,6 +20,8 @@ from dancepipe.pose.batch import PoseBatch
 from dancepipe.systems.cocos.correspondence import in_tiles, of_tiles
 from dancepipe.systems.cocos.options import CocosOptions
 from dancepipe.systems.fewshot.options import FewshotOptions
+from dancepipe.systems.guided.dims import GuidedDims
+from dancepipe.systems.guided.network import GuidedNetwork
 from dancepipe.systems.guided.options import GuidedOptions
 from dancepipe.systems.names import system_of
 from dancepipe.systems.open import open_system
@@ -361,3 +363,20 @@ def test_sequences_are_refused_with_what_is_missing(data, tmp_path):
     own = replace(SMALL["fewshot"].fewshot, frames=4)
     with pytest.raises(ConfigError, match="frames is 4, but sequences are not there: .*D_T"):
         train(data, tmp_path / "run", replace(SMALL["fewshot"], fewshot=own), dry_run=True)
+
+
+def test_the_narrow_guided_reading_is_as_alive_at_first_as_the_published_width():
+    """With the published spread of weights its features begin at 1e-17, and it draws grey for
+    thousands of steps."""
+    variances = []
+    for nf, hidden in ((8, 16), (64, 100)):
+        torch.manual_seed(0)
+        network = GuidedNetwork(GuidedDims((64, 64), "S", "none", nf, hidden, 2))
+        with torch.no_grad():
+            reference = network.encode(torch.rand(1, 3, 64, 64) * 2 - 1)
+            heard = []
+            network.body.register_forward_hook(lambda _, __, out: heard.append(out))
+            network.draw(reference, torch.rand(1, 18, 64, 64) * 2 - 1)
+        variances.append(heard[0].var((2, 3)).mean())
+    narrow, published = variances
+    assert 0.1 < narrow / published < 10 and narrow > 0.1

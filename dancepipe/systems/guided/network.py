@@ -15,6 +15,9 @@ from dancepipe.nn.blocks import instance_norm
 from dancepipe.systems.guided.dims import GuidedDims
 from dancepipe.systems.single.network import Made, MatteHead, SingleNetwork
 
+# Of the weights at first, at the published width. Narrower layers have fewer inputs, and what they
+# give would sink far below _EPSILON: nothing is learnt for thousands of steps.
+_STD, _PUBLISHED_NF = 0.02, 64
 _EPSILON = 1e-5  # beside variances that are as small where scales have just begun: it counts
 
 
@@ -94,7 +97,7 @@ class GuidedNetwork(SingleNetwork):
         self.matte = MatteHead(widths[0])
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-                nn.init.normal_(module.weight, 0, 0.02)
+                nn.init.normal_(module.weight, 0, _STD * (_PUBLISHED_NF / dims.nf) ** 0.5)
                 assert module.bias is not None  # all of them have one
                 nn.init.zeros_(module.bias)
 
