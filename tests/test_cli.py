@@ -211,7 +211,9 @@ def test_an_unknown_yaml_key_stops_and_suggests(tmp_path, capsys):
 def test_all_sources_failing_is_a_failure(tmp_path, capsys):
     line = ["build-dataset", str(tmp_path / "none.mp4"), "--out", str(tmp_path / "data")]
     assert main(line) == 2
-    assert "1 of 1 sources failed, see" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 of 1 sources failed; " in said
+    assert "run this again when their files are mended, or with --retry-failed" in said
     assert main([*line, "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["failures"] == 1
 

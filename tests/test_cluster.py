@@ -48,7 +48,7 @@ def test_a_killed_worker_of_a_cluster_costs_its_part(material, address, tmp_path
     """Two workers share the parts of one video; the one that began first is killed."""
     ref, driver = SAMPLES / "reference.png", material / "one.mp4"
     where = {"weights": material / "weights.safetensors", "device": "cpu", "part_frames": EACH}
-    killed = []
+    killed, before = [], signal.getsignal(signal.SIGTERM)
 
     def hear(event):
         if event["event"] == "said" and not killed:
@@ -62,6 +62,7 @@ def test_a_killed_worker_of_a_cluster_costs_its_part(material, address, tmp_path
     )  # fmt: skip
     assert (summary.made, summary.failed) == (1, 0), summary.failures
     assert any("was lost: another one goes on with its work" in line for line in said), said
+    assert signal.getsignal(signal.SIGTERM) is before, "Ray's start takes it"
     (video,) = (tmp_path / "videos").glob("*.mp4")
     dancepipe.animate(ref, driver, tmp_path / "alone.mp4", **where)
     assert video.read_bytes() == (tmp_path / "alone.mp4").read_bytes()

@@ -8,12 +8,13 @@ import importlib
 import logging
 import os
 import queue
+import signal
 import socket
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from dancepipe import __version__
@@ -30,6 +31,17 @@ _THREADS = ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM", "NUMBA_NUM_THREADS")
 Tell = Callable[[dict], object]
 Do = Callable[[Any], None]  # an order
 OpenWork = Callable[[Tell], Do]  # a function of a module, which every machine has
+
+
+@contextmanager
+def _our_sigterm() -> Iterator[None]:
+    """Ray's start takes SIGTERM over for the whole program, and never gives it back."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 class RayCluster:
@@ -50,7 +62,8 @@ class RayCluster:
         address = options.ray or "auto"
         try:
             if self._is_ours:
-                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+                with _our_sigterm():
+                    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (OSError, ValueError, RuntimeError) as error:  # ConnectionError among them
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ConfigError(
