@@ -26,7 +26,7 @@ class KeptMask:
         top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
         part = mask[top:bottom, left:right].tobytes()
         size_wh = mask.shape[1], mask.shape[0]
-        data = zlib.compress(part, _LEVEL)
+        data = zlib.compress(part.tobytes(), _LEVEL)
         return cls(size_wh, left, top, (right - left, bottom - top), data)
 
     def whole(self) -> np.ndarray:
