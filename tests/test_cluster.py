@@ -28,9 +28,11 @@ def address():
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         from ray.cluster_utils import Cluster
 
+        before = signal.getsignal(signal.SIGTERM)
         one = {"num_cpus": 1, "object_store_memory": 80_000_000}
         cluster = Cluster(initialize_head=True, head_node_args={**one, "include_dashboard": False})
         cluster.add_node(**one)
+        signal.signal(signal.SIGTERM, before)  # Ray's own would end the tests of trainings
         yield cluster.address
         cluster.shutdown()
 

@@ -24,7 +24,7 @@ class KeptMask:
         columns, rows = np.flatnonzero(mask.max(0)), np.flatnonzero(mask.max(1))
         left, right = (int(columns[0]), int(columns[-1]) + 1) if len(columns) else (0, 0)
         top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
-        part = mask[top:bottom, left:right].tobytes()
+        part = mask[top:bottom, left:right]
         size_wh = mask.shape[1], mask.shape[0]
         data = zlib.compress(part.tobytes(), _LEVEL)
         return cls(size_wh, left, top, (right - left, bottom - top), data)
