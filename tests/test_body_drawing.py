@@ -6,7 +6,7 @@ from mesh_photo import part_map
 from test_posing import MIDDLE_PX, TORSO_PX, at_rest
 
 from dancepipe.body.mesh import PARTS, Part
-from dancepipe.body.reference import shared_drawer
+from dancepipe.body.reference import _without_slits, shared_drawer
 from dancepipe.body.shading import DIFFUSED, MIRRORED, SEEN
 from dancepipe.records import GREY
 
@@ -152,3 +152,15 @@ def test_masks_that_show_nothing_or_everything_give_a_picture(share):
     reference = drawer.fit(image, mask, landmarks, TORSO_PX * 0.2)
     drawn = drawer.draw(reference, landmarks, TORSO_PX * 0.2, (128, 128))
     assert np.isfinite(drawn.colour).all() and (drawn.alpha > 0).any()
+
+
+def test_slits_are_closed_and_half_open_rims_stay_as_they_are():
+    """A rim of .4 closed by its neighbours was a grey block beside a knee."""
+    alpha = np.zeros((40, 40), np.float32)
+    alpha[5:35, 5:30] = 1
+    alpha[5:35, 15:17] = 0  # between two opaque sides
+    alpha[5:35, 26:30] = 0.4
+    alpha[18:22, 26:30] = 0.1
+    closed = _without_slits(alpha, np.zeros((80, 80), np.int32), 5)  # the mesh is everywhere
+    assert closed[10:30, 15:17].min() > 0.9
+    np.testing.assert_allclose(closed[:, 28:], alpha[:, 28:], atol=0.01)

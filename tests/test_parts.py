@@ -27,15 +27,20 @@ EACH = 6  # frames of a part
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("inputs")
-    write_dance(folder / "driver.mp4", frames=28, audio=True, empty=(11, 12, 13, 18))
-    write_untrained_weights(folder / "w.safetensors")
+    write_inputs(folder)
     return folder
 
 
-def animate(inputs: Path, out: Path, *more) -> list:
+def write_inputs(folder: Path) -> None:
+    write_dance(folder / "driver.mp4", frames=28, audio=True, empty=(11, 12, 13, 18))
+    write_untrained_weights(folder / "w.safetensors")
+
+
+def animate(inputs: Path, out: Path, *more, device: str | None = "cpu") -> list:
     return [
-        "animate", SAMPLES / "reference.png", inputs / "driver.mp4", "-o", out, "--device", "cpu",
-        "-w", inputs / "w.safetensors", "--part-frames", EACH, "--runtime", "torch", *more,
+        "animate", SAMPLES / "reference.png", inputs / "driver.mp4", "-o", out,
+        "-w", inputs / "w.safetensors", "--part-frames", EACH, "--runtime", "torch",
+        *(("--device", device) if device else ()), *more,
     ]  # fmt: skip
 
 

@@ -7,21 +7,19 @@ from pathlib import Path
 
 import pytest
 import warm
-from people import SAMPLES, write_dance, write_untrained_weights
+from people import SAMPLES, write_dance
+from test_parts import EACH, animate, write_inputs
 
 import dancepipe
 from dancepipe.errors import BusyError, ConfigError, NoPersonError, ProcessLostError, error_of
 from dancepipe.files.lock import Shard, lock_result, lock_shard
 
-EACH = 6  # frames of a part
-
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("inputs")
-    write_dance(folder / "driver.mp4", frames=28, audio=True, empty=(11, 12, 13, 18))
-    write_untrained_weights(folder / "w.safetensors")
-    with dancepipe.Session(folder / "w.safetensors", device="cpu", part_frames=EACH) as session:
+    write_inputs(folder)
+    with dancepipe.Session(**plain(folder)) as session:
         for background in ("white", "driver"):
             out = folder / f"alone-{background}.mp4"
             session.animate(
@@ -30,15 +28,14 @@ def inputs(tmp_path_factory) -> Path:
     return folder
 
 
-def animate(inputs: Path, out: Path, *more) -> list:
-    return [
-        "animate", SAMPLES / "reference.png", inputs / "driver.mp4", "-o", out,
-        "-w", inputs / "w.safetensors", "--part-frames", EACH, *more,
-    ]  # fmt: skip
+def plain(inputs: Path) -> dict:
+    """Options of the library as animate() has them."""
+    weights = inputs / "w.safetensors"
+    return {"weights": weights, "device": "cpu", "part_frames": EACH, "runtime": "torch"}
 
 
 def shard(index: int, count: int = 2) -> list:
-    return ["--num-shards", count, "--shard-index", index, "--device", "cpu"]
+    return ["--num-shards", count, "--shard-index", index]
 
 
 def wait_for(found, said: Path) -> None:
@@ -70,7 +67,7 @@ def test_shards_of_which_one_is_killed_make_the_same_bytes(inputs, tmp_path):
 
 def test_a_last_command_makes_what_is_missing_and_joins(inputs, tmp_path, said):
     ref, driver, out = SAMPLES / "reference.png", inputs / "driver.mp4", tmp_path / "out.mp4"
-    options = {"weights": inputs / "w.safetensors", "device": "cpu", "part_frames": EACH}
+    options = plain(inputs)
     one = dancepipe.animate(ref, driver, out, num_shards=3, shard_index=1, **options)
     assert (one.frames_out, one.parts_missing, one.is_joined) == (EACH + 4, 3, False)
     (kept,) = tmp_path.glob(".dancepipe-*.parts")
@@ -86,9 +83,24 @@ def test_a_last_command_makes_what_is_missing_and_joins(inputs, tmp_path, said):
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.parametrize("background", ["white", "driver"])
+def test_a_stretch_is_shared_and_cut_as_by_one(inputs, tmp_path, background):
+    ref, driver = SAMPLES / "reference.png", inputs / "driver.mp4"
+    options = {**plain(inputs), "start": 0.2, "duration": 0.7, "absent": "cut"}
+    options["background"] = background
+    alone = dancepipe.animate(ref, driver, tmp_path / "alone.mp4", **options)
+    assert 0 < alone.frames_out < alone.frames_in < 28
+    for index in (0, 1):
+        dancepipe.animate(
+            ref, driver, tmp_path / "out.mp4", num_shards=2, shard_index=index, **options
+        )
+    assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "alone.mp4").read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_devices_share_a_video_and_a_lost_process_costs_its_part(inputs, tmp_path):
     out, said = tmp_path / "out.mp4", tmp_path / "said.txt"
-    process = warm.start(animate(inputs, out, "--devices", "cpu,cpu"), said)
+    process = warm.start(animate(inputs, out, "--devices", "cpu,cpu", device=None), said)
     wait_for(lambda: list(tmp_path.glob(".dancepipe-*.parts/motion-*")), said)
     os.kill(children(process.pid)[0], signal.SIGKILL)
     ended = warm.end(process, said, timeout_seconds=300)  # three processes load all libraries

@@ -72,19 +72,19 @@ def find_dancer(
     times = probe_layout(driver).times
     before_seconds = stretch.origin_seconds(times) - times[0] if stretch.begin_seconds else None
     wanted = choice.seconds
+    outside = NoPersonError(
+        f"the person is named at {wanted} s of {driver}, and only {stretch.text()} are animated; "
+        "name a time in there"
+    )
     if wanted is not None and before_seconds is not None and wanted < before_seconds:
-        raise NoPersonError(
-            f"the person is named at {wanted:g} s of {driver}, and only {stretch.text()} are "
-            "animated; name a time in there"
-        )
+        raise outside
     with VideoReader(driver, max_side_px, stretch) as video:
         found = _moment(video, wanted, finder, before_seconds)
     if found is None and not stretch.is_whole:
+        if wanted is not None:
+            raise outside
         raise NoPersonError(
             f"nobody is seen in {stretch.text()} of {driver}; name another start or duration"
-            if wanted is None
-            else f"the person is named at {wanted:g} s of {driver}, and only {stretch.text()} are "
-            "animated; name a time in there"
         )
     if found is None:
         raise NoPersonError(

@@ -57,7 +57,7 @@ def make_share(
             open_background(
                 options.background, reference, clip.size_wh, begin_seconds, plate
             ) as behind,
-            VideoReader(clip.driver, max_side_px=decoded_side_px(options)) as video,
+            VideoReader(clip.driver, decoded_side_px(options), clip.stretch) as video,
             looks.open_finder() if masks else nullcontext() as finder,
             ExitStack() as opened,
         ):
@@ -86,7 +86,7 @@ def _find_motion(clip: Clip, found: MotionPieces, looks: Looks, stopped: Stopped
     if found.end is not None:
         return
     with (
-        VideoReader(clip.driver, max_side_px=decoded_side_px(clip.options)) as video,
+        VideoReader(clip.driver, decoded_side_px(clip.options), clip.stretch) as video,
         looks.open_finder() as finder,
         ExitStack() as opened,
     ):

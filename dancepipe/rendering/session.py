@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 
@@ -23,21 +23,15 @@ from dancepipe.person.choice import PersonChoice, parse_choice
 from dancepipe.person.finder import PersonFinder, open_person_finder
 from dancepipe.person.track import Named
 from dancepipe.progress import Progress, told
-from dancepipe.rendering.background import (
-    check_background,
-    file_of,
-    needs_mask,
-)
+from dancepipe.rendering.background import check_background, file_of, needs_mask
 from dancepipe.rendering.dancer import Dancer, decoded_side_px, find_dancer
+from dancepipe.rendering.given_motion import read_given_motion
 from dancepipe.rendering.joining import join_parts, join_shares, left_out, nothing
 from dancepipe.rendering.kept import KeptRun
 from dancepipe.rendering.look_over import look_behind, look_over
 from dancepipe.rendering.make_parts import Clip, Looks, make_parts
 from dancepipe.rendering.make_share import make_share
-from dancepipe.rendering.motion import (
-    Survey,
-)
-from dancepipe.rendering.motion_file import Motion
+from dancepipe.rendering.motion import Survey
 from dancepipe.rendering.options import AnimateOptions
 from dancepipe.rendering.plan import plan_of
 from dancepipe.rendering.reference import Reference, photos_of
@@ -149,7 +143,7 @@ class Session:
         check_background(options.background)
         check_kind(options, out)
         choice = parse_choice(options.person)
-        motion, options = _read_motion(driver, options)
+        motion, options = read_given_motion(driver, options)
         stretch = options.stretch()
         info = probe_video(driver, stretch)
         for remark in info.remarks:
@@ -351,31 +345,6 @@ def _about(weights: Path | str) -> str:
     if weights == DEFAULT.name:
         return f"which come with dancepipe ({DEFAULT.about})"
     return f"a body in three dimensions (another choice: {DEFAULT.name}, a small network)"
-
-
-def _read_motion(driver: Path, options: AnimateOptions) -> tuple[Motion | None, AnimateOptions]:
-    """What --motion names, where it does, and the options that it decides over. MotionError,
-    ConfigError."""
-    if options.motion is None:
-        return None, options
-    if needs_mask(options.background):
-        raise ConfigError(
-            f"a motion does not know where the driver's person has to be left out of the "
-            f"background {options.background}; leave --motion out, or name another background"
-        )
-    if options.person != AnimateOptions.person:
-        raise ConfigError(
-            "a motion is of one person already; leave --person out, or make another motion with it"
-        )
-    path, stretch = Path(options.motion), options.stretch()
-    motion = Motion(path, options.part_frames)
-    motion.check_driver(driver, path)
-    head, own = motion.head, motion.stretch
-    if stretch.is_whole and not own.is_whole:
-        log.info(f"{path}: it is the motion of {own.text()} of {driver}, which is animated")
-        return motion, replace(options, pose=head.pose, start=head.start, duration=head.duration)
-    motion.take(stretch, path)
-    return motion, replace(options, pose=head.pose)
 
 
 def _canvas_side_px(system: System, result_wh: tuple[int, int]) -> int:

@@ -139,8 +139,9 @@ def _is_video(path: Path) -> bool:
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         return False
     try:
-        return bool(probe_video(path))
+        probe_video(path)
     except BadVideoError:
         if path.suffix.lower() == ".gif":  # one that stands still is a photo
             return False
         raise
+    return True
