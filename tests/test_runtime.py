@@ -75,6 +75,24 @@ def test_openvino_is_imported_without_what_would_send_telemetry():
     assert said == ["openvino.tools.ovc.telemetry_stub", "[]"], ran
 
 
+def test_a_signal_is_heard_after_graphs_of_openvino_have_gone():
+    """In a process of its own, since it would end it."""
+    installed("openvino")
+    script = (
+        "import signal, torch\n"
+        "from dancepipe.runtime.graph import as_onnx, open_graph\n"
+        "content = as_onnx(torch.nn.ReLU(), {'x': torch.zeros(1, 3, 8, 8)}, ['y'])\n"
+        "first, second = (open_graph('openvino', content) for _ in range(2))\n"
+        "first.run({'x': torch.zeros(1, 3, 8, 8).numpy()})\n"
+        "del first\n"
+        "del second\n"
+        "signal.signal(signal.SIGINT, lambda *_: print('heard'))\n"
+        "signal.raise_signal(signal.SIGINT)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0 and ran.stdout.split() == ["heard"], ran
+
+
 def test_the_shipped_weights_draw_the_same_by_every_number_of_threads():
     runtime = installed("openvino")
     image, mask, body = person()

@@ -5,6 +5,7 @@ It works without the package that sends; that is hidden from it.
 """
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
 import numpy as np
@@ -23,16 +24,18 @@ class OpenVinoGraph:
         except ImportError as error:
             raise MissingExtraError("openvino", "openvino", "--runtime openvino") from error
         core = openvino.Core()
-        compiled = core.compile_model(
-            core.read_model(content, b""),
-            "CPU",
-            {
-                "INFERENCE_PRECISION_HINT": "f32",
-                "INFERENCE_NUM_THREADS": at_once,
-                "NUM_STREAMS": at_once,  # of one thread each
-                "ENABLE_CPU_PINNING": False,  # other stages share the cores
-            },
-        )
+        settings = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_NUM_THREADS": at_once,
+            "NUM_STREAMS": at_once,  # of one thread each
+            "ENABLE_CPU_PINNING": False,  # other stages share the cores
+        }
+        # OpenVINO gives the thread that compiles a stack for signals; when the graph goes, that
+        # thread gets back the one before, whose own graph may have gone earlier: the next Ctrl-C
+        # would end the program without a word. A thread that is over hears no signals.
+        with ThreadPoolExecutor(1) as apart:
+            model = core.read_model(content, b"")
+            compiled = apart.submit(core.compile_model, model, "CPU", settings).result()
         self._idle = SimpleQueue()  # requests: each holds the numbers of one run
         for _ in range(at_once):
             self._idle.put(compiled.create_infer_request())
